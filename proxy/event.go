@@ -1,0 +1,130 @@
+package proxy
+
+// EventVersion is the version of the [Event] schema. Versions only add.
+const EventVersion = 1
+
+// Kinds of events of today.
+const (
+	EventDecision = "decision"
+	EventOutcome  = "outcome"
+	EventAdmin    = "admin" // start, stop, reload
+	EventGap      = "gap"   // something was sent or lost that no decision covers
+)
+
+// Event is one entry of the audit log. It holds no content. Its fields stand in
+// the order of their JSON names (see [Facts]). A recorder fills Origin.
+type Event struct {
+	Admin      *AdminRecord    `json:"admin,omitempty"`
+	Decision   *DecisionRecord `json:"decision,omitempty"`
+	DecisionID string          `json:"decision_id,omitempty"` // of an outcome: the id of its decision
+	Findings   []FindingRecord `json:"findings,omitempty"`
+	ID         string          `json:"id"` // ULID
+	Kind       string          `json:"kind"`
+	Origin     string          `json:"origin,omitempty"`
+	Outcome    *OutcomeRecord  `json:"outcome,omitempty"`
+	Personal   *PersonalRecord `json:"personal,omitempty"`
+	Policy     *PolicyRecord   `json:"policy,omitempty"`
+	Request    *RequestRecord  `json:"request,omitempty"`
+	Time       string          `json:"time"` // RFC 3339, UTC, milliseconds
+	Timing     *TimingRecord   `json:"timing,omitempty"`
+	V          int             `json:"v"`
+}
+
+// AdminRecord is a change of the process itself.
+type AdminRecord struct {
+	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended
+	Detail string `json:"detail,omitempty"`
+}
+
+// DecisionRecord is a decision as it was carried out.
+type DecisionRecord struct {
+	Action   Action       `json:"action"`           // what was done
+	Asked    string       `json:"asked,omitempty"`  // pool asked for
+	Code     string       `json:"code,omitempty"`   // of a refusal
+	Facts    *Facts       `json:"facts,omitempty"`  // the whole input of the policies; absent where they were not reached
+	Masked   int          `json:"masked,omitempty"` // findings replaced
+	Masks    []string     `json:"masks,omitempty"`  // types and groups that a mask names, carried out or not
+	Mode     Mode         `json:"mode"`
+	Model    string       `json:"model,omitempty"` // name sent upstream, where configured; else "other"
+	Phase    Phase        `json:"phase,omitempty"`
+	Pool     string       `json:"pool,omitempty"` // where it goes; empty for a refusal; "ostiary" where Ostiary answers
+	Reasons  []Reason     `json:"reasons"`
+	Rejected []Rejection  `json:"rejected,omitempty"` // pools that policy permits and that cannot serve the request
+	Status   int          `json:"status,omitempty"`   // of a refusal or of Ostiary's own answer
+	Would    *WouldRecord `json:"would,omitempty"`    // in observe mode: what policy asks for
+}
+
+// Rejection is a pool that could not serve a request, and why.
+type Rejection struct {
+	Pool string `json:"pool"`
+	Why  string `json:"why"` // context, tools, images, audio, files, json, dialect, credential, state, model
+}
+
+// WouldRecord is what enforce mode would have done.
+type WouldRecord struct {
+	Action Action `json:"action"`
+	Code   string `json:"code,omitempty"`
+	Pool   string `json:"pool,omitempty"`
+}
+
+// FindingRecord counts the findings of one type and likelihood.
+type FindingRecord struct {
+	Count      int      `json:"count"`
+	Groups     []string `json:"groups,omitempty"`
+	Likelihood string   `json:"likelihood"`
+	Roles      []string `json:"roles,omitempty"`
+	Synthetic  int      `json:"synthetic,omitempty"` // how many of count are published test values
+	Type       string   `json:"type"`
+}
+
+// OutcomeRecord is what became of a decision.
+type OutcomeRecord struct {
+	Attempts   int    `json:"attempts,omitempty"`
+	Bytes      int64  `json:"bytes"` // of the answer's body, to the client
+	DurationMS int64  `json:"duration_ms"`
+	Inspected  bool   `json:"inspected"`        // the answer
+	Reason     string `json:"reason,omitempty"` // why it was not, or why the outcome is not known
+	Sent       string `json:"sent"`             // yes, no, unknown: whether upstream received a byte
+	SentBytes  int64  `json:"sent_bytes"`       // on the wire to upstream
+	Status     int    `json:"status"`           // to the client, 0 where not known
+	TTFBMS     int64  `json:"ttfb_ms,omitempty"`
+}
+
+// PersonalRecord is the part of an event that may name a person. It is what an
+// erasure removes.
+type PersonalRecord struct {
+	Address   string `json:"address,omitempty"`
+	UID       int    `json:"uid,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"`
+}
+
+// PolicyRecord says which revisions decided.
+type PolicyRecord struct {
+	Binary   string `json:"binary,omitempty"`
+	Config   string `json:"config"`
+	Policies string `json:"policies"`
+	Suite    string `json:"suite"`
+}
+
+// RequestRecord is the request without content.
+type RequestRecord struct {
+	Application string `json:"application"` // configured name or "unknown"
+	Bytes       int    `json:"bytes"`       // of the body, decoded
+	Dialect     string `json:"dialect"`
+	Digest      string `json:"digest,omitempty"`   // keyed hash of the body forwarded; never a plain one
+	Encoding    string `json:"encoding,omitempty"` // content-encoding that was taken off
+	Model       string `json:"model"`              // configured name or "other"
+	Operation   string `json:"operation"`
+	Protocol    string `json:"protocol"`
+	Retry       int    `json:"retry,omitempty"` // what the SDK says of its own retries
+	Stream      bool   `json:"stream"`
+	Trace       string `json:"trace,omitempty"` // W3C trace id, 32 hex digits
+}
+
+// TimingRecord gives the time per step in microseconds.
+type TimingRecord struct {
+	ClassifyUS int64 `json:"classify_us"`
+	DecideUS   int64 `json:"decide_us"`
+	EditUS     int64 `json:"edit_us"`
+	ReadUS     int64 `json:"read_us"`
+}

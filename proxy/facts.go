@@ -1,0 +1,155 @@
+package proxy
+
+// FactsVersion is the version of the [Facts] document. Versions only add.
+const FactsVersion = 1
+
+// Unknown stands in Facts wherever something is not known. It is never absent
+// and never empty, so that a rule can ask for it.
+const Unknown = "unknown"
+
+// Other stands in Facts, events, metrics and spans for a name that a client
+// chose and no configuration lists.
+const Other = "other"
+
+// Facts is everything that a policy may know of a request, and all that it is
+// decided on: closed, bounded, without content and without person. It is
+// recorded whole, so that a decision can be replayed exactly. Numbers are
+// integers below 2^53.
+//
+// The fields of this and the other recorded structs stand in the order of their
+// JSON names, so that what encoding/json writes is canonical (RFC 8785).
+type Facts struct {
+	Conversation ConversationFacts `json:"conversation"`
+	Destination  DestinationFacts  `json:"destination"`
+	Findings     FindingFacts      `json:"findings"`
+	Mode         Mode              `json:"mode"`
+	Opaque       OpaqueFacts       `json:"opaque"`
+	Pools        []PoolFacts       `json:"pools"`
+	Principal    PrincipalFacts    `json:"principal"`
+	Request      RequestFacts      `json:"request"`
+	Spend        SpendFacts        `json:"spend"`
+	State        []string          `json:"state"` // kinds of references to state at a provider
+	Time         TimeFacts         `json:"time"`
+	Uninspected  UninspectedFacts  `json:"uninspected"`
+	Version      int               `json:"version"`
+}
+
+// ConversationFacts says what earlier turns were. Not derived yet: unknown.
+type ConversationFacts struct {
+	Lineage string `json:"lineage"`
+}
+
+// DestinationFacts is the pool that the request would go to if no rule spoke.
+// Every field is "unknown" where no pool of the caller's serves the request.
+type DestinationFacts struct {
+	Boundary     string `json:"boundary"`
+	ChosenBy     string `json:"chosen_by"` // path, model, dialect, none
+	Jurisdiction string `json:"jurisdiction"`
+	Pool         string `json:"pool"`
+}
+
+// FindingFacts counts what was found, by type and by group.
+type FindingFacts struct {
+	Groups map[string]Tally `json:"groups"`
+	Types  map[string]Tally `json:"types"`
+}
+
+// Tally counts the findings of one type or group.
+type Tally struct {
+	AtLeast   Levels            `json:"at_least"`  // without synthetic ones
+	Count     int               `json:"count"`     // at_least.likely, the usual question
+	Groups    []string          `json:"groups"`    // of a type, sorted; of a group, its own name
+	Roles     map[string]Levels `json:"roles"`     // the same by role, without synthetic ones
+	Synthetic int               `json:"synthetic"` // published test values, at likely and above
+}
+
+// Levels counts findings of that likelihood or a higher one.
+type Levels struct {
+	Likely       int `json:"likely"`
+	Possible     int `json:"possible"`
+	Unlikely     int `json:"unlikely"`
+	VeryLikely   int `json:"very_likely"`
+	VeryUnlikely int `json:"very_unlikely"`
+}
+
+// add counts one finding.
+func (l *Levels) add(k Likelihood) {
+	l.VeryUnlikely++
+	if k >= Unlikely {
+		l.Unlikely++
+	}
+	if k >= Possible {
+		l.Possible++
+	}
+	if k >= Likely {
+		l.Likely++
+	}
+	if k >= VeryLikely {
+		l.VeryLikely++
+	}
+}
+
+// OpaqueFacts counts the parts that cannot be read as text.
+type OpaqueFacts struct {
+	Bytes int            `json:"bytes"`
+	Count int            `json:"count"`
+	Kinds map[string]int `json:"kinds"`
+}
+
+// PoolFacts is a pool that the caller may use, in the order of the
+// configuration.
+type PoolFacts struct {
+	Available    string   `json:"available"` // yes, no, unknown
+	Boundary     string   `json:"boundary"`
+	Context      int      `json:"context"` // tokens, 0 where not stated
+	Dialects     []string `json:"dialects"`
+	Jurisdiction string   `json:"jurisdiction"` // "unknown" where not stated
+	Name         string   `json:"name"`
+	Retention    string   `json:"retention"`
+	Serves       bool     `json:"serves"` // offers the operation in the dialect of the request
+	Training     string   `json:"training"`
+}
+
+// PrincipalFacts is who asks, by configured names only.
+type PrincipalFacts struct {
+	Application string   `json:"application"` // configured name or "unknown"
+	Asserted    string   `json:"asserted"`    // what the client merely says: a configured name, "other", "unknown"
+	Groups      []string `json:"groups"`
+	Method      string   `json:"method"` // key, peer
+	Team        string   `json:"team"`
+}
+
+// RequestFacts is what is asked.
+type RequestFacts struct {
+	Body      string   `json:"body"` // inspected, none
+	Bytes     int      `json:"bytes"`
+	Dialect   string   `json:"dialect"`
+	Method    string   `json:"method"` // GET, POST … or "other"
+	Model     string   `json:"model"`  // a configured name or "other"; "unknown" where the request names none
+	Needs     []string `json:"needs"`  // tools, images, audio, files, json; sorted
+	Operation string   `json:"operation"`
+	Segments  int      `json:"segments"`
+	Stream    bool     `json:"stream"`
+	Tokens    int      `json:"tokens"` // estimate of the prompt's length
+	ToolKinds []string `json:"tool_kinds"`
+	Tools     int      `json:"tools"` // how many tools are declared
+}
+
+// SpendFacts says what was spent. Not counted yet: unknown.
+type SpendFacts struct {
+	Budget string `json:"budget"`
+}
+
+// TimeFacts is when the request was received, in UTC.
+type TimeFacts struct {
+	Hour    int    `json:"hour"`
+	Minute  int    `json:"minute"`
+	Unix    int64  `json:"unix"`
+	Weekday string `json:"weekday"` // monday … sunday
+}
+
+// UninspectedFacts counts what could not be inspected although it is text.
+type UninspectedFacts struct {
+	Count   int            `json:"count"`
+	Reasons map[string]int `json:"reasons"`
+}

@@ -1,0 +1,133 @@
+package proxy
+
+import "strings"
+
+// Pool is a set of upstream endpoints that share an owner and a place. It is a
+// value: a change of configuration makes new ones.
+type Pool struct {
+	Name         string
+	Boundary     Boundary
+	Jurisdiction string // ISO 3166-1 alpha-2 or EU, EEA; empty where not stated
+	Retention    string // what the owner says: none, 30d …; empty where not stated
+	Training     string // yes, no; empty where not stated
+	Dialects     []string
+	Endpoints    []string // operations, or path patterns with a trailing *; empty means those of its dialects
+	Models       []ModelAlias
+	Context      int // tokens; 0 where not stated
+	Abilities    Abilities
+	Credential   CredentialMode
+}
+
+// ModelAlias gives the name that a pool knows a model by. Pattern may end in *.
+type ModelAlias struct{ Pattern, Name string }
+
+// Ability is whether a pool can do something.
+type Ability int8
+
+// An ability that is not stated does not exclude the pool.
+const (
+	NotStated Ability = iota
+	Can
+	Cannot
+)
+
+// Abilities of a pool, of which [Needs] may ask.
+type Abilities struct{ Tools, Images, Audio, Files, JSON Ability }
+
+// CredentialMode says whose key goes to a pool.
+type CredentialMode string
+
+// The modes. Whatever the mode, the key of one pool is never sent to another.
+const (
+	CredentialNone   CredentialMode = "none"   // no key is sent
+	CredentialPool   CredentialMode = "pool"   // the pool's own key, added by the data plane
+	CredentialClient CredentialMode = "client" // the client's own key passes
+)
+
+// Speaks reports whether the pool serves a dialect.
+func (p *Pool) Speaks(dialect string) bool {
+	for _, d := range p.Dialects {
+		if d == dialect {
+			return true
+		}
+	}
+	return false
+}
+
+// Serves reports whether the pool offers what the route asks for.
+func (p *Pool) Serves(r Route) bool {
+	if len(p.Endpoints) == 0 {
+		return r.Operation != OpUnknown && p.Speaks(r.Dialect)
+	}
+	path := r.Path.Reveal()
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path = path[:i]
+	}
+	for _, e := range p.Endpoints {
+		switch {
+		case strings.HasPrefix(e, "/"):
+			if match(e, path) {
+				return true
+			}
+		case Operation(e) == r.Operation:
+			return p.Speaks(r.Dialect)
+		}
+	}
+	return false
+}
+
+// Lists reports whether the configuration names the model as one of this pool:
+// as the name the pool knows, or as a pattern without a wildcard. A wildcard is
+// an alias inside the pool, never a reason to be chosen.
+func (p *Pool) Lists(model string) bool {
+	for _, m := range p.Models {
+		if model != "" && (model == m.Name || model == m.Pattern) {
+			return true
+		}
+	}
+	return false
+}
+
+// Resolve gives the name under which the pool knows a model; the exact pattern
+// wins over a wildcard, a longer wildcard over a shorter one. A pool without
+// models, or one that knows none that fits, takes the name as it is.
+func (p *Pool) Resolve(model string) string {
+	best, length := model, -1
+	for _, m := range p.Models {
+		if m.Pattern == model || m.Name == model {
+			return m.Name
+		}
+		if strings.HasSuffix(m.Pattern, "*") && match(m.Pattern, model) && len(m.Pattern) > length {
+			best, length = m.Name, len(m.Pattern)
+		}
+	}
+	return best
+}
+
+// match compares s with a pattern whose only wildcard is a trailing *.
+func match(pattern, s string) bool {
+	if p, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(s, p)
+	}
+	return pattern == s
+}
+
+// lacks names the first ability that a prompt needs and the pool cannot give,
+// or "". tokens is the estimate of the prompt's length.
+func (p *Pool) lacks(n Needs, tokens int) string {
+	switch {
+	case p.Context > 0 && tokens > p.Context:
+		return "context"
+	case n.Tools && p.Abilities.Tools == Cannot:
+		return "tools"
+	case n.Images && p.Abilities.Images == Cannot:
+		return "images"
+	case n.Audio && p.Abilities.Audio == Cannot:
+		return "audio"
+	case n.Files && p.Abilities.Files == Cannot:
+		return "files"
+	case n.JSON && p.Abilities.JSON == Cannot:
+		return "json"
+	}
+	return ""
+}
