@@ -20,6 +20,7 @@ type Event struct {
 	Findings   []FindingRecord `json:"findings,omitempty"`
 	ID         string          `json:"id"` // ULID
 	Kind       string          `json:"kind"`
+	Opaque     []OpaqueRecord  `json:"opaque,omitempty"`
 	Origin     string          `json:"origin,omitempty"`
 	Outcome    *OutcomeRecord  `json:"outcome,omitempty"`
 	Personal   *PersonalRecord `json:"personal,omitempty"`
@@ -77,6 +78,16 @@ type FindingRecord struct {
 	Type       string   `json:"type"`
 }
 
+// OpaqueRecord is a part that could not be read as text, by its index and never
+// by its path, which is content.
+type OpaqueRecord struct {
+	Bytes int    `json:"bytes"`
+	Hash  string `json:"hash,omitempty"` // keyed; see [Snapshot]
+	Index int    `json:"index"`
+	Kind  string `json:"kind"`
+	MIME  string `json:"mime,omitempty"`
+}
+
 // OutcomeRecord is what became of a decision.
 type OutcomeRecord struct {
 	Attempts   int    `json:"attempts,omitempty"`
@@ -111,7 +122,6 @@ type RequestRecord struct {
 	Application string `json:"application"` // configured name or "unknown"
 	Bytes       int    `json:"bytes"`       // of the body, decoded
 	Dialect     string `json:"dialect"`
-	Digest      string `json:"digest,omitempty"`   // keyed hash of the body forwarded; never a plain one
 	Encoding    string `json:"encoding,omitempty"` // content-encoding that was taken off
 	Model       string `json:"model"`              // configured name or "other"
 	Operation   string `json:"operation"`

@@ -121,8 +121,9 @@ type Snapshot struct {
 	Door       Door
 	Limits     Limits
 	Revision   string // of the configuration
-	// Applications are the names that Facts may hold.
-	Applications []string
+	// HashKey is the key under which opaque parts are hashed for the audit log
+	// (HMAC-SHA-256). Without one they are listed without a hash.
+	HashKey []byte
 }
 
 // Door says which callers may be a web page's, and are refused.

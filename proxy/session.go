@@ -1,0 +1,343 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+)
+
+// ResponseHead is the head of an answer as it comes from upstream.
+type ResponseHead struct {
+	Status      int
+	ContentType string
+}
+
+// ResponsePlan says how a data plane treats an answer.
+type ResponsePlan struct {
+	Set  []Header // headers to add
+	Body BodyMode
+}
+
+// BodyMode is how an answer's body is to be given to the Session.
+type BodyMode uint8
+
+// The modes. Answers are not inspected yet: always BodyNone.
+const (
+	BodyNone BodyMode = iota
+	BodyStreamed
+	BodyBuffered
+)
+
+// Session is one exchange, from its head to the head of its answer. It is owned
+// by one goroutine of a data plane.
+type Session struct {
+	engine   *Engine
+	snap     *Snapshot
+	limits   Limits
+	x        Exchange
+	ctx      context.Context // the observer's; never cancelled
+	state    sessionState
+	bytes    int // of the body, as decoded
+	timing   TimingRecord
+	answered []Header // the x-ostiary headers of the answer
+}
+
+// sessionState is how far a session is.
+type sessionState uint8
+
+const (
+	stateBody     sessionState = iota // waits for the body
+	stateReleased                     // recorded and released
+	stateAnswered                     // recorded and answered by us or by the data plane
+)
+
+// Open begins an exchange with its head. The ruling waits for the body, or is
+// final: an answer, or (where the head says that the stream ended) a release.
+// The caller ends every Session with Close, whatever the ruling.
+func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
+	snap := e.Snapshot()
+	if h.Received.IsZero() {
+		h.Received = e.now()
+	}
+	s = &Session{engine: e, snap: snap, limits: snap.Limits.WithDefaults()}
+	s.x = Exchange{ID: newID(h.Received), Head: h, AskedBy: "none"}
+	s.x.Route = Route{Dialect: DialectNone, Operation: OpUnknown, Path: h.Path}
+	s.ctx = context.WithoutCancel(e.observer.Begin(ctx, &s.x.Head))
+	defer s.guard(&r)
+
+	if int(e.open.Add(1)) > s.limits.Exchanges || e.Pending() >= s.limits.Pending {
+		return s, s.refuse(denial{status: 503, code: CodeOverloaded, message: "Too many requests are being inspected at once.", retry: 1})
+	}
+	path := s.x.Head.Path
+	if pool, rest, ok := namedPool(snap.Directory.Pools(), path); ok {
+		s.x.Asked, s.x.AskedBy, path = pool, "path", rest
+	}
+	s.x.Route = snap.Dialects.Route(h.Method, path)
+
+	if d, ok := snap.Door.check(&s.x.Head); !ok {
+		return s, s.refuse(d)
+	}
+	if _, upgrade := h.Get("upgrade"); upgrade || h.Method == "CONNECT" {
+		return s, s.refuse(denial{status: 403, code: CodeUpgradeRefused, message: "Tunnels and protocol upgrades cannot be inspected and are not supported."})
+	}
+	done := e.observer.Step(s.ctx, "identify")
+	s.x.Principal, r = Principal{}, Ruling{}
+	principal, err := snap.Identifier.Identify(&s.x.Head)
+	done()
+	if err != nil {
+		return s, s.refuse(denialOf(err, 401))
+	}
+	s.x.Principal = principal
+	if h.Ended {
+		return s, s.decide(ctx, nil, PhaseHeaders)
+	}
+	return s, Ruling{wait: true}
+}
+
+// ID gives the exchange's id, which is its decision's.
+func (s *Session) ID() string { return s.x.ID }
+
+// Body gives the whole body and gets the final ruling. It may be called once,
+// after a ruling that waits; the body may not be written afterwards.
+func (s *Session) Body(ctx context.Context, body []byte) (r Ruling) {
+	defer s.guard(&r)
+	if s.state != stateBody {
+		return Ruling{}
+	}
+	if len(body) > s.limits.Body {
+		return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}, 0))
+	}
+	return s.decide(ctx, body, PhaseBody)
+}
+
+// TooLarge tells that the data plane met a body over the limit. The denial is
+// recorded; the ruling is the answer to give.
+func (s *Session) TooLarge() (r Ruling) {
+	defer s.guard(&r)
+	if s.state != stateBody {
+		return Ruling{}
+	}
+	return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}, 0))
+}
+
+// Reject refuses the exchange for a reason that only the data plane can see:
+// one of CodeReconfiguring, CodeUnexpectedFormat, CodeHostNotAllowed. Any other
+// code is recorded as a fault of ours.
+func (s *Session) Reject(code string) (r Ruling) {
+	defer s.guard(&r)
+	if s.state != stateBody {
+		return Ruling{}
+	}
+	switch code {
+	case CodeReconfiguring:
+		return s.refuse(denial{status: 503, code: code, message: "The data plane was started for other pools than the policy server has.", retry: 1})
+	case CodeUnexpectedFormat:
+		return s.refuse(denial{status: 503, code: code, message: "The data plane does not give the request in a form that can be inspected; see ostiary envoy bootstrap.", retry: 10})
+	case CodeHostNotAllowed:
+		return s.refuse(hostDenial)
+	}
+	return s.refuse(denialOf(nil, 0))
+}
+
+// Responded tells the head of the answer. It may be called once. On an exchange
+// without a release it is the data plane's own refusal: the denial is recorded.
+func (s *Session) Responded(h ResponseHead) (plan ResponsePlan) {
+	switch s.state {
+	case stateReleased:
+		s.engine.mu.Lock()
+		if p, ok := s.engine.pending[s.x.ID]; ok {
+			p.status, p.ttfb = h.Status, s.engine.now().Sub(s.x.Head.Received)
+		}
+		s.engine.mu.Unlock()
+	case stateBody:
+		d := denial{status: h.Status, code: "data_plane_refused", message: "The data plane refused the request.", silent: true}
+		if h.Status == TooLarge.Status() {
+			d.code = TooLarge.Code()
+		}
+		s.refuse(d)
+	}
+	return ResponsePlan{Set: s.answered, Body: BodyNone}
+}
+
+// Close ends the session. Where no decision was made, it records that the
+// exchange was aborted; where there is a release, the outcome stays pending for
+// [Engine.Complete].
+func (s *Session) Close() {
+	if s.state == stateBody {
+		s.refuse(denial{code: CodeAborted, message: "The client left before a decision.", silent: true})
+	}
+	s.engine.open.Add(-1)
+	if s.state != stateReleased {
+		s.engine.observer.End(s.ctx)
+	}
+}
+
+// guard turns a panic into a refusal: a fault of ours must not let anything
+// pass, nor take the process down. It states no cause, which could hold content.
+func (s *Session) guard(r *Ruling) {
+	if recover() == nil {
+		return
+	}
+	*r = Ruling{}
+	if s.state == stateReleased {
+		return // recorded as released but nothing was: the ruling says no
+	}
+	defer func() { _ = recover() }() // the recorder itself may be what failed
+	*r = s.refuse(denialOf(&Error{Op: "decide", Kind: Fault}, 0))
+}
+
+// denial is a refusal before it has a dialect's shape.
+type denial struct {
+	status  int
+	code    string
+	message string
+	retry   int // seconds
+	reasons []Reason
+	verdict *Verdict
+	facts   *Facts
+	report  *Report
+	prompt  *Prompt
+	reject  []Rejection
+	phase   Phase
+	silent  bool // nobody is answered by us
+}
+
+// denialOf makes the denial for an error; status replaces the kind's unless 0.
+func denialOf(err error, status int) denial {
+	kind := KindOf(err)
+	d := denial{status: kind.Status(), code: kind.Code(), message: kind.row().sentence}
+	if status != 0 {
+		d.status = status
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Code != "" {
+			d.code = e.Code
+		}
+		if e.Hint != "" {
+			d.message = e.Hint
+		}
+	}
+	if d.status == 503 {
+		d.retry = 1
+	}
+	return d
+}
+
+// refuse records a denial with its outcome and makes the answer. Where it
+// cannot be recorded, the answer says that.
+func (s *Session) refuse(d denial) Ruling {
+	s.state = stateAnswered
+	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Deny)}}
+	e := s.engine
+	ev := s.decisionEvent(&d)
+	ev.Decision = &DecisionRecord{
+		Action: Deny, Asked: s.x.Asked, Code: d.code, Facts: d.facts, Mode: s.snap.Mode, Phase: d.phase,
+		Reasons: d.reasons, Rejected: d.reject, Status: d.status, Masks: masksOf(d.verdict),
+	}
+	if ev.Decision.Reasons == nil {
+		ev.Decision.Reasons = []Reason{}
+	}
+	out := &OutcomeRecord{Sent: "no", Status: d.status, Reason: "refused", DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds()}
+	if d.silent {
+		out.Reason = d.code
+	}
+	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
+		d = denialOf(&Error{Op: "record", Kind: Unrecorded}, 0)
+	}
+	a := s.snap.Dialects.Refuse(s.x.Route, Refusal{Status: d.status, Code: d.code, Message: d.message, DecisionID: s.x.ID, RetryAfter: d.retry})
+	a.Header = append(a.Header, s.answered...)
+	a.Detail = "ostiary_denied"
+	return Ruling{answer: &a}
+}
+
+// answer records a decision that Ostiary carries out itself and gives the
+// answer.
+func (s *Session) answer(a Answer, d denial) Ruling {
+	e := s.engine
+	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Allow)}, {HeaderPool, PoolSelf}}
+	ev := s.decisionEvent(&d)
+	ev.Decision = &DecisionRecord{
+		Action: Allow, Facts: d.facts, Mode: s.snap.Mode, Phase: d.phase, Pool: PoolSelf, Reasons: []Reason{}, Status: a.Status,
+	}
+	out := &OutcomeRecord{
+		Bytes: int64(len(a.Body)), DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds(),
+		Inspected: true, Sent: "no", Status: a.Status, Reason: "answered_by_ostiary",
+	}
+	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
+		s.state = stateBody
+		return s.refuse(denialOf(&Error{Op: "record", Kind: Unrecorded}, 0))
+	}
+	s.state = stateAnswered
+	a.Header = append(a.Header, s.answered...)
+	a.Detail = "ostiary_answered"
+	return Ruling{answer: &a}
+}
+
+// namedPool splits /NAME/rest where NAME is a configured pool.
+func namedPool(pools []Pool, path Text) (name string, rest Text, ok bool) {
+	p := path.Reveal()
+	if len(p) < 2 || p[0] != '/' {
+		return "", path, false
+	}
+	end := strings.IndexAny(p[1:], "/?")
+	if end < 0 || p[1+end] == '?' {
+		return "", path, false
+	}
+	for i := range pools {
+		if pools[i].Name == p[1:1+end] {
+			return pools[i].Name, NewText(p[1+end:]), true
+		}
+	}
+	return "", path, false
+}
+
+var hostDenial = denial{status: 403, code: CodeHostNotAllowed,
+	message: "Requests of web pages and for other host names are refused; list them under hosts and origins in the configuration where they are wanted."}
+
+// check refuses what a web page could have sent: a rebound host name, or an
+// Origin. Without it, any page that a user opens could spend the provider keys.
+func (d *Door) check(h *Head) (denial, bool) {
+	if len(d.Hosts) > 0 && !contains(d.Hosts, strings.ToLower(hostname(h.Authority))) {
+		return hostDenial, false
+	}
+	for i := range h.Header {
+		v := h.Header[i].Value.Reveal()
+		switch h.Header[i].Name {
+		case "origin":
+			if !contains(d.Origins, strings.ToLower(v)) {
+				return hostDenial, false
+			}
+		case "sec-fetch-site":
+			if v != "same-origin" && v != "none" && len(d.Origins) == 0 {
+				return hostDenial, false
+			}
+		}
+	}
+	return denial{}, true
+}
+
+// hostname takes the port off an authority, and the brackets of an IPv6
+// address.
+func hostname(authority string) string {
+	if h, _, err := net.SplitHostPort(authority); err == nil {
+		return h
+	}
+	return strings.Trim(authority, "[]")
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+// since gives the microseconds since t, at least 1: a step that ran is never 0.
+func (e *Engine) since(t time.Time) int64 {
+	return max(e.now().Sub(t).Microseconds(), 1)
+}
