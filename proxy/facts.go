@@ -72,8 +72,8 @@ type Levels struct {
 	VeryUnlikely int `json:"very_unlikely"`
 }
 
-// add counts one finding.
-func (l *Levels) add(k Likelihood) {
+// Add counts one finding.
+func (l *Levels) Add(k Likelihood) {
 	l.VeryUnlikely++
 	if k >= Unlikely {
 		l.Unlikely++

@@ -111,23 +111,3 @@ func match(pattern, s string) bool {
 	}
 	return pattern == s
 }
-
-// lacks names the first ability that a prompt needs and the pool cannot give,
-// or "". tokens is the estimate of the prompt's length.
-func (p *Pool) lacks(n Needs, tokens int) string {
-	switch {
-	case p.Context > 0 && tokens > p.Context:
-		return "context"
-	case n.Tools && p.Abilities.Tools == Cannot:
-		return "tools"
-	case n.Images && p.Abilities.Images == Cannot:
-		return "images"
-	case n.Audio && p.Abilities.Audio == Cannot:
-		return "audio"
-	case n.Files && p.Abilities.Files == Cannot:
-		return "files"
-	case n.JSON && p.Abilities.JSON == Cannot:
-		return "json"
-	}
-	return ""
-}

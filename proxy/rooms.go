@@ -71,7 +71,9 @@ type Recorder interface {
 // Identifier says who asks.
 type Identifier interface {
 	// Identify gives the principal. It fails with an [Error] of kind Refused
-	// where keys are required and the request carries none that is known.
+	// where keys are required and the request carries none that is known
+	// (CodeUnknownKey), and where a web page could have sent the request
+	// (CodeHostNotAllowed).
 	Identify(h *Head) (Principal, error)
 }
 
@@ -94,6 +96,47 @@ type Directory interface {
 	Digest() string
 }
 
+// Chooser chooses among the pools.
+type Chooser interface {
+	// Named splits a path that begins with the name of a pool, /NAME/rest.
+	Named(path Text) (pool string, rest Text, ok bool)
+	// Ask gives the pool that a request asks for by its model or its dialect
+	// (model, dialect), or none.
+	Ask(x *Exchange, p *Prompt) (pool, by string)
+	// Choose gives the pool that serves the request: the first that the verdict
+	// permits and that can. tokens is the estimate of the prompt's length.
+	Choose(x *Exchange, p *Prompt, tokens int, v *Verdict) Choice
+	// Models lists what a caller may ask for by name.
+	Models() []ModelEntry
+}
+
+// Choice is the pool that serves a request, or why none does.
+type Choice struct {
+	Pool     *Pool  // nil where none does; not to be written
+	Model    string // the name to send where it differs from the one received
+	Rejected []Rejection
+	Error    *Error // where Pool is nil; its Code and Hint are for the client
+}
+
+// Inspection is what is known of an exchange when facts are stated. Prompt and
+// Report are nil where it was refused before they were made.
+type Inspection struct {
+	Exchange *Exchange
+	Prompt   *Prompt
+	Report   *Report
+	Bytes    int // of the body, decoded
+	Phase    Phase
+}
+
+// Stater states what may be said of an exchange without its content.
+type Stater interface {
+	// Facts states the facts of an inspected request. It fails with an [Error]
+	// of kind TooLarge where they are over their bound.
+	Facts(in *Inspection) (Facts, error)
+	// Describe fills the parts of a decision's event that describe the request.
+	Describe(in *Inspection, ev *Event)
+}
+
 // Observer sees what the engine does, for traces and metrics. It never sees
 // content. Its methods do not block.
 type Observer interface {
@@ -113,31 +156,19 @@ type Observer interface {
 type Snapshot struct {
 	Dialects   Dialects
 	Classifier Classifier
+	Stater     Stater
 	Decider    Decider
-	Directory  Directory
+	Chooser    Chooser
 	Identifier Identifier
 	Masker     Masker
 	Mode       Mode
-	Door       Door
 	Limits     Limits
 	Revision   string // of the configuration
-	// HashKey is the key under which opaque parts are hashed for the audit log
-	// (HMAC-SHA-256). Without one they are listed without a hash.
-	HashKey []byte
-}
-
-// Door says which callers may be a web page's, and are refused.
-type Door struct {
-	// Hosts are the names that a request's Host may have. Empty: any.
-	Hosts []string
-	// Origins are the web origins that may ask; none by default.
-	Origins []string
 }
 
 // Limits are the bounds of one exchange. Zero fields take the defaults.
 type Limits struct {
 	Body      int           // bytes of a body, received or decoded; 32 MiB
-	Facts     int           // bytes of Facts as JSON; 48 KiB
 	Decision  time.Duration // from the whole body to the ruling, commit included; 4 s
 	Commit    time.Duration // of one record; 1 s
 	Exchanges int           // at once; 4096
@@ -158,9 +189,6 @@ const (
 func (l Limits) WithDefaults() Limits {
 	if l.Body == 0 {
 		l.Body = DefaultBodyLimit
-	}
-	if l.Facts == 0 {
-		l.Facts = DefaultFactsLimit
 	}
 	if l.Decision == 0 {
 		l.Decision = DefaultDecisionLimit

@@ -3,8 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
-	"strings"
 	"time"
 )
 
@@ -39,7 +37,10 @@ type Session struct {
 	x        Exchange
 	ctx      context.Context // the observer's; never cancelled
 	state    sessionState
-	bytes    int // of the body, as decoded
+	seen     Inspection // what is known so far; facts and verdict below
+	facts    *Facts
+	verdict  *Verdict
+	would    *WouldRecord
 	timing   TimingRecord
 	answered []Header // the x-ostiary headers of the answer
 }
@@ -71,14 +72,11 @@ func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
 		return s, s.refuse(denial{status: 503, code: CodeOverloaded, message: "Too many requests are being inspected at once.", retry: 1})
 	}
 	path := s.x.Head.Path
-	if pool, rest, ok := namedPool(snap.Directory.Pools(), path); ok {
+	if pool, rest, ok := snap.Chooser.Named(path); ok {
 		s.x.Asked, s.x.AskedBy, path = pool, "path", rest
 	}
 	s.x.Route = snap.Dialects.Route(h.Method, path)
 
-	if d, ok := snap.Door.check(&s.x.Head); !ok {
-		return s, s.refuse(d)
-	}
 	if _, upgrade := h.Get("upgrade"); upgrade || h.Method == "CONNECT" {
 		return s, s.refuse(denial{status: 403, code: CodeUpgradeRefused, message: "Tunnels and protocol upgrades cannot be inspected and are not supported."})
 	}
@@ -87,7 +85,7 @@ func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
 	principal, err := snap.Identifier.Identify(&s.x.Head)
 	done()
 	if err != nil {
-		return s, s.refuse(denialOf(err, 401))
+		return s, s.refuse(denialOf(err))
 	}
 	s.x.Principal = principal
 	if h.Ended {
@@ -107,7 +105,7 @@ func (s *Session) Body(ctx context.Context, body []byte) (r Ruling) {
 		return Ruling{}
 	}
 	if len(body) > s.limits.Body {
-		return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}, 0))
+		return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}))
 	}
 	return s.decide(ctx, body, PhaseBody)
 }
@@ -119,7 +117,7 @@ func (s *Session) TooLarge() (r Ruling) {
 	if s.state != stateBody {
 		return Ruling{}
 	}
-	return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}, 0))
+	return s.refuse(denialOf(&Error{Op: "read body", Kind: TooLarge}))
 }
 
 // Reject refuses the exchange for a reason that only the data plane can see:
@@ -136,9 +134,9 @@ func (s *Session) Reject(code string) (r Ruling) {
 	case CodeUnexpectedFormat:
 		return s.refuse(denial{status: 503, code: code, message: "The data plane does not give the request in a form that can be inspected; see ostiary envoy bootstrap.", retry: 10})
 	case CodeHostNotAllowed:
-		return s.refuse(hostDenial)
+		return s.refuse(denialOf(&Error{Op: "reject", Kind: Refused, Code: code, Hint: "The host name of the request and that of its TLS connection differ."}))
 	}
-	return s.refuse(denialOf(nil, 0))
+	return s.refuse(denialOf(nil))
 }
 
 // Responded tells the head of the answer. It may be called once. On an exchange
@@ -185,7 +183,7 @@ func (s *Session) guard(r *Ruling) {
 		return // recorded as released but nothing was: the ruling says no
 	}
 	defer func() { _ = recover() }() // the recorder itself may be what failed
-	*r = s.refuse(denialOf(&Error{Op: "decide", Kind: Fault}, 0))
+	*r = s.refuse(denialOf(&Error{Op: "decide", Kind: Fault}))
 }
 
 // denial is a refusal before it has a dialect's shape.
@@ -195,22 +193,14 @@ type denial struct {
 	message string
 	retry   int // seconds
 	reasons []Reason
-	verdict *Verdict
-	facts   *Facts
-	report  *Report
-	prompt  *Prompt
 	reject  []Rejection
-	phase   Phase
 	silent  bool // nobody is answered by us
 }
 
-// denialOf makes the denial for an error; status replaces the kind's unless 0.
-func denialOf(err error, status int) denial {
+// denialOf makes the denial for an error.
+func denialOf(err error) denial {
 	kind := KindOf(err)
 	d := denial{status: kind.Status(), code: kind.Code(), message: kind.row().sentence}
-	if status != 0 {
-		d.status = status
-	}
 	var e *Error
 	if errors.As(err, &e) {
 		if e.Code != "" {
@@ -219,6 +209,12 @@ func denialOf(err error, status int) denial {
 		if e.Hint != "" {
 			d.message = e.Hint
 		}
+	}
+	switch d.code {
+	case CodeUnknownKey:
+		d.status = 401
+	case CodePoolUnavailable:
+		d.status = 503
 	}
 	if d.status == 503 {
 		d.retry = 1
@@ -232,20 +228,13 @@ func (s *Session) refuse(d denial) Ruling {
 	s.state = stateAnswered
 	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Deny)}}
 	e := s.engine
-	ev := s.decisionEvent(&d)
-	ev.Decision = &DecisionRecord{
-		Action: Deny, Asked: s.x.Asked, Code: d.code, Facts: d.facts, Mode: s.snap.Mode, Phase: d.phase,
-		Reasons: d.reasons, Rejected: d.reject, Status: d.status, Masks: masksOf(d.verdict),
-	}
-	if ev.Decision.Reasons == nil {
-		ev.Decision.Reasons = []Reason{}
-	}
+	ev := s.decisionEvent(&DecisionRecord{Action: Deny, Code: d.code, Reasons: d.reasons, Rejected: d.reject, Status: d.status})
 	out := &OutcomeRecord{Sent: "no", Status: d.status, Reason: "refused", DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds()}
 	if d.silent {
 		out.Reason = d.code
 	}
 	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
-		d = denialOf(&Error{Op: "record", Kind: Unrecorded}, 0)
+		d = denialOf(&Error{Op: "record", Kind: Unrecorded})
 	}
 	a := s.snap.Dialects.Refuse(s.x.Route, Refusal{Status: d.status, Code: d.code, Message: d.message, DecisionID: s.x.ID, RetryAfter: d.retry})
 	a.Header = append(a.Header, s.answered...)
@@ -255,20 +244,17 @@ func (s *Session) refuse(d denial) Ruling {
 
 // answer records a decision that Ostiary carries out itself and gives the
 // answer.
-func (s *Session) answer(a Answer, d denial) Ruling {
+func (s *Session) answer(a Answer) Ruling {
 	e := s.engine
 	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Allow)}, {HeaderPool, PoolSelf}}
-	ev := s.decisionEvent(&d)
-	ev.Decision = &DecisionRecord{
-		Action: Allow, Facts: d.facts, Mode: s.snap.Mode, Phase: d.phase, Pool: PoolSelf, Reasons: []Reason{}, Status: a.Status,
-	}
+	ev := s.decisionEvent(&DecisionRecord{Action: Allow, Pool: PoolSelf, Status: a.Status})
 	out := &OutcomeRecord{
 		Bytes: int64(len(a.Body)), DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds(),
 		Inspected: true, Sent: "no", Status: a.Status, Reason: "answered_by_ostiary",
 	}
 	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
 		s.state = stateBody
-		return s.refuse(denialOf(&Error{Op: "record", Kind: Unrecorded}, 0))
+		return s.refuse(denialOf(&Error{Op: "record", Kind: Unrecorded}))
 	}
 	s.state = stateAnswered
 	a.Header = append(a.Header, s.answered...)
@@ -276,65 +262,22 @@ func (s *Session) answer(a Answer, d denial) Ruling {
 	return Ruling{answer: &a}
 }
 
-// namedPool splits /NAME/rest where NAME is a configured pool.
-func namedPool(pools []Pool, path Text) (name string, rest Text, ok bool) {
-	p := path.Reveal()
-	if len(p) < 2 || p[0] != '/' {
-		return "", path, false
+// decisionEvent makes the decision's event of what is known so far.
+func (s *Session) decisionEvent(d *DecisionRecord) *Event {
+	ev := s.engine.event(EventDecision)
+	timing := s.timing
+	ev.ID, ev.Timing, ev.Policy, ev.Decision = s.x.ID, &timing, s.snap.policyRecord(), d
+	d.Asked, d.Facts, d.Masks, d.Mode, d.Phase, d.Would = s.x.Asked, s.facts, masksOf(s.verdict), s.snap.Mode, s.seen.Phase, s.would
+	if d.Reasons == nil {
+		d.Reasons = []Reason{}
 	}
-	end := strings.IndexAny(p[1:], "/?")
-	if end < 0 || p[1+end] == '?' {
-		return "", path, false
-	}
-	for i := range pools {
-		if pools[i].Name == p[1:1+end] {
-			return pools[i].Name, NewText(p[1+end:]), true
-		}
-	}
-	return "", path, false
+	s.seen.Exchange = &s.x
+	s.snap.Stater.Describe(&s.seen, ev)
+	return ev
 }
 
-var hostDenial = denial{status: 403, code: CodeHostNotAllowed,
-	message: "Requests of web pages and for other host names are refused; list them under hosts and origins in the configuration where they are wanted."}
-
-// check refuses what a web page could have sent: a rebound host name, or an
-// Origin. Without it, any page that a user opens could spend the provider keys.
-func (d *Door) check(h *Head) (denial, bool) {
-	if len(d.Hosts) > 0 && !contains(d.Hosts, strings.ToLower(hostname(h.Authority))) {
-		return hostDenial, false
-	}
-	for i := range h.Header {
-		v := h.Header[i].Value.Reveal()
-		switch h.Header[i].Name {
-		case "origin":
-			if !contains(d.Origins, strings.ToLower(v)) {
-				return hostDenial, false
-			}
-		case "sec-fetch-site":
-			if v != "same-origin" && v != "none" && len(d.Origins) == 0 {
-				return hostDenial, false
-			}
-		}
-	}
-	return denial{}, true
-}
-
-// hostname takes the port off an authority, and the brackets of an IPv6
-// address.
-func hostname(authority string) string {
-	if h, _, err := net.SplitHostPort(authority); err == nil {
-		return h
-	}
-	return strings.Trim(authority, "[]")
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
+func (s *Snapshot) policyRecord() *PolicyRecord {
+	return &PolicyRecord{Config: s.Revision, Policies: s.Decider.Revision(), Suite: s.Classifier.Revision()}
 }
 
 // since gives the microseconds since t, at least 1: a step that ran is never 0.

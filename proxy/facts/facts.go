@@ -1,0 +1,218 @@
+// Package facts states what may be said of an exchange without its content: the
+// Facts that policies decide on, and the parts of an audit event that describe a
+// request. Content goes in, and only counts, configured names and keyed hashes
+// come out.
+package facts
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// Stater implements [proxy.Stater].
+type Stater struct {
+	Directory proxy.Directory
+	Mode      proxy.Mode
+	// HashKey is the key under which opaque parts are hashed for the audit log
+	// (HMAC-SHA-256). Without one they are listed without a hash.
+	HashKey []byte
+	// Limit bounds the facts as JSON, in bytes; 0 means the default of 48 KiB.
+	Limit int
+}
+
+var _ proxy.Stater = (*Stater)(nil)
+
+// Facts states the facts of an inspected request. The same inspection gives the
+// same facts. Facts over the limit are an error of kind TooLarge: they are
+// refused, never shortened.
+func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
+	x, p := in.Exchange, in.Prompt
+	f := proxy.Facts{
+		Conversation: proxy.ConversationFacts{Lineage: proxy.Unknown},
+		Destination:  proxy.DestinationFacts{Boundary: proxy.Unknown, ChosenBy: x.AskedBy, Jurisdiction: proxy.Unknown, Pool: proxy.Unknown},
+		Findings:     tally(p.Segments, in.Report.Findings),
+		Mode:         s.Mode,
+		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
+		Pools:        []proxy.PoolFacts{},
+		Principal: proxy.PrincipalFacts{
+			Application: orUnknown(x.Principal.Application), Asserted: orUnknown(x.Principal.Asserted),
+			Groups: sorted(x.Principal.Groups), Method: orUnknown(x.Principal.Method), Team: orUnknown(x.Principal.Team),
+		},
+		Request: proxy.RequestFacts{
+			Body: "none", Bytes: in.Bytes, Dialect: x.Route.Dialect, Method: method(x.Head.Method), Model: s.model(p),
+			Needs: needs(p.Needs), Operation: string(x.Route.Operation), Segments: len(p.Segments), Stream: p.Stream,
+			Tokens: estimate(p.Segments), ToolKinds: sorted(p.ToolKinds), Tools: len(p.Tools),
+		},
+		Spend:       proxy.SpendFacts{Budget: proxy.Unknown},
+		State:       sorted(p.State),
+		Time:        timeFacts(x.Head.Received),
+		Uninspected: proxy.UninspectedFacts{Reasons: map[string]int{}},
+		Version:     proxy.FactsVersion,
+	}
+	if in.Phase == proxy.PhaseBody {
+		f.Request.Body = "inspected"
+	}
+	for _, o := range p.Opaque {
+		f.Opaque.Count++
+		f.Opaque.Bytes += o.Bytes
+		f.Opaque.Kinds[o.Kind]++
+	}
+	for _, g := range in.Report.Gaps {
+		f.Uninspected.Count++
+		f.Uninspected.Reasons[g.Reason]++
+	}
+	for _, pool := range s.Directory.Pools() {
+		pf := proxy.PoolFacts{
+			Available: yes(s.Directory.Available(pool.Name) == ""), Boundary: string(pool.Boundary), Context: pool.Context,
+			Dialects: sorted(pool.Dialects), Jurisdiction: orUnknown(pool.Jurisdiction), Name: pool.Name,
+			Retention: orUnknown(pool.Retention), Serves: pool.Serves(x.Route), Training: orUnknown(pool.Training),
+		}
+		f.Pools = append(f.Pools, pf)
+		if pool.Name == x.Asked {
+			f.Destination.Boundary, f.Destination.Jurisdiction, f.Destination.Pool = pf.Boundary, pf.Jurisdiction, pf.Name
+		}
+	}
+	limit := s.Limit
+	if limit == 0 {
+		limit = proxy.DefaultFactsLimit
+	}
+	if !fits(&f, limit) {
+		return proxy.Facts{}, &proxy.Error{Op: "state facts", Kind: proxy.TooLarge, Code: "facts_too_large"}
+	}
+	return f, nil
+}
+
+// tally counts findings by type and by group. A finding of several groups
+// counts in each.
+func tally(segments []proxy.Segment, findings []proxy.Finding) proxy.FindingFacts {
+	out := proxy.FindingFacts{Groups: map[string]proxy.Tally{}, Types: map[string]proxy.Tally{}}
+	for i := range findings {
+		f := &findings[i]
+		role := string(segments[f.Segment].Role)
+		t := out.Types[f.Type]
+		if t.Groups == nil {
+			t.Groups = sorted(f.Groups)
+		}
+		add(&t, f, role)
+		out.Types[f.Type] = t
+		for _, g := range f.Groups {
+			t := out.Groups[g]
+			if t.Groups == nil {
+				t.Groups = []string{g}
+			}
+			add(&t, f, role)
+			out.Groups[g] = t
+		}
+	}
+	return out
+}
+
+// add counts one finding.
+func add(t *proxy.Tally, f *proxy.Finding, role string) {
+	if t.Roles == nil {
+		t.Roles = map[string]proxy.Levels{}
+	}
+	if f.Synthetic {
+		if f.Likelihood >= proxy.Likely {
+			t.Synthetic++
+		}
+		return
+	}
+	t.AtLeast.Add(f.Likelihood)
+	t.Count = t.AtLeast.Likely
+	l := t.Roles[role]
+	l.Add(f.Likelihood)
+	t.Roles[role] = l
+}
+
+// Bounds on the length of parts of Facts as JSON, for fits: names of
+// configured things add their own length.
+const (
+	baseBound   = 1400
+	poolBound   = 220
+	tallyBound  = 260
+	levelsBound = 110
+	wordBound   = 24
+)
+
+// fits reports whether the facts stay within their bound. It counts an upper
+// bound instead of encoding them twice.
+func fits(f *proxy.Facts, limit int) bool {
+	n := baseBound
+	for i := range f.Pools {
+		p := &f.Pools[i]
+		n += poolBound + 2*len(p.Name) + len(p.Jurisdiction) + len(p.Retention) + wordBound*len(p.Dialects)
+	}
+	for _, m := range []map[string]proxy.Tally{f.Findings.Types, f.Findings.Groups} {
+		for name, t := range m {
+			n += tallyBound + len(name) + levelsBound*len(t.Roles) + wordBound*len(t.Groups)
+		}
+	}
+	n += wordBound * (len(f.Opaque.Kinds) + len(f.Uninspected.Reasons) + len(f.State) + len(f.Request.ToolKinds) + len(f.Request.Needs))
+	for _, g := range f.Principal.Groups {
+		n += len(g) + 3
+	}
+	return n <= limit
+}
+
+func needs(n proxy.Needs) []string {
+	out := []string{}
+	for _, x := range []struct {
+		name string
+		on   bool
+	}{{"audio", n.Audio}, {"files", n.Files}, {"images", n.Images}, {"json", n.JSON}, {"tools", n.Tools}} {
+		if x.on {
+			out = append(out, x.name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func method(m string) string {
+	switch m {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return m
+	}
+	return proxy.Other
+}
+
+func timeFacts(t time.Time) proxy.TimeFacts {
+	t = t.UTC()
+	return proxy.TimeFacts{Hour: t.Hour(), Minute: t.Minute(), Unix: t.Unix(), Weekday: strings.ToLower(t.Weekday().String())}
+}
+
+// estimate gives a prompt's length in tokens, roughly: four bytes of ASCII a
+// token, three bytes of anything else. Keys, headers and the path do not count.
+func estimate(segments []proxy.Segment) int {
+	var ascii, other int
+	for i := range segments {
+		if k := segments[i].Kind; k != proxy.KindString && k != proxy.KindNumber {
+			continue
+		}
+		s := segments[i].Text.Reveal()
+		n := 0
+		for len(s) >= 8 {
+			n += bits.OnesCount64(binary.LittleEndian.Uint64([]byte(s[:8])) & 0x8080808080808080)
+			s = s[8:]
+		}
+		for j := 0; j < len(s); j++ {
+			n += int(s[j] >> 7)
+		}
+		other += n
+		ascii += segments[i].Text.Len() - n
+	}
+	return (ascii+3)/4 + (other+2)/3
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

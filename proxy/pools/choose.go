@@ -1,0 +1,196 @@
+package pools
+
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// Chooser implements [proxy.Chooser] over a directory of pools.
+type Chooser struct{ Directory proxy.Directory }
+
+var _ proxy.Chooser = Chooser{}
+
+// Named splits /NAME/rest where NAME is a configured pool. The name must be
+// written as it is configured: no escapes, no other case.
+func (c Chooser) Named(path proxy.Text) (pool string, rest proxy.Text, ok bool) {
+	p := path.Reveal()
+	if !strings.HasPrefix(p, "/") {
+		return "", path, false
+	}
+	name, _, found := strings.Cut(p[1:], "/")
+	if !found {
+		return "", path, false
+	}
+	for _, pool := range c.Directory.Pools() {
+		if pool.Name == name {
+			return name, proxy.NewText(p[1+len(name):]), true
+		}
+	}
+	return "", path, false
+}
+
+// Ask gives the pool that lists the model by name, else the first external pool
+// in the order of the configuration that serves the route.
+func (c Chooser) Ask(x *proxy.Exchange, p *proxy.Prompt) (pool, by string) {
+	pools, model := c.Directory.Pools(), p.Model.Reveal()
+	for i := range pools {
+		if pools[i].Lists(model) && pools[i].Serves(x.Route) {
+			return pools[i].Name, "model"
+		}
+	}
+	for i := range pools {
+		if pools[i].Boundary == proxy.External && pools[i].Serves(x.Route) {
+			return pools[i].Name, "dialect"
+		}
+	}
+	return "", "none"
+}
+
+// Choose tries the pool asked for first, then the others in the order of the
+// configuration. Without a constraint in the verdict only the pool asked for is
+// permitted; where no pool was (nobody external speaks the dialect), the
+// in-house ones are.
+func (c Chooser) Choose(x *proxy.Exchange, p *proxy.Prompt, tokens int, v *proxy.Verdict) proxy.Choice {
+	pools := c.Directory.Pools()
+	var out proxy.Choice
+	for _, first := range []bool{true, false} {
+		for i := range pools {
+			pool := &pools[i]
+			if (pool.Name == x.Asked) != first || !permitted(x, v, pool) {
+				continue
+			}
+			why := c.unfit(x, p, tokens, pool)
+			if why == "" {
+				out.Pool = pool
+				if model := p.Model.Reveal(); model != "" && pool.Resolve(model) != model {
+					out.Model = pool.Resolve(model)
+				}
+				return out
+			}
+			out.Rejected = append(out.Rejected, proxy.Rejection{Pool: pool.Name, Why: why})
+		}
+	}
+	out.Error = noPool(out.Rejected)
+	return out
+}
+
+func permitted(x *proxy.Exchange, v *proxy.Verdict, pool *proxy.Pool) bool {
+	if v.Constrained {
+		for _, name := range v.Pools {
+			if name == pool.Name {
+				return true
+			}
+		}
+		return false
+	}
+	if x.Asked != "" {
+		return pool.Name == x.Asked
+	}
+	return pool.Boundary == proxy.Internal
+}
+
+// Why a pool cannot serve a request, in events and refusals.
+const (
+	whyDialect    = "dialect"    // it does not offer the operation in this dialect
+	whyState      = "state"      // the request refers to state at another pool
+	whyModel      = "model"      // its name for the model sends the request out again
+	whyCredential = "credential" // its own credential is missing
+)
+
+// unfit says in one word why a pool cannot serve the request, or "".
+func (c Chooser) unfit(x *proxy.Exchange, p *proxy.Prompt, tokens int, pool *proxy.Pool) string {
+	moved := pool.Name != x.Asked
+	switch {
+	case !pool.Serves(x.Route):
+		return whyDialect
+	case moved && (len(p.State) > 0 || x.Route.Operation == proxy.OpState):
+		return whyState
+	case pool.Boundary == proxy.Internal && leavesHouse(pool.Resolve(p.Model.Reveal())):
+		return whyModel
+	case pool.Context > 0 && tokens > pool.Context:
+		return "context"
+	}
+	for _, n := range []struct {
+		name  string
+		needs bool
+		able  proxy.Ability
+	}{
+		{"tools", p.Needs.Tools, pool.Abilities.Tools},
+		{"images", p.Needs.Images, pool.Abilities.Images},
+		{"audio", p.Needs.Audio, pool.Abilities.Audio},
+		{"files", p.Needs.Files, pool.Abilities.Files},
+		{"json", p.Needs.JSON, pool.Abilities.JSON},
+	} {
+		if n.needs && n.able == proxy.Cannot {
+			return n.name
+		}
+	}
+	return c.Directory.Available(pool.Name)
+}
+
+// leavesHouse reports whether a model's name makes an in-house server send the
+// request to its vendor: Ollama forwards names that end so on every route
+// (ollama, server/routes.go, cloud pass-through).
+func leavesHouse(model string) bool {
+	m := strings.ToLower(model)
+	return strings.HasSuffix(m, ":cloud") || strings.HasSuffix(m, "-cloud")
+}
+
+// noPool says why no pool serves a request, for the client.
+func noPool(rejected []proxy.Rejection) *proxy.Error {
+	list := ""
+	var why []string
+	for _, r := range rejected {
+		why = append(why, r.Why)
+		if list != "" {
+			list += "; "
+		}
+		list += r.Pool + ": " + r.Why
+	}
+	has := func(w string) bool {
+		for _, x := range why {
+			if x == w {
+				return true
+			}
+		}
+		return false
+	}
+	e := &proxy.Error{Op: "choose pool", Kind: proxy.Refused, Code: proxy.CodeNoCapablePool}
+	switch {
+	case has(whyState):
+		e.Code = proxy.CodeStateElsewhere
+		e.Hint = "The request refers to state that another provider holds, so it cannot be served where the data policy sends it. Send the whole conversation instead of a reference."
+	case has(whyModel):
+		e.Code = proxy.CodeModelLeaves
+		e.Hint = "This model's name makes the in-house server send the request out again. Choose a model that runs in-house."
+	case has(whyCredential):
+		e.Code = proxy.CodePoolUnavailable
+		e.Hint = "The pool that would serve this request has no credential. Ask the operator to set it."
+	case list == "":
+		e.Hint = "No pool that the data policy permits serves this request. Ask the operator which APIs and models are offered."
+	default:
+		e.Hint = "No model that the data policy permits for this request can serve it (" + list + "). Shorten the request or leave out what is not supported there."
+	}
+	return e
+}
+
+// Models lists the names that the configuration gives, each once, in its order:
+// patterns without a wildcard, and what wildcards stand for.
+func (c Chooser) Models() []proxy.ModelEntry {
+	var out []proxy.ModelEntry
+	seen := map[string]bool{}
+	for _, p := range c.Directory.Pools() {
+		for _, m := range p.Models {
+			name := m.Pattern
+			if strings.HasSuffix(name, "*") {
+				name = m.Name
+			}
+			if name != "" && !strings.HasSuffix(name, "*") && !seen[name] {
+				seen[name] = true
+				out = append(out, proxy.ModelEntry{Name: name, Pool: p.Name})
+			}
+		}
+	}
+	return out
+}
