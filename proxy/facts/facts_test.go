@@ -1,0 +1,188 @@
+package facts_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/facts"
+)
+
+type directory []proxy.Pool
+
+func (d directory) Pools() []proxy.Pool { return d }
+func (d directory) Available(pool string) string {
+	if pool == "keyless" {
+		return "credential"
+	}
+	return ""
+}
+func (directory) Digest() string { return "d" }
+
+var pools = directory{
+	{Name: "openai", Boundary: proxy.External, Jurisdiction: "US", Dialects: []string{"openai"}, Models: []proxy.ModelAlias{{Pattern: "gpt-5", Name: "gpt-5"}}},
+	{Name: "house", Boundary: proxy.Internal, Dialects: []string{"openai", "anthropic"}, Models: []proxy.ModelAlias{{Pattern: "*", Name: "qwen"}}, Context: 32768},
+	{Name: "keyless", Boundary: proxy.External, Dialects: []string{"anthropic"}},
+}
+
+const canary = "canary-91c2"
+
+// inspection is a request in which every free string is the canary.
+func inspection() *proxy.Inspection {
+	t := proxy.NewText(canary)
+	return &proxy.Inspection{
+		Exchange: &proxy.Exchange{
+			ID:    "01",
+			Route: proxy.Route{Dialect: "openai", Operation: proxy.OpChat, Path: t},
+			Head: proxy.Head{
+				Method: canary, Authority: canary, Path: t, Protocol: canary, Received: time.Date(2026, 11, 24, 9, 5, 0, 0, time.UTC),
+				Header: []proxy.Field{{Name: canary, Value: t}, {Name: "traceparent", Value: t}, {Name: "x-stainless-retry-count", Value: t}, {Name: "user-agent", Value: t}},
+				Peer:   proxy.Peer{Addr: netip.MustParseAddrPort("192.0.2.7:1")},
+			},
+			Principal: proxy.Principal{Application: "billing", Team: "finance", Groups: []string{"b", "a"}, Method: "key", Asserted: proxy.Other},
+			Asked:     "openai", AskedBy: "dialect",
+		},
+		Prompt: &proxy.Prompt{
+			Segments: []proxy.Segment{{Text: t, Key: t, Role: proxy.RoleUser}, {Text: t, Role: proxy.RoleTool}},
+			Opaque:   []proxy.Opaque{{Index: 1, Kind: "image", MIME: "image/png", Bytes: 99}}, State: []string{"file_id"}, Tools: []proxy.Text{t}, Model: t, Stream: true,
+			Needs: proxy.Needs{Tools: true, Images: true}, ToolKinds: []string{"mcp"},
+		},
+		Report: &proxy.Report{
+			Findings: []proxy.Finding{
+				{Segment: 0, End: 3, Type: "EMAIL_ADDRESS", Groups: []string{"personal", "contact"}, Likelihood: proxy.Likely},
+				{Segment: 1, End: 3, Type: "EMAIL_ADDRESS", Groups: []string{"personal", "contact"}, Likelihood: proxy.VeryUnlikely},
+				{Segment: 1, End: 3, Type: "EMAIL_ADDRESS", Groups: []string{"personal", "contact"}, Likelihood: proxy.VeryLikely, Synthetic: true},
+				{Segment: 1, End: 3, Type: "IBAN_CODE", Groups: []string{"personal", "financial"}, Likelihood: proxy.VeryLikely},
+			},
+			Gaps: []proxy.Gap{{Segment: 1, Reason: "budget"}},
+		},
+		Bytes: 4, Phase: proxy.PhaseBody,
+	}
+}
+
+func TestFindingsAreCountedByTypeGroupLikelihoodAndRole(t *testing.T) {
+	f, err := (&facts.Stater{Directory: pools, Mode: proxy.Enforce}).Facts(inspection())
+	if err != nil {
+		t.Fatal(err)
+	}
+	likely := proxy.Levels{VeryUnlikely: 1, Unlikely: 1, Possible: 1, Likely: 1}
+	sure := proxy.Levels{VeryUnlikely: 1, Unlikely: 1, Possible: 1, Likely: 1, VeryLikely: 1}
+	doubt := proxy.Levels{VeryUnlikely: 1}
+	mail := proxy.Tally{AtLeast: proxy.Levels{VeryUnlikely: 2, Unlikely: 1, Possible: 1, Likely: 1}, Count: 1, Synthetic: 1, Roles: map[string]proxy.Levels{"user": likely, "tool": doubt}}
+	bank := proxy.Tally{AtLeast: sure, Count: 1, Roles: map[string]proxy.Levels{"tool": sure}}
+	both := proxy.Tally{
+		AtLeast: proxy.Levels{VeryUnlikely: 3, Unlikely: 2, Possible: 2, Likely: 2, VeryLikely: 1}, Count: 2, Synthetic: 1,
+		Roles: map[string]proxy.Levels{"user": likely, "tool": {VeryUnlikely: 2, Unlikely: 1, Possible: 1, Likely: 1, VeryLikely: 1}},
+	}
+	with := func(t proxy.Tally, groups ...string) proxy.Tally { t.Groups = groups; return t }
+	want := proxy.FindingFacts{
+		Types:  map[string]proxy.Tally{"EMAIL_ADDRESS": with(mail, "contact", "personal"), "IBAN_CODE": with(bank, "financial", "personal")},
+		Groups: map[string]proxy.Tally{"contact": with(mail, "contact"), "financial": with(bank, "financial"), "personal": with(both, "personal")},
+	}
+	if d := cmp.Diff(want, f.Findings); d != "" {
+		t.Error(d)
+	}
+	if f.Uninspected.Count != 1 || f.Uninspected.Reasons["budget"] != 1 || f.Opaque.Kinds["image"] != 1 || f.Opaque.Bytes != 99 {
+		t.Errorf("what was not inspected is not a fact: %+v %+v", f.Uninspected, f.Opaque)
+	}
+	if got := f.Destination; got.Pool != "openai" || got.Boundary != "external" || got.Jurisdiction != "US" {
+		t.Errorf("destination %+v", got)
+	}
+	if got := f.Time; got.Hour != 9 || got.Minute != 5 || got.Weekday != "tuesday" {
+		t.Errorf("time %+v", got)
+	}
+	if f.Pools[2].Available != "no" || f.Pools[1].Jurisdiction != proxy.Unknown || !f.Pools[1].Serves || f.Pools[2].Serves {
+		t.Errorf("pools %+v", f.Pools)
+	}
+	if d := cmp.Diff([]string{"images", "tools"}, f.Request.Needs); d != "" {
+		t.Error(d)
+	}
+}
+
+// Facts and events hold what the configuration names, and counts; never a
+// string that a client chose.
+func TestNoContentComesOut(t *testing.T) {
+	s := &facts.Stater{Directory: pools, Mode: proxy.Enforce, HashKey: []byte("k")}
+	in := inspection()
+	f, err := s.Facts(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := &proxy.Event{Decision: &proxy.DecisionRecord{Facts: &f}}
+	s.Describe(in, ev)
+	b, err := json.Marshal(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(b), canary) {
+		t.Error("a string of the client's is in the event")
+	}
+	if f.Request.Model != proxy.Other || f.Request.Method != proxy.Other || ev.Request.Model != proxy.Other || ev.Request.Protocol != proxy.Other || ev.Request.Trace != "" {
+		t.Errorf("what is not configured is not named other: %+v", ev.Request)
+	}
+	if len(ev.Opaque) != 1 || len(ev.Opaque[0].Hash) != 32 || ev.Opaque[0].Index != 1 {
+		t.Errorf("opaque parts are not listed by index and keyed hash: %+v", ev.Opaque)
+	}
+	if len(ev.Findings) != 4 || ev.Findings[0].Type != "EMAIL_ADDRESS" || ev.Personal.Address != "192.0.2.7" {
+		t.Errorf("findings %+v personal %+v", ev.Findings, ev.Personal)
+	}
+	in.Prompt.Model = proxy.NewText("gpt-5")
+	in.Exchange.Head.Header[1].Value = proxy.NewText("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	in.Exchange.Head.Header[2].Value = proxy.NewText("2")
+	s.Describe(in, ev)
+	if ev.Request.Model != "gpt-5" || ev.Request.Trace != "0af7651916cd43dd8448eb211c80319c" || ev.Request.Retry != 2 {
+		t.Errorf("what is configured or well-formed is missing: %+v", ev.Request)
+	}
+}
+
+// The bound counts without encoding: it must never be below what JSON takes.
+func TestFactsAreBounded(t *testing.T) {
+	for _, types := range []int{0, 1, 20, 60, 200} {
+		in := inspection()
+		for i := range types {
+			in.Report.Findings = append(in.Report.Findings, proxy.Finding{Segment: i % 2, End: 1, Type: fmt.Sprintf("COUNTRY_TYPE_NAME_%d", i), Groups: []string{"personal", "identifier"}, Likelihood: proxy.Likely})
+		}
+		for limit := 1 << 10; limit <= 1<<20; limit += 777 {
+			f, err := (&facts.Stater{Directory: pools, Mode: proxy.Enforce, Limit: limit}).Facts(in)
+			if err != nil {
+				if proxy.KindOf(err) != proxy.TooLarge {
+					t.Fatal(err)
+				}
+				continue
+			}
+			b, _ := json.Marshal(f)
+			if len(b) > limit {
+				t.Fatalf("%d types: facts of %d bytes pass a limit of %d", types, len(b), limit)
+			}
+			if types <= 20 && limit > 4*len(b) {
+				t.Fatalf("%d types: a limit of %d is needed for %d bytes", types, limit, len(b))
+			}
+			break
+		}
+	}
+}
+
+func TestTokensAreEstimated(t *testing.T) {
+	for _, tt := range []struct {
+		text     string
+		min, max int
+	}{
+		{"", 0, 0},
+		{strings.Repeat("word and another. ", 1000), 3500, 5500},
+		{strings.Repeat("請求書を確認してください。", 100), 1000, 2000},
+		{strings.Repeat("Grüße aus Köln. ", 100), 350, 700},
+	} {
+		in := inspection()
+		in.Prompt.Segments = []proxy.Segment{{Text: proxy.NewText(tt.text)}, {Text: proxy.NewText("a-key"), Kind: proxy.KindKey}}
+		in.Report = &proxy.Report{}
+		f, err := (&facts.Stater{Directory: pools}).Facts(in)
+		if err != nil || f.Request.Tokens < tt.min || f.Request.Tokens > tt.max {
+			t.Errorf("%d bytes: %d tokens, want %d to %d (%v)", len(tt.text), f.Request.Tokens, tt.min, tt.max, err)
+		}
+	}
+}
