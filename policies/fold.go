@@ -1,0 +1,453 @@
+package policies
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// Bounds on what policies may say of one request. More is an error.
+const (
+	contributionLimit = 256
+	messageLimit      = 1000 // bytes
+	listLimit         = 256  // names in one contribution
+)
+
+// errContribution is the cause of an undecided request whose policies say
+// something in a form that is not the contract's. The policy, rule and key are
+// the author's own words and no content, but a value may be computed, so it is
+// not quoted.
+var errContribution = errors.New("a policy contributes what is not in the contract")
+
+// fault says where a contribution is not in the contract's form.
+type fault struct{ policy, set, what string }
+
+func (f *fault) Error() string {
+	return errContribution.Error() + ": " + f.policy + "." + f.set + ": " + f.what
+}
+
+func (f *fault) Unwrap() error { return errContribution }
+
+// contribution is one member of a policy's set.
+type contribution struct {
+	policy, set string
+	site        *Rule
+	message     string
+	code        string
+	liftable    bool
+	boundary    string
+	pools       []string // nil where the route has another form
+	places      []string // jurisdictions; nil where the route has another form
+	lifts       string
+	mask        proxy.MaskRule
+}
+
+// place is what a fold needs to know of a pool.
+type place struct{ name, boundary, jurisdiction string }
+
+// view is what a fold needs to know of the facts.
+type view struct {
+	pools       []place
+	destination string // name of a pool
+	boundary    string // of the destination
+	binding     bool   // a credential, or a part that was not inspected: nothing is lifted
+	missing     string // what is not known that must be, or ""
+}
+
+// viewOf takes the view from Facts.
+func viewOf(f *proxy.Facts) view {
+	v := view{
+		pools: make([]place, len(f.Pools)), destination: f.Destination.Pool, boundary: f.Destination.Boundary,
+		binding: f.Findings.Groups[groupCredential].Count > 0 || f.Opaque.Count > 0 || f.Uninspected.Count > 0 || f.Request.Body == proxy.Unknown,
+		missing: missingFact(f.Version, f.Request.Body, f.Request.Operation, string(f.Mode)),
+	}
+	for i := range f.Pools {
+		v.pools[i] = place{f.Pools[i].Name, f.Pools[i].Boundary, f.Pools[i].Jurisdiction}
+	}
+	return v
+}
+
+// missingFact names what must be known before anything passes and is not.
+func missingFact(version int, body, operation, mode string) string {
+	switch {
+	case version != proxy.FactsVersion:
+		return "version"
+	case body == "":
+		return "request.body"
+	case operation == "":
+		return "request.operation"
+	case mode != string(proxy.Enforce) && mode != string(proxy.Observe):
+		return "mode"
+	}
+	return ""
+}
+
+// viewOfValue takes the view from an input as a policy's test gives it.
+func viewOfValue(input ast.Value) view {
+	text := func(path ...string) string {
+		s, _ := dig(input, path...).(ast.String)
+		return string(s)
+	}
+	number := func(path ...string) int {
+		n, _ := dig(input, path...).(ast.Number)
+		i, _ := n.Int()
+		return i
+	}
+	v := view{
+		destination: text("destination", "pool"), boundary: text("destination", "boundary"),
+		binding: number("findings", "groups", groupCredential, "count") > 0 || number("opaque", "count") > 0 ||
+			number("uninspected", "count") > 0 || text("request", "body") == proxy.Unknown,
+		missing: missingFact(number("version"), text("request", "body"), text("request", "operation"), text("mode")),
+	}
+	if list, ok := dig(input, "pools").(*ast.Array); ok {
+		list.Foreach(func(t *ast.Term) {
+			get := func(k string) string { s, _ := dig(t.Value, k).(ast.String); return string(s) }
+			v.pools = append(v.pools, place{get("name"), get("boundary"), get("jurisdiction")})
+		})
+	}
+	return v
+}
+
+// dig follows keys through objects. It gives nil where one is not there.
+func dig(v ast.Value, path ...string) ast.Value {
+	for _, k := range path {
+		o, ok := v.(ast.Object)
+		if !ok {
+			return nil
+		}
+		t := o.Get(ast.InternedTerm(k))
+		if t == nil {
+			return nil
+		}
+		v = t.Value
+	}
+	return v
+}
+
+// fold is the one implementation of how contributions become a verdict: of
+// every decision, and of data.ostiary.verdict in policy tests.
+func (s *Set) fold(said ast.Value, v *view) (proxy.Verdict, error) {
+	out := proxy.Verdict{Action: proxy.Allow, Reasons: []proxy.Reason{}, Revision: s.revision}
+	if what := s.incomplete(v); what != nil {
+		out.Action, out.Reasons = proxy.Deny, []proxy.Reason{*what}
+		return out, nil
+	}
+	list, err := s.contributions(said)
+	if err != nil {
+		return proxy.Verdict{}, err
+	}
+	if list, err = s.lift(list, v, &out); err != nil {
+		return proxy.Verdict{}, err
+	}
+	permitted := make([]bool, len(v.pools))
+	for i := range permitted {
+		permitted[i] = true
+	}
+	for i := range list {
+		c := &list[i]
+		action := proxy.Action(c.set)
+		switch c.set {
+		case "deny":
+			if out.Action != proxy.Deny {
+				out.Action, out.Code = proxy.Deny, c.code
+			}
+		case "route":
+			action, out.Constrained = proxy.Reroute, true
+			for j := range v.pools {
+				permitted[j] = permitted[j] && c.permits(&v.pools[j])
+			}
+		case "mask":
+			if (c.mask.Always || v.boundary != string(proxy.Internal)) && out.Action.Rank() < proxy.Mask.Rank() {
+				out.Action = proxy.Mask
+			}
+			if !slices.ContainsFunc(out.Masks, func(m proxy.MaskRule) bool { return sameMask(&m, &c.mask) }) {
+				out.Masks = append(out.Masks, c.mask)
+			}
+		}
+		out.Reasons = append(out.Reasons, c.reason(action))
+	}
+	if out.Constrained {
+		out.Pools = []string{}
+		home := false
+		for j, ok := range permitted {
+			if ok {
+				out.Pools = append(out.Pools, v.pools[j].name)
+				home = home || v.pools[j].name == v.destination
+			}
+		}
+		switch {
+		case len(out.Pools) == 0 && out.Action != proxy.Deny:
+			out.Action = proxy.Deny
+			out.Reasons = append(out.Reasons, s.own("no_permitted_pool", "No pool is permitted by all rules",
+				"No model server that this request may use is permitted for the data in it."))
+		case !home && out.Action.Rank() < proxy.Reroute.Rank():
+			out.Action = proxy.Reroute
+		}
+	}
+	return out, nil
+}
+
+// own is a reason of the library's own.
+func (s *Set) own(rule, title, message string) proxy.Reason {
+	return proxy.Reason{Action: proxy.Deny, Policy: "ostiary", Rule: rule, Title: title, Message: message, File: libraryFile, Line: s.libraryLine}
+}
+
+// incomplete says why nothing may pass, or nil.
+func (s *Set) incomplete(v *view) *proxy.Reason {
+	var r proxy.Reason
+	switch {
+	case len(s.program.policies) == 0:
+		r = s.own("no_policies", "No policies loaded", "No data policy is loaded, so no request is let through. Tell the operator of the proxy.")
+	case len(s.absent) > 0:
+		r = s.own("policies_incomplete", "An expected policy is not loaded: "+strings.Join(s.absent, ", "),
+			"The data policy is incomplete, so no request is let through. Tell the operator of the proxy.")
+	case v.missing != "":
+		r = s.own("facts_unknown", "A fact that must be known is not: "+v.missing,
+			"What the data policy needs to know of this request is not known, so it is not let through.")
+	default:
+		return nil
+	}
+	return &r
+}
+
+// lift takes out what an allow lifts.
+func (s *Set) lift(list []contribution, v *view, out *proxy.Verdict) ([]contribution, error) {
+	lifted := map[*Rule]bool{}
+	for i := range list {
+		c := &list[i]
+		if c.set != "allow" {
+			continue
+		}
+		target, what := s.program.find(c.lifts)
+		if what != "" {
+			return nil, &fault{c.policy, c.set, "it lifts a rule that is not there, or of more than one policy"}
+		}
+		if v.binding {
+			continue
+		}
+		hit := slices.ContainsFunc(list, func(o contribution) bool { return o.site == target && o.liftable })
+		if hit {
+			lifted[target] = true
+			out.Reasons = append(out.Reasons, c.reason(proxy.Allow))
+		}
+	}
+	return slices.DeleteFunc(list, func(c contribution) bool { return c.set == "allow" || c.liftable && lifted[c.site] }), nil
+}
+
+func (c *contribution) permits(p *place) bool {
+	switch {
+	case c.boundary != "":
+		return p.boundary == c.boundary
+	case c.places != nil:
+		return within(p.jurisdiction, c.places)
+	}
+	return slices.Contains(c.pools, p.name)
+}
+
+func (c *contribution) reason(a proxy.Action) proxy.Reason {
+	return proxy.Reason{
+		Action: a, Code: c.code, File: c.site.File, Line: c.site.Line, Message: c.message,
+		Policy: c.policy, Rule: c.site.ID, Title: c.site.Title,
+	}
+}
+
+func sameMask(a, b *proxy.MaskRule) bool {
+	return a.Always == b.Always && a.Reversible == b.Reversible && slices.Equal(a.Types, b.Types) && slices.Equal(a.Groups, b.Groups)
+}
+
+// setOrder is the order of reasons: what weighs most first.
+var setOrder = map[string]int{"deny": 0, "route": 1, "mask": 2, "warn": 3, "allow": 4}
+
+// contributions reads what the policies said, in a fixed order.
+func (s *Set) contributions(said ast.Value) ([]contribution, error) {
+	var out []contribution
+	var bad error
+	policies, ok := said.(ast.Object)
+	if !ok {
+		return nil, errContribution
+	}
+	policies.Foreach(func(policy, sets *ast.Term) {
+		p, _ := policy.Value.(ast.String)
+		o, ok := sets.Value.(ast.Object)
+		if !ok {
+			bad = errContribution
+			return
+		}
+		o.Foreach(func(set, members *ast.Term) {
+			name, _ := set.Value.(ast.String)
+			m, ok := members.Value.(ast.Set)
+			if !ok {
+				bad = errContribution
+				return
+			}
+			if len(out)+m.Len() > contributionLimit {
+				bad = &fault{string(p), string(name), "too many contributions"}
+				return
+			}
+			m.Foreach(func(t *ast.Term) {
+				c, what := s.contribution(string(p), string(name), t.Value)
+				if what != "" {
+					bad = cmp.Or(bad, error(&fault{string(p), string(name), what}))
+					return
+				}
+				out = append(out, c)
+			})
+		})
+	})
+	if bad != nil {
+		return nil, bad
+	}
+	slices.SortFunc(out, func(a, b contribution) int {
+		return cmp.Or(cmp.Compare(setOrder[a.set], setOrder[b.set]), strings.Compare(a.policy, b.policy),
+			cmp.Compare(a.site.Line, b.site.Line), strings.Compare(a.site.ID, b.site.ID), strings.Compare(a.message, b.message))
+	})
+	return out, nil
+}
+
+// contribution reads one, and says what is wrong with it. What is wrong is said
+// in constant words: a value may have been computed.
+func (s *Set) contribution(policy, set string, v ast.Value) (c contribution, what string) {
+	o, ok := v.(ast.Object)
+	if !ok {
+		return c, "it is not an object"
+	}
+	c.policy, c.set = policy, set
+	var id string
+	forms := 0
+	o.Foreach(func(k, t *ast.Term) {
+		key, _ := k.Value.(ast.String)
+		if what != "" {
+			return
+		}
+		if !slices.Contains(keysOf[set], string(key)) {
+			what = "it has a key that is not in the contract"
+			return
+		}
+		switch key {
+		case "rule":
+			id, what = text(t.Value, "rule")
+		case "message":
+			c.message, what = text(t.Value, "message")
+		case "code":
+			if c.code, what = text(t.Value, "code"); what == "" && !codeForm.MatchString(c.code) {
+				what = "its code is not made of small letters, digits and underscores"
+			}
+		case "liftable":
+			c.liftable, what = flag(t.Value, "liftable")
+		case "always":
+			c.mask.Always, what = flag(t.Value, "always")
+		case "reversible":
+			c.mask.Reversible, what = flag(t.Value, "reversible")
+		case "lifts":
+			c.lifts, what = text(t.Value, "lifts")
+		case "boundary":
+			forms++
+			c.boundary, what = text(t.Value, "boundary")
+			what = cmp.Or(what, s.unknownName("boundary", c.boundary))
+		case "pools":
+			forms++
+			c.pools, what = s.names(t.Value, "pools")
+		case "jurisdictions":
+			forms++
+			c.places, what = s.names(t.Value, "jurisdictions")
+		case "types":
+			c.mask.Types, what = s.names(t.Value, "types")
+		case "groups":
+			c.mask.Groups, what = s.names(t.Value, "groups")
+		}
+	})
+	switch {
+	case what != "":
+		return c, what
+	case c.message == "":
+		return c, "it has no message"
+	case len(c.message) > messageLimit:
+		return c, "its message is too long"
+	case set == "route" && forms != 1:
+		return c, "a route has one of boundary, pools and jurisdictions"
+	case set == "mask" && len(c.mask.Types)+len(c.mask.Groups) == 0:
+		return c, "a mask names neither types nor groups"
+	case set == "allow" && c.lifts == "":
+		return c, "an allow names no rule to lift"
+	}
+	site := s.program.sites[policy][id]
+	if site == nil || site.Set != set {
+		return c, "its rule id is not the literal one of a rule in this set"
+	}
+	c.site = site
+	return c, ""
+}
+
+func text(v ast.Value, key string) (string, string) {
+	s, ok := v.(ast.String)
+	if !ok || s == "" {
+		return "", "its " + key + " is not a string, or empty"
+	}
+	return string(s), ""
+}
+
+func flag(v ast.Value, key string) (bool, string) {
+	b, ok := v.(ast.Boolean)
+	if !ok {
+		return false, "its " + key + " is not true or false"
+	}
+	return bool(b), ""
+}
+
+// names reads a list or a set of names, sorted; never nil.
+func (s *Set) names(v ast.Value, key string) ([]string, string) {
+	out, what := []string{}, ""
+	add := func(t *ast.Term) {
+		n, ok := t.Value.(ast.String)
+		if !ok || len(out) >= listLimit {
+			what = "its " + key + " are not names, or too many"
+			return
+		}
+		what = cmp.Or(what, s.unknownName(key, string(n)))
+		out = append(out, string(n))
+	}
+	switch x := v.(type) {
+	case *ast.Array:
+		x.Foreach(add)
+	case ast.Set:
+		x.Foreach(add)
+	default:
+		return nil, "its " + key + " are not a list"
+	}
+	slices.Sort(out)
+	return slices.Compact(out), what
+}
+
+func (s *Set) unknownName(key, name string) string {
+	if what, _ := s.known.name(key, name); what != "" {
+		return "its " + key + " holds a name that is not known"
+	}
+	return ""
+}
+
+// verdictValue gives a verdict as a value of Rego, for data.ostiary.verdict.
+func verdictValue(v *proxy.Verdict) *ast.Term {
+	masks := make([]*ast.Term, len(v.Masks))
+	for i, m := range v.Masks {
+		masks[i] = ast.ObjectTerm(
+			pair{str("always"), ast.InternedTerm(m.Always)}, pair{kGroups, strs(m.Groups)},
+			pair{str("reversible"), ast.InternedTerm(m.Reversible)}, pair{kTypes, strs(m.Types)},
+		)
+	}
+	reasons := make([]*ast.Term, len(v.Reasons))
+	for i, r := range v.Reasons {
+		reasons[i] = ast.ObjectTerm(
+			pair{str("action"), str(string(r.Action))}, pair{str("code"), str(r.Code)}, pair{str("file"), str(r.File)}, pair{str("line"), num(r.Line)},
+			pair{str("message"), str(r.Message)}, pair{str("policy"), str(r.Policy)}, pair{str("rule"), str(r.Rule)}, pair{str("title"), str(r.Title)},
+		)
+	}
+	return ast.ObjectTerm(
+		pair{str("action"), str(string(v.Action))}, pair{str("code"), str(v.Code)}, pair{str("constrained"), ast.InternedTerm(v.Constrained)},
+		pair{str("masks"), ast.ArrayTerm(masks...)}, pair{kPools, strs(v.Pools)}, pair{kReasons, ast.ArrayTerm(reasons...)},
+	)
+}

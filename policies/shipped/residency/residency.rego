@@ -1,0 +1,109 @@
+# METADATA
+# title: Residency
+# description: Which classes of data may go to which boundary and jurisdiction, as data.
+package ostiary.policies.residency
+
+import data.ostiary
+import data.residency
+
+# METADATA
+# title: Protected data goes where its class permits
+# description: |
+#   For every class with a finding of its likelihood, the pools that the class
+#   permits. Published test values do not count.
+route contains {
+	"rule": "protected_data",
+	"message": class.message,
+	"pools": permitted(class),
+} if {
+	some class in residency.classes
+	concerns(class)
+}
+
+# A class is concerned by a finding of its groups that is not ordinary …
+concerns(class) if {
+	some group, tally in input.findings.groups
+	group in class.groups
+	found := tally.at_least[class.likelihood]
+	found > 0
+	found > ordinary(group, class.likelihood)
+}
+
+# … and by an ordinary one that stands beside a companion.
+concerns(class) if {
+	some group, tally in input.findings.groups
+	group in class.groups
+	tally.at_least[class.likelihood] > 0
+	some companion in residency.ordinary.beside
+	input.findings.groups[companion].at_least[class.likelihood] > 0
+}
+
+# How many findings of a group are of a type that is ordinary when it stands
+# alone. A type counts as ordinary only in the groups listed for that: a place
+# that is a health finding too is not.
+ordinary(group, likelihood) := sum([n |
+	some name in residency.ordinary.names
+	tally := input.findings.types[name]
+	group in tally.groups
+	n := tally.at_least[likelihood]
+]) if {
+	group in residency.ordinary.groups
+}
+
+ordinary(group, _) := 0 if not group in residency.ordinary.groups
+
+permitted(class) := [pool.name |
+	some pool in input.pools
+	some place in class.to
+	lies(pool, place)
+]
+
+lies(pool, place) if {
+	object.get(place, "boundary", pool.boundary) == pool.boundary
+	within(pool.jurisdiction, place)
+}
+
+within(_, place) if not place.jurisdictions
+
+within(jurisdiction, place) if ostiary.within(jurisdiction, place.jurisdictions)
+
+# METADATA
+# title: The data of this policy is complete
+# description: Evaluated once, when the policies are loaded.
+invalid contains "classes is empty: nothing would be protected" if count(residency.classes) == 0
+
+invalid contains sprintf("classes[%d]: %s", [i, problem]) if {
+	some i, class in residency.classes
+	some problem in problems(class)
+}
+
+invalid contains sprintf("ordinary.%s is not a list", [key]) if {
+	some key in ["names", "groups", "beside"]
+	not is_array(residency.ordinary[key])
+}
+
+problems(class) := {problem |
+	some key in ["groups", "to"]
+	not filled(object.get(class, key, null))
+	problem := sprintf("%s is not a list with members", [key])
+} | {problem |
+	not object.get(class, "likelihood", null) in ["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
+	problem := "likelihood is none of very_unlikely, unlikely, possible, likely, very_likely"
+} | {problem |
+	not trim_space(object.get(class, "message", "")) != ""
+	problem := "message is not a sentence for the caller"
+} | {problem |
+	some i, place in class.to
+	some key in object.keys(place)
+	not key in {"boundary", "jurisdictions"}
+	problem := sprintf("to[%d] has a key %q that is none of boundary, jurisdictions", [i, key])
+} | {problem |
+	some i, place in class.to
+	count(place) == 0
+	problem := sprintf("to[%d] is empty and would permit every pool", [i])
+}
+
+filled(list) if {
+	is_array(list)
+	count(list) > 0
+}
