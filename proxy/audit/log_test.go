@@ -1,0 +1,111 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// What was recorded is there, in order, in this process and after it, over many
+// segments, and the log verifies.
+func TestRecordedIsRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	l := open(t, dir, quiet())
+	if r := l.Recovery(); !r.New || r.Records != 0 {
+		t.Fatalf("recovery of a new log: %+v", r)
+	}
+	const n = 700 // some 14 segments
+	for i := range n {
+		record(t, l, decision(i), outcomeOf(i))
+		if i%97 == 0 {
+			if err := l.notary.run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i == n/2 {
+			shut(t, l)
+			l = open(t, dir, quiet())
+			if r := l.Recovery(); r.New || r.Records != int64(2*(i+1)) || r.Torn != 0 {
+				t.Fatalf("recovery: %+v", r)
+			}
+		}
+	}
+	got := entries(t, dir)
+	if len(got) != 2*n {
+		t.Fatalf("%d records, want %d", len(got), 2*n)
+	}
+	for i, e := range got {
+		ev, err := e.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := testID(i / 2)
+		if i%2 == 1 {
+			want = testID(i/2 + 1<<30)
+		}
+		if ev.ID != want || ev.Origin != "test.example/log" || e.Index != int64(i) {
+			t.Fatalf("record %d is %s of %s", i, ev.ID, ev.Origin)
+		}
+	}
+	shut(t, l)
+	r, err := Verify(dir, trusted(t, dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Answer != Good || r.Size != 2*n || r.Signed != 2*n || r.FirstBad != -1 {
+		t.Fatalf("verify: %+v", r)
+	}
+}
+
+func TestConcurrentRecord(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	o := quiet()
+	var mu sync.Mutex
+	events := 0
+	o.Observe = func(c Commit) { mu.Lock(); events += c.Events; mu.Unlock() }
+	l := open(t, dir, o)
+	var wg sync.WaitGroup
+	const callers, each = 16, 40
+	for c := range callers {
+		wg.Go(func() {
+			for i := range each {
+				if err := l.Record(context.Background(), small(c*each+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if events != callers*each || l.Size() != callers*each {
+		t.Errorf("observed %d, size %d", events, l.Size())
+	}
+	seen := map[string]bool{}
+	for _, e := range entries(t, dir) {
+		ev, _ := e.Event()
+		seen[ev.ID] = true
+	}
+	if len(seen) != callers*each {
+		t.Errorf("%d different events, want %d", len(seen), callers*each)
+	}
+}
+
+func TestSecondWriterIsRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	open(t, dir, quiet())
+	if _, err := Open(dir, quiet()); !errors.Is(err, ErrLocked) {
+		t.Fatalf("second open: %v", err)
+	}
+}
+
+func TestClosedLogRecordsNothing(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "log"), quiet())
+	shut(t, l)
+	err := l.Record(context.Background(), small(1))
+	if !errors.Is(err, ErrClosed) || proxy.KindOf(err) != proxy.Unrecorded {
+		t.Fatalf("record on a closed log: %v", err)
+	}
+}

@@ -1,0 +1,295 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// ErrNoLog: the directory holds no audit log.
+var ErrNoLog = errors.New("no audit log")
+
+// Reader reads the log of a directory, also while another process appends to it.
+// It sees durable records only and takes no lock. Its methods are safe for
+// concurrent use; each looks at the directory anew.
+type Reader struct{ dir string }
+
+// OpenReader gives a reader of the log in dir. It fails with [ErrNoLog].
+func OpenReader(dir string) (*Reader, error) {
+	r := &Reader{filepath.Clean(dir)}
+	_, _, err := r.segments()
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Entry is one record: its index in the log and the event's JSON as stored.
+type Entry struct {
+	Index int64
+	JSON  []byte
+}
+
+// Event decodes the event. Fields of later versions are passed over.
+func (e Entry) Event() (*proxy.Event, error) {
+	var ev proxy.Event
+	if err := json.Unmarshal(e.JSON, &ev); err != nil {
+		return nil, fmt.Errorf("record %d is not an event", e.Index)
+	}
+	return &ev, nil
+}
+
+// Origin gives the log's name.
+func (r *Reader) Origin() (string, error) {
+	list, _, err := r.segments()
+	if err != nil {
+		return "", err
+	}
+	return list[0].header.origin, nil
+}
+
+// Size gives the number of records that are known to be durable.
+func (r *Reader) Size() (int64, error) {
+	_, size, err := r.segments()
+	return size, err
+}
+
+// segments lists the segments that were begun and gives the number of records
+// that may be shown: those that were committed, by the marker, or that are under
+// a checkpoint. After a power failure the marker may be old until the log is
+// opened for appending again.
+func (r *Reader) segments() ([]segmentFile, int64, error) {
+	var size int64
+	if m, ok := readMarker(r.dir, committedFile); ok {
+		size = m.size
+	}
+	if b, err := os.ReadFile(filepath.Join(r.dir, checkpointFile)); err == nil {
+		if c, err := peekCheckpoint(b); err == nil {
+			size = max(size, c.Size)
+		}
+	}
+	list, err := listSegments(r.dir)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the audit log: %w", err)
+	}
+	list, damage, err := begun(r.dir, list)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the audit log: %w", err)
+	}
+	if damage != nil {
+		damage.Remedy = "`ostiary audit verify` says more"
+		return nil, 0, damage
+	}
+	if len(list) == 0 {
+		return nil, 0, fmt.Errorf("%w in %s", ErrNoLog, r.dir)
+	}
+	return list, size, nil
+}
+
+// Entries gives the records from an index on that are durable now, in order. A
+// record that should be there and cannot be read ends it with a [*Damage].
+func (r *Reader) Entries(from int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		list, size, err := r.segments()
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		for i, s := range list {
+			end := size
+			if i+1 < len(list) {
+				end = min(size, list[i+1].header.tree.size)
+			}
+			if end <= from {
+				continue
+			}
+			for e, err := range r.segment(s, end) {
+				if err == nil && e.Index < from {
+					continue
+				}
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// segment gives the records of one segment up to an index.
+func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		sc, f, err := openScan(r.dir, s, segmentHeader)
+		if err != nil {
+			yield(Entry{}, fmt.Errorf("read the audit log: %w", err))
+			return
+		}
+		defer f.Close()
+		for index := s.header.tree.size; index < end; index++ {
+			fr, err := sc.next()
+			switch {
+			case errors.Is(err, errEnd), errors.Is(err, errBad), err == nil && fr.index != index:
+				yield(Entry{}, &Damage{Place: s.name, Index: index, Why: "cannot be read", Remedy: "`ostiary audit verify` says more"})
+				return
+			case err != nil:
+				yield(Entry{}, fmt.Errorf("read the audit log: %w", err))
+				return
+			}
+			if !yield(Entry{index, slices.Clone(fr.json)}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// backwards calls visit with the records of one segment at a time, the last
+// segment first, each in order, as long as visit wants more.
+func (r *Reader) backwards(visit func(iter.Seq2[Entry, error]) (bool, error)) error {
+	list, size, err := r.segments()
+	if err != nil {
+		return err
+	}
+	for i := len(list) - 1; i >= 0; i-- {
+		end := size
+		if i+1 < len(list) {
+			end = min(size, list[i+1].header.tree.size)
+		}
+		more, err := visit(r.segment(list[i], end))
+		if err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// Search gives the records that match, the oldest first; with more than limit of
+// them, the last ones, and true. A limit of 0 means all of them.
+func (r *Reader) Search(q *Query, limit int) (found []Entry, more bool, err error) {
+	err = r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
+		var here []Entry
+		for e, err := range entries {
+			if err != nil {
+				return false, err
+			}
+			ok, err := q.Match(e)
+			if err != nil {
+				return false, err
+			}
+			if !ok {
+				continue
+			}
+			here = append(here, e)
+			if limit > 0 && len(here)+len(found) > limit {
+				more = true
+				here = here[len(here)+len(found)-limit:]
+			}
+		}
+		found = append(here, found...)
+		return limit == 0 || !more, nil
+	})
+	return found, more, err
+}
+
+// Show gives the records of an id, in order: the event with that id, the decision
+// it belongs to, and that decision's outcome. Where there is none, it gives none.
+func (r *Reader) Show(id string) ([]Entry, error) {
+	decision, err := r.decisionOf(id)
+	if err != nil || decision == "" {
+		return nil, err
+	}
+	var out []Entry
+	err = r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
+		var here []Entry
+		begins := false
+		for e, err := range entries {
+			if err != nil {
+				return false, err
+			}
+			if !mentions(e, decision) {
+				continue
+			}
+			ev, err := e.Event()
+			if err != nil {
+				return false, err
+			}
+			if ev.ID == decision || ev.DecisionID == decision {
+				here = append(here, e)
+				begins = begins || ev.ID == decision
+			}
+		}
+		out = append(here, out...)
+		return !begins, nil
+	})
+	return out, err
+}
+
+// decisionOf gives the id of the decision that the event with that id belongs to:
+// its own, but for outcomes. Empty means that there is no such event.
+func (r *Reader) decisionOf(id string) (string, error) {
+	var decision string
+	err := r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
+		for e, err := range entries {
+			if err != nil {
+				return false, err
+			}
+			if !mentions(e, id) {
+				continue
+			}
+			ev, err := e.Event()
+			if err != nil {
+				return false, err
+			}
+			if ev.ID == id || ev.DecisionID == id {
+				decision = id
+				if ev.ID == id && ev.DecisionID != "" {
+					decision = ev.DecisionID
+				}
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	return decision, err
+}
+
+// followEvery is how often Follow looks for new records.
+const followEvery = 100 * time.Millisecond
+
+// Follow calls visit with each record from an index on, and with new ones as they
+// become durable, until the context ends (then it returns nil) or visit fails.
+func (r *Reader) Follow(ctx context.Context, from int64, visit func(Entry) error) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		size, err := r.Size()
+		if err != nil {
+			return err
+		}
+		if size > from {
+			for e, err := range r.Entries(from) {
+				if err != nil {
+					return err
+				}
+				if err := visit(e); err != nil {
+					return err
+				}
+				from = e.Index + 1
+				if ctx.Err() != nil {
+					return nil
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}

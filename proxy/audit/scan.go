@@ -1,0 +1,330 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+)
+
+// scanner reads the frames of one segment, or of one history of checkpoints.
+type scanner struct {
+	r      io.ReaderAt
+	offset int64 // of the next frame
+	limit  int64 // end of the file
+
+	buf []byte // of the file, from at
+	at  int64
+}
+
+// scanWindow is how much is read at once.
+const scanWindow = 1 << 20
+
+// next gives the next frame and leaves offset behind it. It fails with errEnd at
+// a header of zeros or the end of the file, with errBad where a frame cannot be
+// read (offset stays), and with the error of reading. The frame is valid until
+// the next call.
+func (s *scanner) next() (frame, error) {
+	for {
+		b := s.window()
+		f, n, err := readFrame(b)
+		if errors.Is(err, errPart) {
+			grown, rerr := s.load()
+			if rerr != nil {
+				return frame{}, rerr
+			}
+			if grown {
+				continue
+			}
+			if isZero(b) {
+				return frame{}, errEnd
+			}
+			return frame{}, errBad
+		}
+		if err != nil {
+			return frame{}, err
+		}
+		s.offset += int64(n)
+		return f, nil
+	}
+}
+
+// window gives what is loaded from offset on.
+func (s *scanner) window() []byte {
+	if s.offset < s.at || s.offset > s.at+int64(len(s.buf)) {
+		return nil
+	}
+	return s.buf[s.offset-s.at:]
+}
+
+// load reads on from offset. It gives false where there is no more than was
+// loaded already.
+func (s *scanner) load() (bool, error) {
+	have := len(s.window())
+	n := min(scanWindow, s.limit-s.offset)
+	if n <= int64(have) {
+		return false, nil
+	}
+	if cap(s.buf) < scanWindow {
+		s.buf = make([]byte, scanWindow)
+	}
+	got, err := s.r.ReadAt(s.buf[:n], s.offset)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	s.buf, s.at = s.buf[:got], s.offset
+	return got > have, nil
+}
+
+// rest looks at what lies behind the last good frame: whether it is all zero,
+// and the greatest figure for durable bytes that a good frame there carries. Such
+// a frame begins at a multiple of eight and carries a greater index than the
+// last one.
+func (s *scanner) rest(index int64) (used int64, durable int64, err error) {
+	start := s.offset
+	for s.offset < s.limit {
+		b := s.window()
+		if len(b) < frameHeader+MaxRecord+frameAlign {
+			if _, err := s.load(); err != nil {
+				return 0, 0, err
+			}
+			b = s.window()
+		}
+		if len(b) == 0 {
+			break
+		}
+		if n := zeroPrefix(b); n > 0 {
+			s.offset += n
+			continue
+		}
+		used = s.offset + frameAlign - start
+		if f, n, err := readFrame(b); err == nil && f.index >= index {
+			durable = max(durable, f.durable)
+			s.offset += int64(n)
+			used = s.offset - start
+			continue
+		}
+		s.offset += min(frameAlign, int64(len(b)))
+	}
+	return min(used, s.limit-start), durable, nil
+}
+
+// zeroPrefix gives the length of the zeros at the beginning of b, in whole steps.
+func zeroPrefix(b []byte) int64 {
+	const step = 4096
+	var n int
+	for len(b) >= step && isZero(b[:step]) {
+		b, n = b[step:], n+step
+	}
+	for len(b) >= frameAlign && isZero(b[:frameAlign]) {
+		b, n = b[frameAlign:], n+frameAlign
+	}
+	if len(b) < frameAlign && isZero(b) {
+		n += len(b)
+	}
+	return int64(n)
+}
+
+// segmentFile is a segment as found on disk.
+type segmentFile struct {
+	number int64
+	name   string // below the log's directory
+	size   int64
+	header *header // nil where it was not begun, or cannot be read
+	bad    bool    // the header cannot be read
+}
+
+var segmentPattern = regexp.MustCompile(`^[0-9]{8,}\.log$`)
+
+// listSegments lists the segments of a log, by number. It fails only where the
+// directory or a header cannot be read at all.
+func listSegments(dir string) ([]segmentFile, error) {
+	entries, err := os.ReadDir(filepath.Join(dir, "segments"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []segmentFile
+	for _, e := range entries {
+		if !segmentPattern.MatchString(e.Name()) {
+			continue
+		}
+		n, err := strconv.ParseInt(e.Name()[:len(e.Name())-len(".log")], 10, 64)
+		if err != nil {
+			continue
+		}
+		s := segmentFile{number: n, name: filepath.Join("segments", e.Name())}
+		if err := s.read(dir); err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				continue // a spare that was given up meanwhile
+			}
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b segmentFile) int { return int(a.number - b.number) })
+	return out, nil
+}
+
+func (s *segmentFile) read(dir string) error {
+	f, err := os.Open(filepath.Join(dir, s.name))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	s.size = info.Size()
+	page := make([]byte, segmentHeader)
+	n, err := f.ReadAt(page, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if n == 0 {
+		return nil
+	}
+	h, err := decodeHeader(page)
+	if errors.Is(err, errEnd) {
+		return nil
+	}
+	if err != nil || h.number != s.number {
+		s.bad = true
+		return nil
+	}
+	s.header = h
+	return nil
+}
+
+// begun gives the segments that were begun. A segment at the end whose header
+// cannot be read counts as not begun if nothing was written behind the header: a
+// crash cut the header off. Anything else is damage.
+func begun(dir string, list []segmentFile) ([]segmentFile, *Damage, error) {
+	last := -1
+	for i := range list {
+		if list[i].header != nil {
+			last = i
+			continue
+		}
+		empty, err := emptyStart(filepath.Join(dir, list[i].name))
+		if err != nil {
+			return nil, nil, err
+		}
+		if !empty {
+			return nil, &Damage{Place: list[i].name, Index: -1, Why: "holds records but has no header"}, nil
+		}
+	}
+	out := list[:last+1]
+	for i := range out {
+		if out[i].header == nil || i > 0 && out[i].number != out[i-1].number+1 {
+			d := &Damage{Place: segmentName(out[0].number + int64(i)), Index: -1, Why: "is missing, or its header cannot be read"}
+			if i > 0 {
+				d.Place = segmentName(out[i-1].number + 1)
+			}
+			return out[:i], d, nil
+		}
+	}
+	return out, nil, nil
+}
+
+// emptyStart says whether no record was written at the beginning of a segment.
+func emptyStart(name string) (bool, error) {
+	f, err := os.Open(name)
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	b := make([]byte, segmentHeader)
+	n, err := f.ReadAt(b, segmentHeader)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return isZero(b[:n]), nil
+}
+
+// Damage says that a log does not hold what it must. It holds no content.
+type Damage struct {
+	Place  string // file below the log's directory, or the directory
+	Index  int64  // first record that is bad or missing, -1 where not known
+	Why    string
+	Remedy string
+}
+
+// Error implements error.
+func (d *Damage) Error() string {
+	s := "the audit log is damaged or was altered: " + d.Place + " " + d.Why
+	if d.Index >= 0 {
+		s = fmt.Sprintf("the audit log is damaged or was altered at record %d: %s %s", d.Index, d.Place, d.Why)
+	}
+	if d.Remedy != "" {
+		s += "; " + d.Remedy
+	}
+	return s
+}
+
+// openScan opens a segment for reading from an offset on. The caller closes the
+// file.
+func openScan(dir string, s segmentFile, offset int64) (*scanner, *os.File, error) {
+	f, err := os.Open(filepath.Join(dir, s.name))
+	if err != nil {
+		return nil, nil, err
+	}
+	return &scanner{r: f, offset: offset, limit: s.size}, f, nil
+}
+
+// readMarker reads the marker of a log.
+func readMarker(dir, name string) (marker, bool) {
+	b, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return marker{}, false
+	}
+	return decodeMarker(b)
+}
+
+// committedFile is the marker's name.
+const committedFile = "committed"
+
+// signedNote is a checkpoint as found, with where it was.
+type signedNote struct {
+	place string
+	note  []byte
+}
+
+// readHistory gives the checkpoints of one history, in order, and the offset
+// behind the last one that can be read.
+func readHistory(dir, name string) ([]signedNote, int64, error) {
+	f, err := os.Open(filepath.Join(dir, name))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	s := &scanner{r: f, limit: info.Size()}
+	var out []signedNote
+	for {
+		fr, err := s.next()
+		if errors.Is(err, errEnd) || errors.Is(err, errBad) {
+			return out, s.offset, nil
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		out = append(out, signedNote{name, slices.Clone(fr.json)})
+	}
+}
