@@ -1,0 +1,318 @@
+package classifiers
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of the context that is looked at, in bytes, and of the words kept.
+const (
+	contextBefore = 80
+	contextAfter  = 40
+	nearWords     = 32 // words and word pairs of one context
+	keyWords      = 16 // words and word pairs of a field name
+	// lineCost is added to the distance for each line break between a word and
+	// the candidate: a label stands on the line of its value, mostly.
+	lineCost = 24
+	// afterCost is added for words behind the candidate: labels stand before.
+	afterCost = 12
+)
+
+// Far is the distance of a word that is not there.
+const Far = 1 << 20
+
+// Cue is a set of words that say what a candidate beside them is: "card", "tel",
+// "social security". It is immutable.
+type Cue struct {
+	slots []uint64 // open addressing, 0 is free; a power of two
+	parts []string // words of scripts that are written without spaces
+}
+
+// NewCue makes a cue of words and of pairs of words ("social security"). They
+// are compared as whole words, case ignored; identifiers count as their words
+// (creditCardNo, credit_card_no). Words with characters from U+2E80 on (Chinese,
+// Japanese, Korean …) are found inside longer runs.
+func NewCue(words ...string) *Cue {
+	size := 8
+	for size < 3*len(words) {
+		size *= 2
+	}
+	c := &Cue{slots: make([]uint64, size)}
+	for _, w := range words {
+		if r, _ := utf8.DecodeRuneInString(w); r >= 0x2E80 || isThai(r) {
+			c.parts = append(c.parts, w)
+			continue
+		}
+		var h uint64
+		for i, part := range strings.Fields(w) {
+			if i == 0 {
+				h = hashWord(part)
+				continue
+			}
+			h = hashPair(h, hashWord(part))
+		}
+		i := int(h) & (size - 1)
+		for c.slots[i] != 0 && c.slots[i] != h {
+			i = (i + 1) & (size - 1)
+		}
+		c.slots[i] = h
+	}
+	return c
+}
+
+func isThai(r rune) bool { return r >= 0x0E00 && r <= 0x0E7F }
+
+func (c *Cue) has(h uint64) bool {
+	mask := len(c.slots) - 1
+	for i := int(h) & mask; c.slots[i] != 0; i = (i + 1) & mask {
+		if c.slots[i] == h {
+			return true
+		}
+	}
+	return false
+}
+
+// nearWord is a word, or a pair of words, of a context.
+type nearWord struct {
+	hash uint64
+	dist int
+}
+
+// The hash of words: FNV-1a of the folded bytes, finished by a multiplication.
+// It is computed on the stack, compared and forgotten; it is written nowhere.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
+
+func hashWord(w string) uint64 {
+	h := uint64(fnvOffset)
+	for i := 0; i < len(w); {
+		b := w[i]
+		if b < utf8.RuneSelf {
+			if 'A' <= b && b <= 'Z' {
+				b += 'a' - 'A'
+			}
+			h = (h ^ uint64(b)) * fnvPrime
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(w[i:])
+		h = (h ^ uint64(unicode.ToLower(r))) * fnvPrime
+		i += n
+	}
+	h ^= h >> 32
+	if h == 0 {
+		h = 1
+	}
+	return h
+}
+
+func hashPair(a, b uint64) uint64 {
+	h := (a*31 + b) * fnvPrime
+	h ^= h >> 29
+	if h == 0 {
+		h = 1
+	}
+	return h
+}
+
+// wordByte tells letters, and every byte of a character that is not ASCII, from
+// the rest.
+func wordByte(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b >= utf8.RuneSelf
+}
+
+// pieces appends the words of w, split where an identifier's case changes, to
+// list, all at one distance. The whole word counts too.
+func pieces(list []nearWord, w string, dist int) []nearWord {
+	if len(list) == cap(list) {
+		return list
+	}
+	list = append(list, nearWord{hashWord(w), dist})
+	from := 0
+	for i := 1; i < len(w); i++ {
+		upper := 'A' <= w[i] && w[i] <= 'Z'
+		if upper && 'a' <= w[i-1] && w[i-1] <= 'z' || upper && i+1 < len(w) && 'a' <= w[i+1] && w[i+1] <= 'z' {
+			if len(list) < cap(list) {
+				list = append(list, nearWord{hashWord(w[from:i]), dist})
+			}
+			if from > 0 && len(list) < cap(list) {
+				list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist})
+			}
+			from = i
+		}
+	}
+	if from > 0 && len(list)+1 < cap(list) {
+		list = append(list, nearWord{hashWord(w[from:]), dist})
+		list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist})
+	}
+	return list
+}
+
+// look fills s.near with the words around [start, end). It is done once for a
+// candidate, however many detectors ask.
+func (s *Scan) look(start, end int) {
+	if s.nearStart == start && s.nearEnd == end && s.nearSet {
+		return
+	}
+	s.nearStart, s.nearEnd, s.nearSet = start, end, true
+	t := s.Text
+	near := s.nearBuf[:0]
+	floor := max(0, start-contextBefore)
+	s.from = floor
+	next, nextDist := uint64(0), 0 // the word that follows, for pairs
+	lines := 0
+	for i := start; i > floor && len(near) < nearWords*2/3; {
+		b := t[i-1]
+		if !wordByte(b) {
+			if b == '\n' {
+				lines++
+				next = 0
+			}
+			i--
+			continue
+		}
+		j := i
+		for i > floor && wordByte(t[i-1]) {
+			i--
+		}
+		if i == floor && floor > 0 && wordByte(t[floor-1]) {
+			break // half a word
+		}
+		dist := start - j + lines*lineCost
+		at := len(near)
+		near = pieces(near, t[i:j], dist)
+		if len(near) == at {
+			break
+		}
+		whole := near[at].hash
+		if next != 0 && len(near) < cap(near) {
+			// A pair is as near as its nearer word.
+			near = append(near, nearWord{hashPair(whole, next), nextDist})
+		}
+		next, nextDist = whole, dist
+	}
+	ceil := min(len(t), end+contextAfter)
+	before, beforeDist := uint64(0), 0
+	i := end
+after:
+	for i < ceil && len(near) < nearWords {
+		b := t[i]
+		if !wordByte(b) {
+			if b == '\n' {
+				break after
+			}
+			i++
+			continue
+		}
+		j := i
+		for i < ceil && wordByte(t[i]) {
+			i++
+		}
+		if i == ceil && ceil < len(t) && wordByte(t[ceil]) {
+			break
+		}
+		dist := j - end + afterCost
+		at := len(near)
+		near = pieces(near, t[j:i], dist)
+		if len(near) == at {
+			break
+		}
+		if before != 0 && len(near) < cap(near) {
+			near = append(near, nearWord{hashPair(before, near[at].hash), beforeDist})
+		}
+		before, beforeDist = near[at].hash, dist
+	}
+	s.to = i
+	s.nearN = len(near)
+}
+
+// lookKey fills s.key with the words of the segment's field name.
+func (s *Scan) lookKey() {
+	if s.keySet {
+		return
+	}
+	s.keySet = true
+	list := s.keyBuf[:0]
+	k := s.Key
+	before := uint64(0)
+	for i := 0; i < len(k) && len(list) < keyWords/2; {
+		if !wordByte(k[i]) {
+			i++
+			continue
+		}
+		j := i
+		for i < len(k) && wordByte(k[i]) {
+			i++
+		}
+		at := len(list)
+		list = pieces(list, k[j:i], 0)
+		if len(list) == at {
+			break
+		}
+		if before != 0 && len(list) < cap(list) {
+			list = append(list, nearWord{hashPair(before, list[at].hash), 0})
+		}
+		before = list[at].hash
+	}
+	s.keyN = len(list)
+}
+
+// KeyHas reports whether the segment's field name has a word of the cue.
+func (s *Scan) KeyHas(c *Cue) bool {
+	if s.Key == "" {
+		return false
+	}
+	s.lookKey()
+	for _, w := range s.keyBuf[:s.keyN] {
+		if c.has(w.hash) {
+			return true
+		}
+	}
+	for _, p := range c.parts {
+		if strings.Contains(s.Key, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// Near gives the distance in bytes from [start, end) to the nearest word of the
+// cue on either side, 0 where the field name has one, [Far] where there is none.
+// Words behind count as farther, and so do words across a line break.
+func (s *Scan) Near(c *Cue, start, end int) int {
+	if s.KeyHas(c) {
+		return 0
+	}
+	s.look(start, end)
+	best := Far
+	for _, w := range s.nearBuf[:s.nearN] {
+		if w.dist < best && c.has(w.hash) {
+			best = w.dist
+		}
+	}
+	for _, p := range c.parts {
+		if i := strings.LastIndex(s.Text[s.from:start], p); i >= 0 {
+			best = min(best, start-s.from-i-len(p))
+		}
+		if i := strings.Index(s.Text[end:max(end, s.to)], p); i >= 0 {
+			best = min(best, i+afterCost)
+		}
+	}
+	return best
+}
+
+// Lean says which of two cues is nearer to [start, end): 1 for the first, -1 for
+// the second, 0 where neither is near.
+func (s *Scan) Lean(forCue, against *Cue, start, end int) int {
+	f, a := s.Near(forCue, start, end), s.Near(against, start, end)
+	switch {
+	case f == Far && a == Far:
+		return 0
+	case f <= a:
+		return 1
+	}
+	return -1
+}

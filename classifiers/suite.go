@@ -1,0 +1,411 @@
+package classifiers
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// suiteVersion changes whenever the scanner's, the context's or the merger's
+// answers may.
+const suiteVersion = "1"
+
+// DefaultBudget bounds the time of one Classify where Options name none. It is
+// half of the time that a decision may take.
+const DefaultBudget = 2 * time.Second
+
+// Bounds of the work on several cores.
+const (
+	parallelBytes = 256 << 10 // of segments in sum, from which on two cores are used
+	maxWorkers    = 2
+)
+
+// Options says what a suite is made of.
+type Options struct {
+	// Detectors in the order in which they are listed; classifiers/all has
+	// those that ship.
+	Detectors []*Detector
+	// Off names detectors and types that are switched off. A name that is
+	// neither is an error.
+	Off []string
+	// Terms are dictionaries from the configuration.
+	Terms []Terms
+	// Budget bounds the time of one Classify; 0 means [DefaultBudget]. The
+	// context's deadline holds too.
+	Budget time.Duration
+	// Key keys the hashes of terms and the suite's revision. Without one the
+	// revision of a suite with terms is another with each start.
+	Key []byte
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Suite is a set of detectors, ready to run. It implements proxy.Classifier and
+// is safe for concurrent use.
+type Suite struct {
+	interests []interest
+	class     [256]uint8
+	prefixes  automaton
+	anchors   map[byte][]anchor
+	numbers   []int // interests by shape
+	mixed     []int
+	runs      []int
+	terms     *dictionary
+	types     []Type
+	revision  string
+	budget    time.Duration
+	now       func() time.Time
+	scans     sync.Pool
+}
+
+// interest is an [Interest] in a suite.
+type interest struct {
+	detector *Detector
+	judge    func(*Scan, Candidate)
+	types    map[*Type]trait // a zero set where switched off
+}
+
+// New makes a suite. It fails where a detector is not documented or shows no
+// positives and near-misses, where a name is taken twice or not known, and
+// where a term cannot be one. The error holds no term.
+func New(o Options) (*Suite, error) {
+	s := &Suite{budget: o.Budget, now: o.Now, anchors: map[byte][]anchor{}}
+	if s.budget <= 0 {
+		s.budget = DefaultBudget
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	off, err := s.names(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range o.Detectors {
+		types := make(map[*Type]trait, len(d.Types))
+		for _, t := range d.Types {
+			set, _ := groupBits(t.Groups) // validated
+			if off[t.Name] || off[d.Name] {
+				set = 0
+			}
+			types[t] = trait{set, t.General}
+		}
+		if off[d.Name] {
+			continue
+		}
+		for i := range d.Interests {
+			if err := s.subscribe(d, &d.Interests[i], types); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if len(s.prefixes.nodes) == 0 {
+		s.prefixes.nodes = make([]node, 1)
+	}
+	s.class = classes(s.anchors)
+	key := o.Key
+	if len(key) == 0 && len(o.Terms) > 0 {
+		key = make([]byte, sha256.Size)
+		rand.Read(key) // never fails (crypto/rand, Go 1.24)
+	}
+	if len(o.Terms) > 0 {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte("ostiary terms seed"))
+		if s.terms, err = newDictionary(binary.LittleEndian.Uint64(mac.Sum(nil)), o.Terms, off); err != nil {
+			return nil, err
+		}
+	}
+	s.revision = revision(key, o)
+	s.scans.New = func() any {
+		return &Scan{suite: s, resume: make([]int, len(s.interests)), off: make([]bool, len(s.interests))}
+	}
+	return s, nil
+}
+
+// names checks every name and lists the types. It gives what is switched off.
+func (s *Suite) names(o Options) (map[string]bool, error) {
+	seen, owner := map[string]bool{}, map[string]string{}
+	for _, d := range o.Detectors {
+		if err := d.validate(); err != nil {
+			return nil, err
+		}
+		if seen[d.Name] {
+			return nil, fmt.Errorf("detector %q stands twice in the suite", d.Name)
+		}
+		seen[d.Name] = true
+		for _, t := range d.Types {
+			for _, n := range append([]string{t.Name}, t.Aliases...) {
+				if by, ok := owner[n]; ok && by != t.Name {
+					return nil, fmt.Errorf("detector %q: type %s is also a name of %s", d.Name, n, by)
+				}
+				owner[n] = t.Name
+			}
+			if !seen[t.Name] {
+				s.types = append(s.types, *t)
+			}
+			seen[t.Name] = true
+		}
+	}
+	for _, l := range o.Terms {
+		if !typeName(l.Type) {
+			return nil, errors.New("a type of terms is named in capitals, digits and underscores")
+		}
+		if _, ok := owner[l.Type]; ok || seen[l.Type] {
+			return nil, fmt.Errorf("type of terms %s is taken", l.Type)
+		}
+		seen[l.Type] = true
+		t := Type{Name: l.Type, Groups: []string{Protected}, Doc: l.Doc, Severity: l.Severity}
+		s.types = append(s.types, t)
+	}
+	off := map[string]bool{}
+	for _, n := range o.Off {
+		if t, ok := owner[n]; ok {
+			n = t
+		}
+		if !seen[n] {
+			return nil, fmt.Errorf("%q is neither a detector nor a type, and cannot be switched off", n)
+		}
+		off[n] = true
+	}
+	return off, nil
+}
+
+func typeName(n string) bool {
+	for i := 0; i < len(n); i++ {
+		if !('A' <= n[i] && n[i] <= 'Z' || i > 0 && ('0' <= n[i] && n[i] <= '9' || n[i] == '_')) {
+			return false
+		}
+	}
+	return n != ""
+}
+
+func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait) error {
+	n := len(s.interests)
+	s.interests = append(s.interests, interest{d, in.Judge, types})
+	switch in.Shape {
+	case Number:
+		s.numbers = append(s.numbers, n)
+	case Mixed:
+		s.mixed = append(s.mixed, n)
+	case Run:
+		s.runs = append(s.runs, n)
+	case Prefix:
+		for i, lit := range in.Literals {
+			if !s.prefixes.add(lit, hook{n, i, len(lit)}) {
+				return fmt.Errorf("detector %q: literal %d cannot be a prefix", d.Name, i)
+			}
+		}
+	case Anchor:
+		for i, lit := range in.Literals {
+			if lit == "" || inWord(lit[0]) && lit[0] != '_' || lit[0] >= 0x80 {
+				return fmt.Errorf("detector %q: literal %d cannot be an anchor", d.Name, i)
+			}
+			s.anchors[lit[0]] = append(s.anchors[lit[0]], anchor{lit, hook{n, i, len(lit)}})
+		}
+	}
+	return nil
+}
+
+// revision is a keyed digest of everything that the answers depend on.
+func revision(key []byte, o Options) string {
+	mac := hmac.New(sha256.New, key)
+	word(mac, suiteVersion)
+	for _, d := range o.Detectors {
+		word(mac, d.Name)
+		word(mac, fmt.Sprint(d.Version))
+	}
+	word(mac, "off")
+	for _, n := range slices.Sorted(slices.Values(o.Off)) {
+		word(mac, n)
+	}
+	for _, l := range o.Terms {
+		word(mac, "terms "+l.Type)
+		for _, w := range slices.Sorted(slices.Values(l.Words)) {
+			word(mac, w)
+		}
+	}
+	return "s" + suiteVersion + "-" + hex.EncodeToString(mac.Sum(nil)[:12])
+}
+
+func word(h hash.Hash, s string) {
+	var n [8]byte
+	binary.LittleEndian.PutUint64(n[:], uint64(len(s)))
+	h.Write(n[:])
+	h.Write([]byte(s))
+}
+
+// Revision implements proxy.Classifier: it changes whenever the detectors, their
+// versions, what is switched off or the terms do.
+func (s *Suite) Revision() string { return s.revision }
+
+// Types lists what the suite can find, in the order of the detectors.
+func (s *Suite) Types() []Type { return slices.Clone(s.types) }
+
+// Groups lists the groups that the suite's types belong to, sorted.
+func (s *Suite) Groups() []string {
+	set := map[string]bool{}
+	for i := range s.types {
+		for _, g := range s.types[i].Groups {
+			set[g] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
+
+// Reasons of gaps.
+const (
+	gapBudget = "budget"
+	gapFailed = "detector_failed"
+)
+
+// result is what one segment gave.
+type result struct {
+	found []proxy.Finding
+	gap   string
+}
+
+// Classify implements proxy.Classifier. Findings come in the order of the
+// segments, then of their places. It never fails: what was not looked at is a
+// gap.
+//
+// Segments are scanned one by one and each on its own: this is where a cache of
+// verdicts by keyed hash of the content belongs.
+func (s *Suite) Classify(ctx context.Context, segments []proxy.Segment) (proxy.Report, error) {
+	c := clock{done: ctx.Done(), until: s.now().Add(s.budget), now: s.now}
+	if d, ok := ctx.Deadline(); ok && d.Before(c.until) {
+		c.until = d
+	}
+	size := 0
+	for i := range segments {
+		size += segments[i].Text.Len()
+	}
+	workers := min(maxWorkers, runtime.GOMAXPROCS(0))
+	if size <= parallelBytes || len(segments) < 2 || workers < 2 {
+		var r proxy.Report
+		sc := s.scans.Get().(*Scan)
+		for i := range segments {
+			collect(&r, i, sc.segmentOf(c, segments, i))
+		}
+		s.scans.Put(sc)
+		return r, nil
+	}
+	return s.parallel(c, segments, workers), nil
+}
+
+// parallel scans the segments on several cores. It returns when all are done.
+func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) proxy.Report {
+	results := make([]result, len(segments))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			sc := s.scans.Get().(*Scan)
+			defer s.scans.Put(sc)
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(segments) {
+					return
+				}
+				results[i] = sc.segmentOf(c, segments, i)
+			}
+		})
+	}
+	wg.Wait()
+	var r proxy.Report
+	for i := range results {
+		collect(&r, i, results[i])
+	}
+	return r
+}
+
+func collect(r *proxy.Report, i int, one result) {
+	r.Findings = append(r.Findings, one.found...)
+	if one.gap != "" {
+		r.Gaps = append(r.Gaps, proxy.Gap{Segment: i, Reason: one.gap})
+	}
+}
+
+// segmentOf scans one segment. A detector that panics is left out and the
+// segment scanned again without it; that it failed is the segment's gap. The
+// panic's value may quote the text and is dropped.
+func (s *Scan) segmentOf(c clock, segments []proxy.Segment, i int) result {
+	seg := &segments[i]
+	s.clock, s.segment = c, i
+	s.Text, s.Key, s.Kind, s.Role = seg.Text.Reveal(), seg.Key.Reveal(), seg.Kind, seg.Role
+	s.keySet = false
+	var r result
+	for s.Text != "" {
+		failed := s.try()
+		if failed < 0 {
+			break
+		}
+		r.gap = gapFailed
+		if failed == len(s.off) { // not a detector: nothing to leave out
+			s.found = s.found[:0]
+			break
+		}
+		d := s.suite.interests[failed].detector
+		for n := range s.off {
+			if s.suite.interests[n].detector == d {
+				s.off[n] = true
+			}
+		}
+	}
+	if r.gap != "" {
+		clear(s.off)
+	} else if s.stop {
+		r.gap = gapBudget
+	}
+	if len(s.found) > 0 {
+		r.found = slices.Clone(merge(s.found, s.traits))
+	}
+	// Nothing of a client's is kept in the pool.
+	s.Text, s.Key, s.clock, s.stop = "", "", clock{}, false
+	s.found, s.traits = s.found[:0], s.traits[:0]
+	return r
+}
+
+// try walks once. It gives the interest whose judge panicked, -1 where none
+// did, the number of interests where something else failed.
+func (s *Scan) try() (failed int) {
+	s.found, s.traits = s.found[:0], s.traits[:0]
+	clear(s.resume)
+	s.digits, s.calls, s.stop, s.nearSet = 0, 0, false, false
+	s.current = len(s.off)
+	failed = -1
+	defer func() {
+		if recover() != nil {
+			failed = s.current
+		}
+	}()
+	if s.clock.out() {
+		s.stop = true
+		return
+	}
+	s.walk()
+	return
+}
+
+// Lookup gives the type of that name or alias.
+func (s *Suite) Lookup(name string) (Type, bool) {
+	for _, t := range s.types {
+		if t.Name == name || slices.Contains(t.Aliases, name) || strings.EqualFold(t.Name, name) {
+			return t, true
+		}
+	}
+	return Type{}, false
+}
