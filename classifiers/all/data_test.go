@@ -96,10 +96,10 @@ func TestRecogniserCases(t *testing.T) {
 	type testCase struct {
 		File string `json:"file"`
 		Case struct {
-			Text      string   `json:"text"`
-			Len       *int     `json:"expected_len"`
-			Positions [][2]int `json:"expected_positions"`
-			Res       [][2]int `json:"expected_res"`
+			Text      json.RawMessage `json:"text"`
+			Len       *int            `json:"expected_len"`
+			Positions [][2]int        `json:"expected_positions"`
+			Res       [][2]int        `json:"expected_res"`
 		} `json:"case"`
 	}
 	types := map[string]string{
@@ -110,18 +110,19 @@ func TestRecogniserCases(t *testing.T) {
 	total, right := map[string]int{}, map[string]int{}
 	lines(t, filepath.Join(dataDir(t), "presidio", "recognizer-cases.jsonl"), func(line int, c testCase) {
 		typ := types[c.File]
-		if typ == "" || c.Case.Len == nil {
+		var text string
+		if typ == "" || c.Case.Len == nil || json.Unmarshal(c.Case.Text, &text) != nil {
 			return
 		}
 		total[typ]++
-		found := only(classify(t, s, c.Case.Text), typ)
+		found := only(classify(t, s, text), typ)
 		ok := len(found) == *c.Case.Len
 		want := c.Case.Positions
 		if want == nil {
 			want = c.Case.Res
 		}
 		for i := 0; ok && i < len(want) && i < len(found); i++ {
-			ok = runeSpan(c.Case.Text, found[i]) == want[i]
+			ok = runeSpan(text, found[i]) == want[i]
 		}
 		if ok {
 			right[typ]++
@@ -178,6 +179,13 @@ var ruleTypes = map[string]string{
 	"flyio-access-token": "SECRET_FLYIO_TOKEN", "atlassian-api-token": "SECRET_ATLASSIAN_TOKEN",
 }
 
+// siblings are rules whose negatives are tokens of another rule with the same
+// type: Vercel's kinds differ in a letter, and sk- is anybody's.
+var siblings = map[string]bool{
+	"vercel-ai-gateway-key": true, "vercel-app-access-token": true, "vercel-app-refresh-token": true, "vercel-integration-token": true,
+	"vercel-personal-access-token": true, "openrouter-api-key": true,
+}
+
 // Fixtures of the secret scanners, scored per rule: a rule of ours finds its
 // positives (any credential at likely counts) and is silent in its negatives.
 func TestSecretFixtures(t *testing.T) {
@@ -192,6 +200,12 @@ func TestSecretFixtures(t *testing.T) {
 	for _, name := range []string{"gitleaks", "betterleaks"} {
 		rules := map[string]*score{}
 		misses := map[string][]int{}
+		positives := map[string]bool{}
+		lines(t, filepath.Join(dir, "secrets", name+"-fixtures.jsonl.gz"), func(_ int, f fixture) {
+			if f.Positive && ruleTypes[f.Rule] != "" {
+				positives[f.Text] = true
+			}
+		})
 		lines(t, filepath.Join(dir, "secrets", name+"-fixtures.jsonl.gz"), func(line int, f fixture) {
 			if ruleTypes[f.Rule] == "" {
 				return
@@ -205,7 +219,7 @@ func TestSecretFixtures(t *testing.T) {
 			for _, x := range classify(t, s, f.Text) {
 				if slices.Contains(x.Groups, classifiers.Credential) && x.Likelihood >= proxy.Likely {
 					hit = true
-					own = own || x.Type == ruleTypes[f.Rule]
+					own = own || x.Type == ruleTypes[f.Rule] && !x.Synthetic
 				}
 			}
 			switch {
@@ -216,6 +230,8 @@ func TestSecretFixtures(t *testing.T) {
 				} else {
 					misses[f.Rule] = append(misses[f.Rule], line)
 				}
+			case positives[f.Text], siblings[f.Rule]:
+				// Another rule of the same vendor must find it.
 			default:
 				sc.negatives++
 				if !own {
@@ -276,7 +292,7 @@ func TestHarmlessPrompts(t *testing.T) {
 	}{
 		{"gsm8k_train.jsonl", 0},
 		{"mt_bench_question.jsonl", 0},
-		{"user_oriented_instructions.jsonl", 4}, // holds 3 e-mail addresses and 1 telephone number
+		{"user_oriented_instructions.jsonl", 7}, // right ones: e-mail addresses in one task, twice each, and a telephone number
 	} {
 		bytes, n := 0, 0
 		types := map[string]int{}
@@ -323,4 +339,93 @@ func leaves(v any, out *[]proxy.Segment) {
 			leaves(v[k], out)
 		}
 	}
+}
+
+// Whole prompts in 13 languages. Recall counts a mark as found where a finding of
+// its type at likely and above overlaps it; documents of look-alikes are counted
+// where they have a finding of a group that matters.
+func TestPrompts(t *testing.T) {
+	type prompt struct {
+		ID     string `json:"id"`
+		Lang   string `json:"lang"`
+		Kind   string `json:"kind"`
+		Text   string `json:"text"`
+		Expect string `json:"expect"`
+		Spans  []struct {
+			Start int    `json:"start"`
+			End   int    `json:"end"`
+			Type  string `json:"type"`
+		} `json:"spans"`
+	}
+	s := suite(t, classifiers.Options{})
+	ours := map[string]bool{}
+	for _, ty := range s.Types() {
+		ours[ty.Name] = true
+	}
+	total, found := map[string]int{}, map[string]int{}
+	extra := map[string]int{}
+	negatives, hit, synthetic, tagged := 0, 0, 0, 0
+	lines(t, filepath.Join(dataDir(t), "prompts", "prompts.jsonl.gz"), func(line int, p prompt) {
+		at := make([]int, 0, len(p.Text)+1) // code point to byte
+		for i := range p.Text {
+			at = append(at, i)
+		}
+		at = append(at, len(p.Text))
+		list := classify(t, s, p.Text)
+		used := make([]bool, len(list))
+		for _, sp := range p.Spans {
+			if !ours[sp.Type] {
+				for i, f := range list {
+					if f.Start < at[sp.End] && at[sp.Start] < f.End {
+						used[i] = true
+					}
+				}
+				continue
+			}
+			ok, syn := false, false
+			for i, f := range list {
+				if f.Start < at[sp.End] && at[sp.Start] < f.End {
+					used[i] = true
+					same := f.Type == sp.Type || strings.HasPrefix(sp.Type, "SECRET_") && strings.HasPrefix(f.Type, "SECRET_")
+					if same && f.Likelihood >= proxy.Likely {
+						ok = true
+						syn = syn || f.Synthetic
+					}
+				}
+			}
+			if p.Expect == "synthetic" {
+				synthetic++
+				if syn {
+					tagged++
+				} else {
+					t.Logf("prompts:%d (%s, %s): %s not tagged synthetic", line, p.Lang, p.Kind, sp.Type)
+				}
+				continue
+			}
+			total[sp.Type]++
+			if ok {
+				found[sp.Type]++
+			} else {
+				t.Logf("prompts:%d (%s, %s): %s missed", line, p.Lang, p.Kind, sp.Type)
+			}
+		}
+		bad := false
+		for i, f := range list {
+			if !used[i] && f.Likelihood >= proxy.Likely && !f.Synthetic && f.Type != "IP_ADDRESS" {
+				extra[p.Expect+" "+f.Type]++
+				bad = true
+				t.Logf("prompts:%d (%s, %s): %s %s not marked", line, p.Lang, p.Kind, f.Type, f.Likelihood)
+			}
+		}
+		if p.Expect == "negative" {
+			negatives++
+			if bad {
+				hit++
+			}
+		}
+	})
+	for _, typ := range sortedKeys(total) {
+		t.Logf("%s: %d of %d", typ, found[typ], total[typ])
+	}
+	t.Logf("look-alikes: %d of %d prompts hit; not marked: %v; synthetic: %d of %d tagged", hit, negatives, extra, tagged, synthetic)
 }

@@ -39,7 +39,7 @@ and national ones of other countries beside a word for telephone. Ten bare digit
 }
 
 var phoneCue = classifiers.NewCue(
-	"phone", "phones", "telephone", "tel", "mobile", "cell", "cellphone", "cellular", "fax", "call", "called", "calling", "dial", "sms", "text",
+	"phone", "telephone", "tel", "mobile", "cell", "cellphone", "cellular", "fax", "call", "called", "calling", "dial", "sms", "text",
 	"whatsapp", "signal", "hotline", "callback", "reach", "contact", "ring", "ph", "mob", "telefon", "telefonnummer", "tel nr", "handy",
 	"handynummer", "mobil", "mobilnummer", "rufnummer", "anrufen", "rückruf", "festnetz", "durchwahl", "telefax",
 	"téléphone", "telephoner", "portable", "appeler", "joindre", "fixe", "teléfono", "telefono", "móvil", "movil", "celular", "llamar", "llame",

@@ -161,6 +161,10 @@ func judgeJWT(s *classifiers.Scan, c classifiers.Candidate) {
 	var buf [maxHeader]byte
 	head, ok := unbase64(buf[:], t[c.Start:cut[0]])
 	if !ok || !json.Valid(head) || !contains(head, `"alg"`) {
+		// Not a token that anybody could check; the shape alone is possible.
+		if parts >= 3 && cut[0]-c.Start >= 19 && strings.HasPrefix(t[cut[0]+1:], "ey") && cut[1]-cut[0] > 18 {
+			s.Find(classifiers.Found{Start: c.Start, End: cut[2], Type: jwtType, Likelihood: proxy.Possible})
+		}
 		return
 	}
 	payload := t[cut[0]+1 : cut[1]]

@@ -67,12 +67,20 @@ func inside(b byte) bool {
 // looked for in lower case.
 var placeholders = [...]string{
 	"example", "xxxx", "your", "placeholder", "changeme", "change_me", "dummy", "sample", "redact", "insert", "replace", "notreal", "not-real",
-	"not_real", "abcdefgh", "12345678", "deadbeef", "00000000", "secretkey", "secret_key", "secret-key", "api_key", "api-key", "apikey", "my_token", "my-token", "-here", "_here", "test_key", "fake",
+	"not_real", "deadbeef", "00000000", "secretkey", "secret_key", "secret-key", "api_key", "api-key", "apikey", "my_token", "my-token", "-here", "_here", "test_key", "fake",
 }
 
-// weak reports whether the body of a token is none: a placeholder, one
-// character again and again, a counted row.
-func weak(body string) bool {
+// substance says what the body of a token is made of.
+type substance int8
+
+const (
+	random substance = iota // as far as can be seen
+	madeUp                  // a counted row such as abcd1234: typed by hand for a sample
+	filler                  // a placeholder, or one character again and again
+)
+
+// weigh tells random bodies from those that people make up.
+func weigh(body string) substance {
 	var seen [256]bool
 	distinct, rows := 0, 0
 	for i := 0; i < len(body); i++ {
@@ -88,9 +96,7 @@ func weak(body string) bool {
 	n := len(body)
 	switch {
 	case n >= 32 && distinct < 9, n >= 16 && distinct < 7, n >= 8 && distinct < 4:
-		return true
-	case rows*3 > n:
-		return true
+		return filler
 	}
 	var buf [maxToken]byte
 	low := buf[:min(n, maxToken)]
@@ -103,11 +109,17 @@ func weak(body string) bool {
 	}
 	for _, p := range placeholders {
 		if contains(low, p) {
-			return true
+			return filler
 		}
 	}
-	return false
+	if rows*3 > n || contains(low, "12345678") || contains(low, "abcdefgh") {
+		return madeUp
+	}
+	return random
 }
+
+// weak reports whether the body of a token is none.
+func weak(body string) bool { return weigh(body) != random }
 
 func contains(b []byte, p string) bool {
 	for i := 0; i+len(p) <= len(b); i++ {
@@ -145,6 +157,7 @@ type form struct {
 	cue    *classifiers.Cue // raises to very likely
 	needs  bool             // the cue must be there
 	words  bool             // tokens of letters alone are possible
+	plain  bool             // the format alone tells: one that repeats a character is a sample, not a placeholder
 	// check judges the body further: 0 for no token, else the likelihood.
 	check func(body string) proxy.Likelihood
 	// sample makes the body for the detector's own positives; without one it
@@ -188,7 +201,8 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 		return
 	}
 	b := s.Text[body:end]
-	if weak(b) {
+	kind := weigh(b)
+	if kind == filler && !f.plain || kind == madeUp && f.prefix == "" {
 		return
 	}
 	if d, _, _ := count(b); d == 0 && !f.words {
@@ -209,7 +223,8 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 			level = classifiers.Raise(level, 1)
 		}
 	}
-	s.Find(classifiers.Found{Start: start, End: end, Type: f.typ, Likelihood: level})
+	// A sample that keeps the whole format is a documentation value.
+	s.Find(classifiers.Found{Start: start, End: end, Type: f.typ, Likelihood: level, Synthetic: kind != random})
 	s.Resume(end)
 }
 

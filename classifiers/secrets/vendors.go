@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"encoding/json"
 	"hash/crc32"
 	"strings"
 
@@ -96,8 +97,9 @@ func table() []vendor {
 				return veryLikely
 			}, sample: func() string { return draw(alnum, 14, 3) + "." + draw(hexLower, 64, 4) }}),
 		anthropic(),
-		one("atlassian", "ATLASSIAN_TOKEN", "Atlassian API tokens: ATATT3 and about 186 characters of base64url (Atlassian support pages); repository tokens of Bitbucket begin with ATCTT3.", "An Atlassian API token.",
-			open("ATATT3", chars("0-9a-zA-Z_=-"), 150, 250), open("ATCTT3", chars("0-9a-zA-Z_=-"), 150, 250)),
+		one("atlassian", "ATLASSIAN_TOKEN", "Atlassian API tokens: ATATT3 and about 186 characters of base64url (Atlassian support pages); repository tokens of Bitbucket begin with ATCTT3. Older tokens are 24 small letters and digits and are taken beside the vendor's name only.", "An Atlassian API token.",
+			open("ATATT3", chars("0-9a-zA-Z_=-"), 150, 250), open("ATCTT3", chars("0-9a-zA-Z_=-"), 150, 250),
+			beside(classifiers.NewCue("atlassian", "jira", "confluence", "bitbucket"), "jira_api_token", lower, 24)),
 		aws(),
 		azure(),
 		one("cerebras", "CEREBRAS_KEY", "Cerebras API keys: csk- and 48 characters (inference-docs.cerebras.ai).", "A Cerebras API key.", fixed("csk-", lower, 48)),
@@ -125,7 +127,7 @@ func table() []vendor {
 			open("dp.pt.", alnum, 40, 44), open("dp.st.", dotted, 40, 80), open("dp.sa.", alnum, 40, 44), open("dp.ct.", alnum, 40, 44)),
 		one("figma", "FIGMA_TOKEN", "Figma personal access tokens: figd_ and about 40 characters of base64url (figma.com developer documentation).", "A Figma personal access token.", open("figd_", base64u, 38, 44)),
 		one("flyio", "FLYIO_TOKEN", "Fly.io tokens: fm1, fm2 and their kin before 100 or more characters of base64, mostly after the word FlyV1 (fly.io/docs).", "A Fly.io access token.",
-			open("fm1r_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fm1a_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fm2_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fo1_", base64u, 43, 43)),
+			open("FlyV1 ", chars("0-9a-zA-Z+/=_,-"), 100, maxToken-1), open("fm1r_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fm1a_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fm2_", chars("0-9a-zA-Z+/=_-"), 90, maxToken-1), open("fo1_", base64u, 43, 43)),
 		github(),
 		gitlab(),
 		google(),
@@ -136,15 +138,15 @@ func table() []vendor {
 				}
 				return veryLikely
 			}, sample: func() string { return draw(alnum, 32, 5) + "_" + draw(hexLower, 8, 6) }},
-			open("glc_", chars("0-9a-zA-Z+/="), 40, 400)),
+			open("glc_", chars("0-9a-zA-Z+/="), 32, 400)),
 		one("groq", "GROQ_KEY", "Groq API keys: gsk_ and 52 letters and digits (console.groq.com).", "A Groq API key.", fixed("gsk_", alnum, 52)),
 		one("hashicorp_terraform", "TERRAFORM_TOKEN", "HCP Terraform API tokens: 14 characters, .atlasv1. and 60 to 70 characters (developer.hashicorp.com).", "A Terraform API token.").with(terraform),
 		one("hashicorp_vault", "VAULT_TOKEN", "HashiCorp Vault tokens: hvs. (service), hvb. (batch) or hvr. (recovery) and base64url; older service tokens, s. and 24 characters, need the word vault near (developer.hashicorp.com).", "A Vault token.",
 			open("hvs.", base64u, 24, 300), open("hvb.", base64u, 100, 400), open("hvr.", base64u, 24, 300),
-			form{prefix: "s.", set: alnum, min: 24, max: 24, level: likely, cue: classifiers.NewCue("vault", "hashicorp"), needs: true, lead: "vault token ", check: mixture}),
+			form{prefix: "s.", set: alnum, min: 24, max: 24, level: likely, cue: classifiers.NewCue("vault", "hashicorp", "token"), needs: true, lead: "vault token ", check: mixture}),
 		one("heroku", "HEROKU_KEY", "Heroku API keys: HRKU-AA and 58 characters; older ones are UUIDs and are taken beside the vendor's name only (devcenter.heroku.com).", "A Heroku API key.",
 			fixed("HRKU-AA", base64u, 58),
-			form{set: chars("0-9a-f-"), min: 36, max: 36, level: likely, cue: heroku, needs: true, lead: "heroku_api_key", check: isUUID, sample: drawUUID}),
+			form{set: chars("0-9a-fA-F-"), min: 36, max: 36, level: likely, cue: heroku, needs: true, lead: "heroku_api_key", check: isUUID, sample: drawUUID}),
 		one("huggingface", "HF_TOKEN", "Hugging Face tokens: hf_ or api_org_ and 34 letters (huggingface.co/docs).", "A Hugging Face token.",
 			form{prefix: "hf_", set: alnum, min: 34, max: 38, level: veryLikely, words: true, check: mixedCase, sample: func() string { return draw(letters, 34, 7) }},
 			form{prefix: "api_org_", set: alnum, min: 34, max: 38, level: veryLikely, words: true, check: mixedCase, sample: func() string { return draw(letters, 34, 8) }}),
@@ -178,12 +180,30 @@ func table() []vendor {
 		one("sendgrid", "SENDGRID_KEY", "SendGrid API keys: SG., 22 characters, a dot and 43 of base64url (docs.sendgrid.com).", "A SendGrid API key.",
 			form{prefix: "SG.", set: dotted, min: 66, max: 66, level: veryLikely, sample: func() string { return draw(alnum, 22, 1) + "." + draw(alnum, 43, 2) }}),
 		one("sentry", "SENTRY_TOKEN", "Sentry tokens: sntryu_ and 64 hexadecimal digits (user), sntrys_ and base64 of a JSON object (organisation) (docs.sentry.io).", "A Sentry auth token.",
-			fixed("sntryu_", hexLower, 64), open("sntrys_eyJ", chars("0-9a-zA-Z+/=_"), 80, 500)),
+			fixed("sntryu_", hexLower, 64), form{prefix: "sntrys_", set: chars("0-9a-zA-Z+/=_"), min: 80, max: 600, check: func(b string) proxy.Likelihood {
+				cut := strings.LastIndexByte(b, '_')
+				var buf [512]byte
+				if cut < 0 {
+					return 0
+				}
+				head, ok := unbase64(buf[:], b[:cut])
+				if !ok || !json.Valid(head) || len(b)-cut < 40 {
+					return 0
+				}
+				return veryLikely
+			}, sample: func() string {
+				return "eyJpYXQiOjE3MDAwMDAwMDAsInVybCI6Imh0dHBzOi8vc2VudHJ5LmlvIiwib3JnIjoiYWNtZSJ9_" + draw(alnum, 43, 3)
+			}}),
 		one("shopify", "SHOPIFY_TOKEN", "Shopify tokens: shpat_, shpca_, shppa_ or shpss_ and 32 hexadecimal digits (shopify.dev).", "A Shopify access token or secret.",
 			fixed("shpat_", hexAny, 32), fixed("shpca_", hexAny, 32), fixed("shppa_", hexAny, 32), fixed("shpss_", hexAny, 32)),
 		slack(),
 		one("square", "SQUARE_TOKEN", "Square access tokens: EAAA and 60 characters of base64url, or the older sq0atp- and 22, and application secrets, sq0csp- and 43 (developer.squareup.com).", "A Square access token or secret.",
-			open("sq0atp-", base64u, 22, 60), open("sq0csp-", base64u, 40, 60), form{prefix: "EAAA", set: base64u, min: 56, max: 64, level: likely, check: mixture}),
+			open("sq0atp-", base64u, 22, 60), open("sq0csp-", base64u, 40, 60), form{prefix: "EAAA", set: base64u, min: 22, max: 64, cue: classifiers.NewCue("square", "squareup"), check: func(b string) proxy.Likelihood {
+				if d, u, l := count(b); len(b) < 56 && d > 0 && u > 2 && l > 2 {
+					return proxy.Possible
+				}
+				return mixture(b)
+			}, lead: "square "}),
 		stripe(),
 		one("supabase", "SUPABASE_KEY", "Supabase keys: sbp_ and 40 (management), sb_secret_ and 31 characters (project) (supabase.com/docs).", "A Supabase key.",
 			fixed("sbp_", chars("0-9a-z_-"), 40), fixed("sb_secret_", base64u, 31)),
@@ -194,7 +214,7 @@ func table() []vendor {
 			fixed("vcp_", base64u, 56), fixed("vca_", base64u, 56), fixed("vci_", base64u, 56), fixed("vcr_", base64u, 56), fixed("vck_", base64u, 56)),
 		one("xai", "XAI_KEY", "xAI API keys: xai- and 70 to 120 letters and digits (docs.x.ai).", "An xAI API key.", open("xai-", base64u, 70, 120)),
 		one("age", "AGE_KEY", "age identities: AGE-SECRET-KEY-1 and 58 characters of the Bech32 alphabet (age-encryption.org/v1).", "An age private key.",
-			form{prefix: "AGE-SECRET-KEY-1", set: bech32, min: 58, max: 58, level: veryLikely, check: func(b string) proxy.Likelihood {
+			form{prefix: "AGE-SECRET-KEY-1", set: bech32, min: 58, max: 58, level: veryLikely, words: true, plain: true, check: func(b string) proxy.Likelihood {
 				if strings.ContainsAny(b, "1BIO") { // not in the alphabet of BIP 173
 					return 0
 				}
@@ -395,13 +415,13 @@ func slack() vendor {
 	v := vendor{name: "slack", types: []*classifiers.Type{tok, hook},
 		doc: "Slack tokens: xoxb- (bot), xoxp- (user), xoxc-, xoxd-, xoxs-, xoxo-, xoxa-, xoxr- and xoxe- (legacy, session and configuration tokens) and xapp- (app level), with the numbers of team and user; incoming webhooks under hooks.slack.com (api.slack.com/authentication/token-types).",
 		forms: []form{
-			{typ: tok, prefix: "xoxb-", set: base64u, min: 26, max: 100, check: part(8), sample: team},
+			{typ: tok, prefix: "xoxb-", set: base64u, min: 17, max: 100, check: part(8), sample: team},
 			{typ: tok, prefix: "xoxp-", set: base64u, min: 40, max: 120, check: part(8), sample: team},
 			{typ: tok, prefix: "xoxe-", set: base64u, min: 40, max: 200, check: part(8), sample: func() string { return "1-" + draw(alnum, 146, 3) }},
 			{typ: tok, prefix: "xoxe.xoxb-", set: base64u, min: 100, max: 200, level: veryLikely, sample: func() string { return "1-" + draw(alnum, 163, 3) }},
 			{typ: tok, prefix: "xoxe.xoxp-", set: base64u, min: 100, max: 200, level: veryLikely, sample: func() string { return "1-" + draw(alnum, 163, 4) }},
 			{typ: tok, prefix: "xoxc-", set: base64u, min: 40, max: 140, check: part(8), sample: team},
-			{typ: tok, prefix: "xoxd-", set: chars("0-9a-zA-Z%+/=_-"), min: 60, max: 400, level: veryLikely},
+			{typ: tok, prefix: "xoxd-", set: chars("0-9a-zA-Z%+/=_\\-"), min: 60, max: 400, level: veryLikely},
 			{typ: tok, prefix: "xoxs-", set: base64u, min: 26, max: 140, check: part(5), sample: team},
 			{typ: tok, prefix: "xoxo-", set: base64u, min: 26, max: 140, check: part(5), sample: team},
 			{typ: tok, prefix: "xoxa-", set: base64u, min: 8, max: 140, check: func(b string) proxy.Likelihood { return mixture(b) }, sample: func() string { return "2-" + draw(alnum, 40, 6) }},
