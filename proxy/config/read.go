@@ -1,0 +1,459 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Load reads a file and what it names that is text of the configuration's own:
+// lists of terms. It also looks whether the other files and directories that it
+// names are there. The error is [Problems], but where the file itself cannot be
+// read.
+func Load(path string) (*Config, error) {
+	data, err := readAtMost(path, maxFile+1)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	c, r := read(path, data)
+	r.readFiles(c)
+	return finish(c, r)
+}
+
+// Parse reads a configuration from memory. name is the file it is taken for: it
+// stands in messages, and relative paths are taken from its directory. No other
+// file is touched. The error is [Problems].
+func Parse(name string, data []byte) (*Config, error) {
+	return finish(read(name, data))
+}
+
+func finish(c *Config, r *reader) (*Config, error) {
+	c.Warnings = r.finish(r.warnings)
+	if len(r.problems) > 0 {
+		return nil, r.finish(r.problems)
+	}
+	return c, nil
+}
+
+func read(name string, data []byte) (*Config, *reader) {
+	c := Default()
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) // byte order mark
+	r := &reader{source: newSource(name, data)}
+	c.source = r.source
+	root := r.tree(data)
+	if len(r.problems) > 0 {
+		return c, r
+	}
+	if root == nil {
+		root = ast.Null(nil)
+	}
+	readConfig(value{r: r, node: root}, c)
+	r.check(c)
+	return c, r
+}
+
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
+// readFiles reads the lists of terms and looks for the other files.
+func (r *reader) readFiles(c *Config) {
+	for i := range c.Terms {
+		t := &c.Terms[i]
+		if t.File == "" {
+			continue
+		}
+		path := fmt.Sprintf("terms[%d].file", i)
+		data, err := readAtMost(t.File, maxWords+1)
+		switch {
+		case err != nil:
+			r.failAt(path, path+": the file cannot be read", fileRemedy(err))
+			continue
+		case len(data) > maxWords:
+			r.failAt(path, fmt.Sprintf("%s: the file is larger than %d bytes", path, maxWords), "")
+			continue
+		}
+		words := slices.Clone(t.Words)
+		for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				words = append(words, line)
+			}
+		}
+		if len(words) == 0 {
+			r.failAt(path, path+": the file holds no words", "one word or phrase a line")
+		}
+		t.Words = words
+	}
+	there := func(path, file string) {
+		if file == "" {
+			return
+		}
+		if _, err := os.Stat(file); err != nil {
+			r.failAt(path, path+": there is no such file or directory, or it cannot be read", fileRemedy(err))
+		}
+	}
+	there("policies", c.Policies)
+	there("tls.cert", c.TLS.Cert)
+	there("tls.key", c.TLS.Key)
+	there("upstream.ca", c.Upstream.CA)
+	there("telemetry.otlp.headers_file", c.Telemetry.OTLP.HeadersFile)
+	if filepath.IsAbs(c.Envoy.Path) {
+		there("envoy.path", c.Envoy.Path)
+	}
+	for i, p := range c.Pools {
+		there(fmt.Sprintf("pools[%d].ca", i), p.CA)
+	}
+}
+
+// fileRemedy gives the operating system's sentence: the path in it was written
+// by the operator, relative to the file, and is shown in full.
+func fileRemedy(err error) string { return "looked for it: " + err.Error() }
+
+func readConfig(v value, c *Config) {
+	v.mapping(
+		field{"listen", func(v value) { v.listen(&c.Listen, true) }},
+		field{"mode", func(v value) { v.oneOf(&c.Mode, "enforce", "observe") }},
+		field{"dataplane", func(v value) { v.oneOf(&c.Dataplane, "auto", "envoy", "embedded", "none") }},
+		field{"policies", func(v value) { v.file(&c.Policies) }},
+		field{"log", func(v value) { v.file(&c.Log) }},
+		field{"state", func(v value) { v.file(&c.State) }},
+		field{"tls", func(v value) {
+			v.mapping(
+				field{"cert", func(v value) { v.file(&c.TLS.Cert) }},
+				field{"key", func(v value) { v.file(&c.TLS.Key) }},
+			)
+		}},
+		field{"hosts", func(v value) { v.texts(&c.Hosts, hostName) }},
+		field{"origins", func(v value) { v.texts(&c.Origins, origin) }},
+		field{"pools", func(v value) {
+			v.list(func(v value) { c.Pools = append(c.Pools, readPool(v)) })
+		}},
+		field{"applications", func(v value) {
+			v.list(func(v value) { c.Applications = append(c.Applications, readApplication(v)) })
+		}},
+		field{"terms", func(v value) {
+			v.list(func(v value) { c.Terms = append(c.Terms, readTerm(v)) })
+		}},
+		field{"classifiers", func(v value) {
+			v.mapping(field{"off", func(v value) { v.texts(&c.Classifiers.Off, nil) }})
+		}},
+		field{"limits", func(v value) {
+			v.mapping(
+				field{"body", func(v value) { v.size(&c.Limits.Body, 1<<10, 1<<30) }},
+				field{"decision", func(v value) { v.duration(&c.Limits.Decision, 10*time.Millisecond, 5*time.Minute) }},
+				field{"commit", func(v value) { v.duration(&c.Limits.Commit, 10*time.Millisecond, time.Minute) }},
+				field{"exchanges", func(v value) { v.number(&c.Limits.Exchanges, 1, 1_000_000) }},
+				field{"connections", func(v value) { v.number(&c.Limits.Connections, 1, 1_000_000) }},
+			)
+		}},
+		field{"envoy", func(v value) {
+			v.mapping(
+				field{"path", func(v value) { v.program(&c.Envoy.Path) }},
+				field{"concurrency", func(v value) { v.number(&c.Envoy.Concurrency, 1, 1024) }},
+				field{"log_level", func(v value) {
+					v.oneOf(&c.Envoy.LogLevel, "trace", "debug", "info", "warning", "error", "critical", "off")
+				}},
+			)
+		}},
+		field{"telemetry", func(v value) {
+			v.mapping(
+				field{"listen", func(v value) { v.listen(&c.Telemetry.Listen, false) }},
+				field{"otlp", func(v value) { readOTLP(v, &c.Telemetry.OTLP) }},
+				field{"sample", func(v value) { v.share(&c.Telemetry.Sample) }},
+			)
+		}},
+		field{"upstream", func(v value) {
+			v.mapping(
+				field{"proxy", func(v value) { v.proxy(&c.Upstream.Proxy) }},
+				field{"ca", func(v value) { v.file(&c.Upstream.CA) }},
+			)
+		}},
+		field{"policy", func(v value) {
+			v.mapping(field{"expected", func(v value) { v.texts(&c.Policy.Expected, packageName) }})
+		}},
+	)
+}
+
+func readOTLP(v value, o *OTLP) {
+	seen := v.mapping(
+		field{"endpoint", func(v value) { v.into(&o.Endpoint, endpoint) }},
+		field{"insecure", func(v value) { v.boolean(&o.Insecure) }},
+		field{"headers_file", func(v value) { v.file(&o.HeadersFile) }},
+	)
+	if len(seen) > 0 && !seen["endpoint"] {
+		v.fail(v.what()+" has no endpoint", "endpoint: HOST:PORT of the collector")
+	}
+}
+
+func readPool(v value) (p Pool) {
+	p.Credential.Mode = CredentialNone
+	seen := v.mapping(
+		field{"name", func(v value) { v.into(&p.Name, poolName) }},
+		field{"boundary", func(v value) { v.oneOf(&p.Boundary, "internal", "external") }},
+		field{"jurisdiction", func(v value) { v.into(&p.Jurisdiction, jurisdiction) }},
+		field{"retention", func(v value) { v.into(&p.Retention, retention) }},
+		field{"training", func(v value) { readTraining(v, &p.Training) }},
+		field{"url", func(v value) { v.url(&p.URL) }},
+		field{"dialects", func(v value) {
+			before := len(v.r.problems)
+			v.list(func(v value) {
+				var d string
+				if v.oneOf(&d, "openai", "anthropic"); d != "" && !slices.Contains(p.Dialects, d) {
+					p.Dialects = append(p.Dialects, d)
+				}
+			})
+			if len(p.Dialects) == 0 && len(v.r.problems) == before {
+				v.fail(v.what()+" is empty", "dialects: [openai], [anthropic] or both")
+			}
+		}},
+		field{"endpoints", func(v value) { v.texts(&p.Endpoints, operation) }},
+		field{"models", func(v value) { readModels(v, &p) }},
+		field{"context", func(v value) { v.number(&p.Context, 1, 1_000_000_000) }},
+		field{"abilities", func(v value) { readAbilities(v, &p.Abilities) }},
+		field{"credential", func(v value) { readCredential(v, &p.Credential) }},
+		field{"ca", func(v value) { v.file(&p.CA) }},
+		field{"proxy", func(v value) { v.proxy(&p.Proxy) }},
+	)
+	for _, need := range []struct{ key, remedy string }{
+		{"name", "name: a word by which policies and clients call it"},
+		{"boundary", "boundary: internal or external"},
+		{"url", "url: https://HOST"},
+		{"dialects", "dialects: [openai], [anthropic] or both"},
+	} {
+		if seen != nil && !seen[need.key] {
+			v.fail(v.what()+" has no "+need.key, need.remedy)
+		}
+	}
+	if c := &p.Credential; c.Mode == CredentialPool && c.Header == "" {
+		c.Header = "authorization"
+		if !slices.Contains(p.Dialects, "openai") && len(p.Dialects) > 0 && c.Scheme == "" {
+			c.Header = "x-api-key"
+		}
+	}
+	if c := &p.Credential; c.Mode == CredentialPool && c.Header == "authorization" && c.Scheme == "" {
+		c.Scheme = "Bearer"
+	}
+	return p
+}
+
+// readTraining takes true and false too: for YAML 1.1 readers yes and no are
+// the same words.
+func readTraining(v value, to *string) {
+	if b, ok := v.node.(*ast.BoolNode); ok {
+		*to = "no"
+		if b.Value {
+			*to = "yes"
+		}
+		return
+	}
+	v.oneOf(to, "yes", "no")
+}
+
+func readModels(v value, p *Pool) {
+	add := func(v value, pattern, name string) {
+		if must := modelPattern(pattern); must != "" {
+			v.fail(fmt.Sprintf("%s: %s %s", v.what(), v.quote(pattern), must), "")
+			return
+		}
+		if strings.Contains(name, "*") {
+			v.fail(v.what()+": a name of the pool's own holds a *", "write a map from the pattern to the name: {\"*\": NAME}")
+			return
+		}
+		if slices.ContainsFunc(p.Models, func(m Model) bool { return m.Pattern == pattern }) {
+			v.fail(v.what()+": "+v.quote(pattern)+" stands twice", "remove one of the two")
+			return
+		}
+		p.Models = append(p.Models, Model{pattern, name})
+	}
+	if _, ok := v.node.(*ast.SequenceNode); ok || v.null() {
+		v.list(func(v value) {
+			if s, ok := v.text(); ok {
+				add(v, s, s)
+			}
+		})
+		return
+	}
+	entries, _ := v.entries()
+	for _, e := range entries {
+		pattern, ok := v.key(e)
+		child := value{r: v.r, node: e.Value, path: v.path, quiet: v.quiet}
+		if !ok || child.node == nil || !child.usable() {
+			continue
+		}
+		if name, ok := child.text(); ok {
+			add(value{r: v.r, node: e.Key, path: v.path}, pattern, name)
+			v.r.at[v.path+"."+pattern] = child.pos()
+		}
+	}
+}
+
+func readAbilities(v value, a *Abilities) {
+	all := []struct {
+		name string
+		to   **bool
+	}{{"tools", &a.Tools}, {"images", &a.Images}, {"audio", &a.Audio}, {"files", &a.Files}, {"json", &a.JSON}}
+	if _, ok := v.node.(*ast.SequenceNode); ok {
+		var can []string
+		v.list(func(v value) {
+			var s string
+			if v.oneOf(&s, "tools", "images", "audio", "files", "json"); s != "" {
+				can = append(can, s)
+			}
+		})
+		for _, x := range all {
+			b := slices.Contains(can, x.name)
+			*x.to = &b
+		}
+		return
+	}
+	var fields []field
+	for _, x := range all {
+		fields = append(fields, field{x.name, func(v value) {
+			if _, ok := v.node.(*ast.BoolNode); !ok {
+				v.fail(v.what()+" must be true or false", "")
+				return
+			}
+			*x.to = new(bool)
+			v.boolean(*x.to)
+		}})
+	}
+	v.mapping(fields...)
+}
+
+func readCredential(v value, c *Credential) {
+	v.quiet = true
+	if isScalar(v.node) {
+		if s, ok := v.node.(*ast.StringNode); ok && (s.Value == CredentialNone || s.Value == CredentialClient) {
+			c.Mode = s.Value
+			return
+		}
+		v.r.hush(v.node)
+		switch {
+		case v.null():
+			v.fail(v.what()+" has no value", "none, client, or "+secretRemedy)
+		default:
+			v.fail("a key may not stand in the configuration", "none, client, or "+secretRemedy)
+		}
+		return
+	}
+	c.Mode = CredentialPool
+	c.Secret = readSecret(v,
+		field{"header", func(v value) { v.into(&c.Header, headerName); c.Header = strings.ToLower(c.Header) }},
+		field{"scheme", func(v value) { v.into(&c.Scheme, scheme) }},
+	)
+}
+
+// readSecret reads where a key is to be had. Nothing of it is printed: what was
+// meant as a name may be the key.
+func readSecret(v value, more ...field) (s Secret) {
+	v.quiet = true
+	v.r.hush(v.node)
+	if isScalar(v.node) {
+		v.fail("a key may not stand in the configuration", secretRemedy)
+		return s
+	}
+	before := len(v.r.problems)
+	seen := v.mapping(append([]field{
+		{"env", func(v value) { v.env(&s.Env) }},
+		{"file", func(v value) {
+			if n, ok := v.node.(*ast.StringNode); ok && looksSecret(filepath.Base(n.Value)) {
+				v.fail(v.what()+" looks like a key, not like the name of a file", "file: PATH of a file that holds the key")
+				return
+			}
+			v.file(&s.File)
+		}},
+		{"command", func(v value) {
+			if _, ok := v.node.(*ast.SequenceNode); !ok {
+				v.fail(v.what()+" must be a list of words", "command: [PROGRAM, ARGUMENT]; no shell is involved")
+				return
+			}
+			v.list(func(v value) {
+				if w, ok := v.text(); ok {
+					s.Command = append(s.Command, w)
+				}
+			})
+			if len(s.Command) == 0 {
+				v.fail(v.what()+" names no program", "command: [PROGRAM, ARGUMENT]")
+				return
+			}
+			if strings.Contains(s.Command[0], "/") {
+				s.Command[0] = v.r.resolve(s.Command[0])
+			}
+		}},
+	}, more...)...)
+	n := 0
+	for _, k := range []string{"env", "file", "command"} {
+		if seen[k] {
+			n++
+		}
+	}
+	if n != 1 && len(v.r.problems) == before {
+		v.fail(v.what()+" must name one place where the key is to be had", secretRemedy)
+	}
+	return s
+}
+
+func readApplication(v value) (a Application) {
+	seen := v.mapping(
+		field{"name", func(v value) { v.into(&a.Name, applicationName) }},
+		field{"team", func(v value) { v.into(&a.Team, label) }},
+		field{"groups", func(v value) { v.texts(&a.Groups, label) }},
+		field{"key", func(v value) { a.Keys = append(a.Keys, readSecret(v)) }},
+		field{"keys", func(v value) {
+			v.quiet = true
+			v.r.hush(v.node)
+			v.list(func(v value) { a.Keys = append(a.Keys, readSecret(v)) })
+		}},
+	)
+	if seen != nil && !seen["name"] {
+		v.fail(v.what()+" has no name", "name: a word by which policies and the audit log call it")
+	}
+	if seen["key"] && seen["keys"] {
+		v.fail(v.what()+" has both key and keys", "write all of them under keys")
+	}
+	return a
+}
+
+func readTerm(v value) (t Term) {
+	before := len(v.r.problems)
+	seen := v.mapping(
+		field{"name", func(v value) { v.into(&t.Name, termName) }},
+		field{"words", func(v value) { v.quiet = true; v.r.hush(v.node); v.texts(&t.Words, nil) }},
+		field{"file", func(v value) { v.file(&t.File) }},
+		field{"type", func(v value) { v.into(&t.Type, typeName) }},
+	)
+	if seen != nil && !seen["name"] {
+		v.fail(v.what()+" has no name", "name: a word for the list")
+	}
+	if len(t.Words) == 0 && !seen["file"] && len(v.r.problems) == before {
+		v.fail(v.what()+" has no words", "words: [\"…\"] or file: PATH")
+	}
+	if t.Type == "" {
+		t.Type = "TERM_" + strings.ToUpper(strings.ReplaceAll(t.Name, "-", "_"))
+	}
+	return t
+}
+
+// knownKeys are all keys of the schema. They alone are shown in excerpts of
+// lines that may hold a key.
+var knownKeys = []string{
+	"listen", "mode", "dataplane", "policies", "log", "state", "tls", "cert", "key", "hosts", "origins", "pools", "name", "boundary",
+	"jurisdiction", "retention", "training", "url", "dialects", "endpoints", "models", "context", "abilities", "tools", "images", "audio",
+	"files", "json", "credential", "env", "file", "command", "header", "scheme", "ca", "proxy", "applications", "team", "groups", "keys",
+	"terms", "words", "type", "classifiers", "off", "limits", "body", "decision", "commit", "exchanges", "connections", "envoy", "path",
+	"concurrency", "log_level", "telemetry", "otlp", "endpoint", "insecure", "headers_file", "sample", "upstream", "policy", "expected",
+}
+
+func knownKey(word string) bool { return slices.Contains(knownKeys, word) }
