@@ -12,12 +12,23 @@ const (
 	contextAfter  = 40
 	nearWords     = 32 // words and word pairs of one context
 	keyWords      = 16 // words and word pairs of a field name
-	// lineCost is added to the distance for each line break between a word and
-	// the candidate: a label stands on the line of its value, mostly.
+	// lineCost is added to the distance for each line break and sentence end
+	// between a word and the candidate: a label stands on the line of its value,
+	// mostly.
 	lineCost = 24
 	// afterCost is added for words behind the candidate: labels stand before.
 	afterCost = 12
 )
+
+// abbreviation is the length up to which a word before a full stop is taken for
+// an abbreviation (Tel. 030 …) and not for the end of a sentence.
+const abbreviation = 3
+
+// hexish reports whether the word [i, j) is a short piece of a longer run of
+// letters and digits, such as the cf in a1cf23.
+func hexish(t string, i, j int) bool {
+	return j-i <= 3 && i > 0 && '0' <= t[i-1] && t[i-1] <= '9' || j-i <= 2 && j < len(t) && '0' <= t[j] && t[j] <= '9'
+}
 
 // Far is the distance of a word that is not there.
 const Far = 1 << 20
@@ -163,13 +174,17 @@ func (s *Scan) look(start, end int) {
 	floor := max(0, start-contextBefore)
 	s.from = floor
 	next, nextDist := uint64(0), 0 // the word that follows, for pairs
-	lines := 0
+	lines := 0                     // line breaks and sentence ends passed
+	ended := false                 // a full stop was passed, and the word before it not yet
 	for i := start; i > floor && len(near) < nearWords*2/3; {
 		b := t[i-1]
 		if !wordByte(b) {
-			if b == '\n' {
+			switch {
+			case b == '\n':
 				lines++
-				next = 0
+				next, ended = 0, false
+			case (b == '.' || b == '!' || b == '?') && i < len(t) && t[i] == ' ':
+				ended = true
 			}
 			i--
 			continue
@@ -181,6 +196,14 @@ func (s *Scan) look(start, end int) {
 		if i == floor && floor > 0 && wordByte(t[floor-1]) {
 			break // half a word
 		}
+		if hexish(t, i, j) {
+			continue
+		}
+		if ended && j-i > abbreviation {
+			lines++
+			next = 0
+		}
+		ended = false
 		dist := start - j + lines*lineCost
 		at := len(near)
 		near = pieces(near, t[i:j], dist)
@@ -201,7 +224,7 @@ after:
 	for i < ceil && len(near) < nearWords {
 		b := t[i]
 		if !wordByte(b) {
-			if b == '\n' {
+			if b == '\n' || (b == '.' || b == '!' || b == '?') && i+1 < len(t) && t[i+1] == ' ' {
 				break after
 			}
 			i++
@@ -213,6 +236,9 @@ after:
 		}
 		if i == ceil && ceil < len(t) && wordByte(t[ceil]) {
 			break
+		}
+		if hexish(t, j, i) {
+			continue
 		}
 		dist := j - end + afterCost
 		at := len(near)

@@ -1,6 +1,8 @@
 package contact
 
 import (
+	"strings"
+
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -42,7 +44,7 @@ var phoneCue = classifiers.NewCue(
 	"phone", "telephone", "tel", "mobile", "cell", "cellphone", "cellular", "fax", "call", "called", "calling", "dial", "sms", "text",
 	"whatsapp", "signal", "hotline", "callback", "reach", "contact", "ring", "ph", "mob", "telefon", "telefonnummer", "tel nr", "handy",
 	"handynummer", "mobil", "mobilnummer", "rufnummer", "anrufen", "rückruf", "festnetz", "durchwahl", "telefax",
-	"téléphone", "telephoner", "portable", "appeler", "joindre", "fixe", "teléfono", "telefono", "móvil", "movil", "celular", "llamar", "llame",
+	"téléphone", "telephoner", "portable", "appeler", "joindre", "fixe", "joignable", "joindre", "contacto", "cel", "llamó", "llamada", "teléfono", "telefono", "móvil", "movil", "celular", "llamar", "llame",
 	"cellulare", "chiamare", "chiamami", "recapito", "numero di", "telefone", "telemóvel", "ligar", "ligue", "contato",
 	"komórka", "komórkowy", "numer telefonu", "zadzwoń", "dzwonić", "telefoon", "telefoonnummer", "mobiel", "gsm", "bel", "bellen",
 	"telefonnumret", "ring mig", "mobilen", "cep", "cep telefonu", "arayın", "ara", "numara", "numaram",
@@ -337,10 +339,17 @@ func national(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	}
 	near := s.Near(phoneCue, start, end)
 	if near > closeLabel || near > s.Near(classifiers.Numbering, start, end) && !s.KeyHas(phoneCue) {
-		if !trunk || j == i+1 {
+		level := layout(s, g[i:j])
+		if level == 0 && trunk && j > i+1 {
+			level = proxy.VeryUnlikely
+		}
+		if level == 0 {
 			return 0
 		}
-		s.Find(classifiers.Found{Start: start, End: end, Type: &phoneType, Likelihood: proxy.VeryUnlikely})
+		if near := s.Near(classifiers.Numbering, start, end); near <= closeLabel {
+			level = classifiers.Raise(level, -2)
+		}
+		s.Find(classifiers.Found{Start: start, End: end, Type: &phoneType, Likelihood: level})
 		return j - i
 	}
 	level := proxy.Likely
@@ -353,6 +362,46 @@ func national(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	}
 	s.Find(classifiers.Found{Start: start, End: end, Type: &phoneType, Likelihood: level})
 	return j - i
+}
+
+// layouts are ways of grouping that one country's numbers have and little else:
+// France's pairs, the mobile numbers of Japan, Korea, Turkey, Spain and the
+// United Kingdom.
+var layouts = [...]struct {
+	lengths string // of the groups, a digit each
+	first   string // what the number may begin with
+	level   proxy.Likelihood
+}{
+	{"22222", "01 02 03 04 05 06 07 09", proxy.Likely},
+	{"344", "070 080 090 010 050", proxy.Likely},
+	{"4322", "05", proxy.Likely},
+	{"3222", "6 7 9", proxy.Possible},
+	{"244", "03 06", proxy.Possible},
+	{"56", "07", proxy.Possible},
+	{"533", "07", proxy.Possible},
+}
+
+// layout gives what the grouping of a national number says by itself, 0 for
+// nothing. The separators must be the same.
+func layout(s *classifiers.Scan, g []classifiers.Group) proxy.Likelihood {
+	for _, l := range layouts {
+		if len(g) != len(l.lengths) {
+			continue
+		}
+		fits := true
+		for k, x := range g {
+			fits = fits && x.Len() == int(l.lengths[k]-'0') && (k == 0 || x.Sep == g[1].Sep)
+		}
+		if !fits || g[1].Sep != classifiers.SepSpace && g[1].Sep != classifiers.SepDash && g[1].Sep != classifiers.SepDot {
+			continue
+		}
+		for _, p := range strings.Fields(l.first) {
+			if strings.HasPrefix(s.Text[g[0].Start:], p) {
+				return l.level
+			}
+		}
+	}
+	return 0
 }
 
 // dated reports whether groups are a date, with or without a time's hour.

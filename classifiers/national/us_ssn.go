@@ -3,6 +3,8 @@
 package national
 
 import (
+	"strings"
+
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -24,6 +26,7 @@ were printed in advertisements and documentation are synthetic.`,
 		"SSN [[US_SSN|536-22-8765]], spouse [[US_SSN|219-47-3301]]",
 		"social security number: [[US_SSN|536228765]]",
 		`{"ssn": "[[US_SSN|536228765]]", "tax_id":"[[US_SSN|536 22 8765]]"}`,
+		`"system":"urn:oid:2.16.840.1.113883.4.1","value":"[[US_SSN|536228765]]"`,
 		"the old example [[synthetic US_SSN|078-05-1120]]",
 	},
 	NearMisses: []string{
@@ -76,6 +79,9 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if !given(&d) {
 		return 0
 	}
+	if i == 0 && n == 1 && strings.Contains(s.Text[max(0, start-oidReach):start], oid) {
+		level = proxy.Likely
+	}
 	switch s.Lean(ssnCue, classifiers.Numbering, start, end) {
 	case 1:
 		// The shape that says nothing by itself needs the word; the one that
@@ -94,6 +100,13 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	s.Find(f)
 	return n
 }
+
+// oid is the object identifier of the number in health records (HL7), and
+// oidReach how far before it is looked for.
+const (
+	oid      = "2.16.840.1.113883.4.1\""
+	oidReach = 64
+)
 
 // form tells how many groups a number has and what their form is worth.
 func form(g []classifiers.Group) (groups int, level proxy.Likelihood, ok bool) {

@@ -68,6 +68,9 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if i > 0 && g[i].Sep != classifiers.SepSpace && g[i].Sep != classifiers.SepWide {
 		return 0 // in the middle of something joined
 	}
+	if g[i].Len() == 1 && i > 0 && g[i-1].Len() == 1 {
+		return 0 // dictated digits begin with the first
+	}
 	var d [maxCard]byte
 	n := 0
 	best, bestKind := 0, brand{}
@@ -111,9 +114,12 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 			level = classifiers.Raise(level, 1)
 		}
 	default:
-		if grouped {
+		if grouped && g[i].Len() > 1 {
 			level = classifiers.Raise(level, 1)
 		}
+	}
+	if g[i].Len() == 1 && level < proxy.VeryLikely {
+		level = min(level, proxy.Possible) // a row of digits, mostly
 	}
 	n = 0
 	for _, x := range g[i : i+best] {
@@ -153,6 +159,9 @@ func alnum(b byte) bool {
 // grouping reports whether groups are how card numbers are printed: fours with
 // a rest, 4-6-5 (American Express), 4-6-4 (Diners Club).
 func grouping(g []classifiers.Group) bool {
+	if g[0].Len() == 1 {
+		return spelled(g)
+	}
 	if len(g) == 3 && g[0].Len() == 4 && g[1].Len() == 6 && (g[2].Len() == 5 || g[2].Len() == 4) {
 		return true
 	}
@@ -162,6 +171,16 @@ func grouping(g []classifiers.Group) bool {
 		}
 	}
 	return len(g) >= 4 || len(g) == 2
+}
+
+// spelled reports whether every group is one digit, as in what was dictated.
+func spelled(g []classifiers.Group) bool {
+	for _, x := range g {
+		if x.Len() != 1 {
+			return false
+		}
+	}
+	return len(g) >= 13
 }
 
 func luhn(d []byte) bool {

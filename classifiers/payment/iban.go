@@ -89,6 +89,8 @@ func space(t string, i int) (kind byte, width int) {
 	switch {
 	case t[i] == ' ' || t[i] == '-':
 		return t[i], 1
+	case t[i] == '\n':
+		return ' ', 1 // a line may break between groups; the check digits vouch for them
 	case t[i] == 0xC2 && i+1 < len(t) && t[i+1] == 0xA0:
 		return ' ', 2
 	case t[i] == 0xE2 && i+2 < len(t) && t[i+1] == 0x80 && t[i+2] == 0xAF:

@@ -329,7 +329,10 @@ func aws() vendor {
 			if hexAny.span(b, 0, 40) == 40 || lower.span(b, 0, 40) == 40 {
 				return 0 // a digest
 			}
-			return mixture(b)
+			if d, u, l := count(b); d == 0 || u < 4 || l < 4 {
+				return 0
+			}
+			return likely
 		}})
 	v.extra = func(d *classifiers.Detector) {
 		d.Interests = append(d.Interests,
