@@ -1,0 +1,189 @@
+package telemetry
+
+import "github.com/ostiary/ostiary/proxy"
+
+// This file is the one table of what leaves by telemetry: every attribute, every
+// metric and every value that is a word of ours. What is not in it is not sent.
+//
+// Names that begin with gen_ai are OpenTelemetry's conventions for generative
+// AI, which are in development and change: they are taken as of the
+// semantic-conventions-genai repository of October 2026 (inference.duration in
+// place of operation.duration), and changed here, in one place, when they move.
+// None of the conventions' attributes that carry content is in the table.
+
+// Attributes of spans.
+const (
+	attrOperation  = "gen_ai.operation.name"
+	attrProvider   = "gen_ai.provider.name"
+	attrModel      = "gen_ai.request.model"
+	attrStream     = "gen_ai.request.stream"
+	attrFirstChunk = "gen_ai.response.time_to_first_chunk" // seconds
+	attrError      = "error.type"
+	attrStatus     = "http.response.status_code"
+
+	attrAction     = "ostiary.action"
+	attrCode       = "ostiary.code" // of a refusal
+	attrDecision   = "ostiary.decision.id"
+	attrDialect    = "ostiary.dialect"
+	attrFindings   = "ostiary.findings"      // how many
+	attrTypes      = "ostiary.finding.types" // which
+	attrLikelihood = "ostiary.finding.likelihood"
+	attrType       = "ostiary.finding.type"
+	attrMasked     = "ostiary.masked" // how many findings were replaced
+	attrMode       = "ostiary.mode"
+	attrPolicies   = "ostiary.policies.revision"
+	attrPool       = "ostiary.pool"
+	attrSent       = "ostiary.sent" // yes, no, unknown
+	attrStep       = "ostiary.step"
+	attrClass      = "ostiary.status_class"
+	attrKind       = "ostiary.event.kind"
+	attrAdmin      = "ostiary.admin.action"
+	attrEnvoy      = "ostiary.envoy.stat"
+	attrSignal     = "ostiary.signal"
+)
+
+// spanAttributes is all that a span may carry.
+var spanAttributes = []string{
+	attrOperation, attrProvider, attrModel, attrStream, attrFirstChunk, attrError, attrStatus,
+	attrAction, attrCode, attrDecision, attrDialect, attrFindings, attrTypes, attrMasked, attrMode,
+	attrPolicies, attrPool, attrSent,
+}
+
+// kind is the form of a metric.
+type kind uint8
+
+const (
+	counter kind = iota
+	gauge
+	seconds // a histogram of time
+	sizes   // a histogram of counts
+)
+
+func (k kind) String() string {
+	return [...]string{counter: "counter", gauge: "gauge", seconds: "histogram of seconds", sizes: "histogram of counts"}[k]
+}
+
+// metricID names a row of metrics.
+type metricID int
+
+const (
+	mExchanges metricID = iota
+	mOpen
+	mRefusals
+	mFindings
+	mStep
+	mDecision
+	mInference
+	mFirstChunk
+	mOutcomes
+	mUngoverned
+	mLost
+	mAdmin
+	mCommit
+	mSync
+	mBatch
+	mQueue
+	mEnvoy
+	mExport
+	metricCount
+)
+
+// metricRow describes a metric. Prometheus names follow from name, unit and
+// kind: dots become underscores, counters end in _total, times in _seconds.
+type metricRow struct {
+	name, unit, about string
+	kind              kind
+	labels            []string
+}
+
+var metrics = [metricCount]metricRow{
+	mExchanges:  {"ostiary.exchanges", "", "Decisions, by what was done.", counter, []string{attrAction, attrPool, attrDialect, attrOperation}},
+	mOpen:       {"ostiary.exchanges.open", "", "Exchanges whose outcome is not known yet.", gauge, nil},
+	mRefusals:   {"ostiary.refusals", "", "Refusals, by code.", counter, []string{attrCode}},
+	mFindings:   {"ostiary.findings", "", "Recognised items in requests, by type and likelihood.", counter, []string{attrType, attrLikelihood}},
+	mStep:       {"ostiary.step.duration", "s", "Time of one step of a decision.", seconds, []string{attrStep}},
+	mDecision:   {"ostiary.decision.duration", "s", "Time of all steps of a decision, its durable record included.", seconds, []string{attrAction}},
+	mInference:  {"gen_ai.client.inference.duration", "s", "From the request's first byte to the answer's last.", seconds, []string{attrOperation, attrProvider, attrModel}},
+	mFirstChunk: {"gen_ai.client.inference.time_to_first_chunk", "s", "From the request's first byte to the answer's first, of streamed answers.", seconds, []string{attrOperation, attrProvider, attrModel}},
+	mOutcomes:   {"ostiary.outcomes", "", "Outcomes, by class of status and whether bytes were sent upstream.", counter, []string{attrClass, attrSent}},
+	mUngoverned: {"ostiary.ungoverned.sends", "", "Sends that no decision covers. Must be 0.", counter, nil},
+	mLost:       {"audit.events.lost", "", "Events that could not be made durable. Must be 0.", counter, []string{attrKind}},
+	mAdmin:      {"ostiary.admin.events", "", "Starts, stops, reloads and failures of them.", counter, []string{attrAdmin}},
+	mCommit:     {"ostiary.audit.commit.duration", "s", "Time of one commit of the audit log.", seconds, nil},
+	mSync:       {"ostiary.audit.sync.duration", "s", "Time of one commit's synchronisation with the disk.", seconds, nil},
+	mBatch:      {"ostiary.audit.commit.events", "", "Events of one commit.", sizes, nil},
+	mQueue:      {"ostiary.audit.queue", "", "Events that waited when the last commit began.", gauge, nil},
+	mEnvoy:      {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
+	mExport:     {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
+}
+
+// Bounds of histograms. A step takes microseconds, an answer minutes.
+var (
+	stepBounds      = []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5}
+	inferenceBounds = []float64{.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68}
+	batchBounds     = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
+)
+
+// Words that stand where a name is not one of a closed list.
+const (
+	wordOther = proxy.Other
+	wordNone  = "none"
+)
+
+// steps are the steps of a decision; see [proxy.Observer].
+var steps = []string{"identify", "read", "classify", "decide", "edit", "record", wordOther}
+
+// Closed lists of words that are ours.
+var (
+	actions = []string{string(proxy.Allow), string(proxy.Mask), string(proxy.Reroute), string(proxy.Deny)}
+	modes   = []string{string(proxy.Enforce), string(proxy.Observe)}
+	sents   = []string{"yes", "no", proxy.Unknown}
+	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap}
+	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned"}
+	levels  = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
+	classes = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
+
+	dialects = []string{proxy.DialectOpenAI, proxy.DialectAnthropic, proxy.DialectNone}
+)
+
+// operations maps our operations to gen_ai.operation.name. The conventions have
+// words for three of them; the others are our own, as the conventions permit.
+var operations = map[string]string{
+	string(proxy.OpChat):        "chat",
+	string(proxy.OpResponses):   "chat",
+	string(proxy.OpMessages):    "chat",
+	string(proxy.OpCompletions): "text_completion",
+	string(proxy.OpEmbeddings):  "embeddings",
+	string(proxy.OpModerations): "moderations",
+	string(proxy.OpCountTokens): "count_tokens",
+	string(proxy.OpState):       "state",
+	string(proxy.OpModels):      "models",
+	string(proxy.OpHealth):      "health",
+	string(proxy.OpUnknown):     "unknown",
+}
+
+// providers maps our dialects to gen_ai.provider.name: whose API was spoken,
+// which the conventions ask for, not who answered, which ostiary.pool says.
+var providers = map[string]string{
+	proxy.DialectOpenAI:    "openai",
+	proxy.DialectAnthropic: "anthropic",
+}
+
+// envoyStats are the counters of Envoy that are worth an alarm, as the ends of
+// their names: what comes before is the name of a listener or a filter chain.
+// The value of the attribute is the end itself. Source: Envoy 1.40, statistics
+// of the external processor, RBAC, HTTP connection manager and listener.
+var envoyStats = [...]string{
+	"ext_proc.ostiary.streams_failed",
+	"ext_proc.ostiary.message_timeouts",
+	"ext_proc.ostiary.spurious_msgs_received",
+	"ext_proc.ostiary.rejected_header_mutations",
+	"ext_proc.ostiary.clear_route_cache_ignored",
+	"ext_proc.ostiary.server_half_closed",
+	"ext_proc.ostiary.failure_mode_allowed",
+	"rbac.denied",
+	"rq_direct_response",
+	"no_filter_chain_match",
+	"downstream_cx_transport_socket_connect_timeout",
+	"downstream_context_secrets_not_ready",
+}
