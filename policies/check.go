@@ -261,6 +261,9 @@ func (pr *program) rule(pol *Policy, r *ast.Rule, notes *ast.AnnotationSet, know
 		pr.sites[pol.Name][id] = site
 		pol.Rules = append(pol.Rules, *site)
 		bad = append(bad, members(o, set, r, known)...)
+		if r.Head.Key != nil && r.Head.Key.Value.Compare(o) == 0 {
+			bad = append(bad, whole(o, set, r)...)
+		}
 	}
 	return bad
 }
@@ -274,7 +277,6 @@ func members(o ast.Object, set string, r *ast.Rule, known *Known) Problems {
 		}
 		return r.Location
 	}
-	forms := 0
 	o.Foreach(func(k, v *ast.Term) {
 		key, ok := k.Value.(ast.String)
 		if !ok {
@@ -285,9 +287,6 @@ func members(o ast.Object, set string, r *ast.Rule, known *Known) Problems {
 			bad = append(bad, problemAt(at(k), "grants cannot be checked yet", "Remove the key grant and decide by facts"))
 		case !slices.Contains(keysOf[set], string(key)):
 			bad = append(bad, problemAt(at(k), fmt.Sprintf("a contribution to %s has no key %q", set, string(key)), suggest(string(key), keysOf[set])))
-		}
-		if set == "route" && (key == "boundary" || key == "pools" || key == "jurisdictions") {
-			forms++
 		}
 		if key == "code" {
 			if s, ok := v.Value.(ast.String); ok && !codeForm.MatchString(string(s)) {
@@ -300,6 +299,19 @@ func members(o ast.Object, set string, r *ast.Rule, known *Known) Problems {
 			}
 		}
 	})
+	return bad
+}
+
+// whole checks that a contribution that is written out has all it needs. One
+// that is put together in the rule is checked when it is evaluated.
+func whole(o ast.Object, set string, r *ast.Rule) Problems {
+	var bad Problems
+	forms := 0
+	for _, k := range []string{"boundary", "pools", "jurisdictions"} {
+		if literal(o, k) != nil {
+			forms++
+		}
+	}
 	if literal(o, "message") == nil {
 		bad = append(bad, problemAt(r.Location, "the contribution has no message", "Say in a sentence what the caller can do"))
 	}
@@ -553,4 +565,50 @@ func problemAt(l *ast.Location, what, remedy string) Problem {
 		p.File, p.Line, p.Column = l.File, l.Row, l.Col
 	}
 	return p
+}
+
+// uses gives what the policies refer to of the input: used(section) or
+// used(section, field). A reference that is not a constant, or that takes a
+// section whole, uses all below it, so what is left out cannot be asked for.
+func (pr *program) uses() func(path ...string) bool {
+	seen := map[string]bool{} // "", section, section.field: referred to; those with "*" whole
+	for p, m := range pr.compiler.Modules {
+		if _, ours := pr.library()[p]; ours {
+			continue
+		}
+		var visitor *ast.GenericVisitor
+		visitor = ast.NewGenericVisitor(func(x any) bool {
+			switch x := x.(type) {
+			case ast.Var:
+				seen["*"] = seen["*"] || x == ast.InputRootDocument.Value // input itself, not through a reference
+			case ast.Ref:
+				if x[0].Value.Compare(ast.InputRootDocument.Value) == 0 {
+					at := ""
+					for _, t := range x[1:min(len(x), 3)] {
+						name, ok := t.Value.(ast.String)
+						if !ok {
+							break
+						}
+						at += "." + string(name)
+						seen[at] = true
+					}
+					if strings.Count(at, ".") < 2 {
+						seen[at+"*"] = true
+					}
+				}
+				for _, t := range x[1:] { // not the head: it is no variable
+					visitor.Walk(t)
+				}
+				return true
+			}
+			return false
+		})
+		visitor.Walk(m)
+	}
+	return func(path ...string) bool {
+		if seen["*"] || seen["."+path[0]+"*"] {
+			return true
+		}
+		return seen["."+strings.Join(path, ".")]
+	}
 }

@@ -131,13 +131,13 @@ func dig(v ast.Value, path ...string) ast.Value {
 
 // fold is the one implementation of how contributions become a verdict: of
 // every decision, and of data.ostiary.verdict in policy tests.
-func (s *Set) fold(said ast.Value, v *view) (proxy.Verdict, error) {
+func (s *Set) fold(all []said, v *view) (proxy.Verdict, error) {
 	out := proxy.Verdict{Action: proxy.Allow, Reasons: []proxy.Reason{}, Revision: s.revision}
 	if what := s.incomplete(v); what != nil {
 		out.Action, out.Reasons = proxy.Deny, []proxy.Reason{*what}
 		return out, nil
 	}
-	list, err := s.contributions(said)
+	list, err := s.contributions(all)
 	if err != nil {
 		return proxy.Verdict{}, err
 	}
@@ -263,44 +263,53 @@ func sameMask(a, b *proxy.MaskRule) bool {
 // setOrder is the order of reasons: what weighs most first.
 var setOrder = map[string]int{"deny": 0, "route": 1, "mask": 2, "warn": 3, "allow": 4}
 
-// contributions reads what the policies said, in a fixed order.
-func (s *Set) contributions(said ast.Value) ([]contribution, error) {
-	var out []contribution
-	var bad error
-	policies, ok := said.(ast.Object)
-	if !ok {
-		return nil, errContribution
+// said is what one set of one policy holds.
+type said struct {
+	policy, set string
+	members     ast.Value
+}
+
+// saidIn takes data.ostiary.contributions apart.
+func saidIn(v ast.Value) []said {
+	var out []said
+	policies, _ := v.(ast.Object)
+	if policies == nil {
+		return nil
 	}
 	policies.Foreach(func(policy, sets *ast.Term) {
 		p, _ := policy.Value.(ast.String)
 		o, ok := sets.Value.(ast.Object)
 		if !ok {
-			bad = errContribution
+			out = append(out, said{string(p), "", sets.Value}) // no set: an error when read
 			return
 		}
 		o.Foreach(func(set, members *ast.Term) {
 			name, _ := set.Value.(ast.String)
-			m, ok := members.Value.(ast.Set)
-			if !ok {
-				bad = errContribution
-				return
-			}
-			if len(out)+m.Len() > contributionLimit {
-				bad = &fault{string(p), string(name), "too many contributions"}
-				return
-			}
-			m.Foreach(func(t *ast.Term) {
-				c, what := s.contribution(string(p), string(name), t.Value)
-				if what != "" {
-					bad = cmp.Or(bad, error(&fault{string(p), string(name), what}))
-					return
-				}
-				out = append(out, c)
-			})
+			out = append(out, said{string(p), string(name), members.Value})
 		})
 	})
-	if bad != nil {
-		return nil, bad
+	return out
+}
+
+// contributions reads what the policies said, in a fixed order.
+func (s *Set) contributions(all []said) ([]contribution, error) {
+	var out []contribution
+	for i := range all {
+		a := &all[i]
+		m, ok := a.members.(ast.Set)
+		switch {
+		case !ok:
+			return nil, &fault{a.policy, a.set, "it is not a set"}
+		case len(out)+m.Len() > contributionLimit:
+			return nil, &fault{a.policy, a.set, "too many contributions"}
+		}
+		for _, t := range m.Slice() {
+			c, what := s.contribution(a.policy, a.set, t.Value)
+			if what != "" {
+				return nil, &fault{a.policy, a.set, what}
+			}
+			out = append(out, c)
+		}
 	}
 	slices.SortFunc(out, func(a, b contribution) int {
 		return cmp.Or(cmp.Compare(setOrder[a.set], setOrder[b.set]), strings.Compare(a.policy, b.policy),

@@ -1,33 +1,45 @@
 package policies_test
 
 import (
-	"testing"
-	"context"
+	"slices"
 
-	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
 )
 
-func TestX(t *testing.T) {
-	s, err := policies.Load(policies.Options{})
-	if err != nil { t.Fatal(err) }
-	t.Log(s.Warnings(), s.Revision(), s.Policies())
-	f := policies.Example()
-	v, err := s.Decide(context.Background(), f)
-	t.Log(v, err)
-	l := proxy.Levels{Likely:1,Possible:1,Unlikely:1,VeryUnlikely:1}
-	f.Findings.Groups["personal"]=proxy.Tally{AtLeast:l,Count:1,Groups:[]string{"personal"},Roles: map[string]proxy.Levels{"user":l}}
-	v, err = s.Decide(context.Background(), f)
-	t.Log(v, err)
+// found adds one finding to facts, as the stater counts it.
+func found(f *proxy.Facts, name string, groups []string, role string, l proxy.Likelihood) {
+	add := func(m map[string]proxy.Tally, key string, groups []string) {
+		t := m[key]
+		if t.Groups == nil {
+			t.Groups = slices.Clone(groups)
+			t.Roles = map[string]proxy.Levels{}
+		}
+		t.AtLeast.Add(l)
+		t.Count = t.AtLeast.Likely
+		r := t.Roles[role]
+		r.Add(l)
+		t.Roles[role] = r
+		m[key] = t
+	}
+	add(f.Findings.Types, name, groups)
+	for _, g := range groups {
+		add(f.Findings.Groups, g, []string{g})
+	}
 }
 
-func BenchmarkDecide(b *testing.B) {
-	s, err := policies.Load(policies.Options{})
-	if err != nil { b.Fatal(err) }
-	f := policies.Example()
-	b.ReportAllocs()
-	ctx, c := context.WithCancel(context.Background()); defer c()
-	for b.Loop() {
-		if _, err := s.Decide(ctx, f); err != nil { b.Fatal(err) }
+// synthetic adds one published test value.
+func synthetic(f *proxy.Facts, name string, groups []string) {
+	add := func(m map[string]proxy.Tally, key string, groups []string) {
+		t := m[key]
+		if t.Groups == nil {
+			t.Groups = slices.Clone(groups)
+			t.Roles = map[string]proxy.Levels{}
+		}
+		t.Synthetic++
+		m[key] = t
+	}
+	add(f.Findings.Types, name, groups)
+	for _, g := range groups {
+		add(f.Findings.Groups, g, []string{g})
 	}
 }

@@ -47,6 +47,9 @@ func (k *Key) algorithm() string {
 type Set struct {
 	program     *program
 	query       rego.PreparedEvalQuery
+	sets        []said // what query gives, in its order; members empty
+	plan        plan
+	memo        *memo
 	known       Known
 	absent      []string // expected and not loaded
 	warnings    []string
@@ -83,7 +86,7 @@ func build(src *source, o *Options) (*Set, Problems) {
 	}
 	slices.Sort(expected)
 	expected = slices.Compact(expected)
-	s := &Set{program: pr, known: o.Known, revision: src.revision(expected), warnings: src.warnings}
+	s := &Set{program: pr, memo: &memo{}, known: o.Known, revision: src.revision(expected), warnings: src.warnings}
 	for _, name := range expected {
 		if _, ok := pr.sites[name]; !ok {
 			s.absent = append(s.absent, name)
@@ -95,7 +98,17 @@ func build(src *source, o *Options) (*Set, Problems) {
 		}
 	}
 	s.warn()
-	q, err := s.prepare("data.ostiary.contributions")
+	s.plan = planFacts(pr.uses())
+	var refs []string
+	for _, p := range pr.policies {
+		for _, set := range p.Sets {
+			s.sets = append(s.sets, said{policy: p.Name, set: set})
+			refs = append(refs, "data.ostiary.policies."+p.Name+"."+set)
+		}
+	}
+	// The sets themselves: by way of data.ostiary.contributions it costs a
+	// third more.
+	q, err := s.prepare("[" + strings.Join(refs, ", ") + "]")
 	if err != nil {
 		return nil, Problems{{What: "the policies cannot be prepared: " + err.Error()}}
 	}
@@ -139,7 +152,7 @@ func (s *Set) foldFunction() func(*rego.Rego) {
 		&rego.Function{Name: foldDecl.Name, Decl: types.NewFunction(types.Args(types.A, types.A), types.A)},
 		func(_ rego.BuiltinContext, said, input *ast.Term) (*ast.Term, error) {
 			v := viewOfValue(input.Value)
-			verdict, err := s.fold(said.Value, &v)
+			verdict, err := s.fold(saidIn(said.Value), &v)
 			if err != nil {
 				return nil, err
 			}
@@ -226,18 +239,22 @@ func (s *Set) Decide(ctx context.Context, f *proxy.Facts) (verdict proxy.Verdict
 	stop := topdown.NewCancel()
 	release := context.AfterFunc(ctx, stop.Cancel)
 	defer release()
-	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(factsValue(f)), rego.EvalExternalCancel(stop))
+	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(s.plan.value(f, s.memo)), rego.EvalExternalCancel(stop))
 	if err != nil {
 		return proxy.Verdict{}, undecided(evaluation(err))
 	}
 	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
 		return proxy.Verdict{}, undecided(errUndefined)
 	}
-	said, ok := rs[0].Expressions[0].Value.(ast.Value)
-	if !ok {
+	list, ok := rs[0].Expressions[0].Value.(*ast.Array)
+	if !ok || list.Len() != len(s.sets) {
 		return proxy.Verdict{}, undecided(errUndefined)
 	}
-	if verdict, err = s.fold(said, &v); err != nil {
+	all := slices.Clone(s.sets)
+	for i := range all {
+		all[i].members = list.Elem(i).Value
+	}
+	if verdict, err = s.fold(all, &v); err != nil {
 		return proxy.Verdict{}, undecided(err)
 	}
 	return verdict, nil

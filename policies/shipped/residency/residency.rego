@@ -11,11 +11,11 @@ import data.residency
 # description: |
 #   For every class with a finding of its likelihood, the pools that the class
 #   permits. Published test values do not count.
-route contains {
+route contains object.union(destination(class), {
 	"rule": "protected_data",
 	"message": class.message,
-	"pools": permitted(class),
-} if {
+}) if {
+	count(input.findings.groups) > 0
 	some class in residency.classes
 	concerns(class)
 }
@@ -52,11 +52,23 @@ ordinary(group, likelihood) := sum([n |
 
 ordinary(group, _) := 0 if not group in residency.ordinary.groups
 
-permitted(class) := [pool.name |
-	some pool in input.pools
-	some place in class.to
-	lies(pool, place)
-]
+# One place that is a boundary or a list of jurisdictions is a route as it
+# stands; what is either of several is said as the pools that lie there.
+destination(class) := class.to[0] if simple(class)
+
+destination(class) := {"pools": pools} if {
+	not simple(class)
+	pools := [pool.name |
+		some pool in input.pools
+		some place in class.to
+		lies(pool, place)
+	]
+}
+
+simple(class) if {
+	count(class.to) == 1
+	count(class.to[0]) == 1
+}
 
 lies(pool, place) if {
 	object.get(place, "boundary", pool.boundary) == pool.boundary
