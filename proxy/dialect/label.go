@@ -362,7 +362,7 @@ func (r *reading) under(a *at, name string) at {
 		m.zone, m.role = zoneMessage, proxy.RoleOther
 	case "tools", "functions", "mcp_servers":
 		m.zone, m.role = zoneTool, proxy.RoleSchema
-	case "arguments", "metadata", "attributes", "env", "labels", "input_examples", "filters":
+	case "annotations", "arguments", "metadata", "attributes", "env", "labels", "input_examples", "filters":
 		m.zone = zoneFree
 	case "input":
 		if strings.HasSuffix(a.typ, "tool_use") {
@@ -454,6 +454,9 @@ func (r *reading) unreadable(t *tree, text string, a *at) (kind, mime string) {
 	}
 	switch a.name {
 	case "url", "image_url", "video_url", "audio_url", "file_url", "file_uri":
+		if a.zone == zoneTool {
+			break // where the provider sends things on, see ToolKinds
+		}
 		if a.name != "url" || strings.HasSuffix(a.up, "_url") || a.up == "source" || a.typ == "url" {
 			if a.typ == "image" || a.outer == "image" || strings.HasPrefix(a.name, "image") || strings.HasPrefix(a.up, "image") {
 				r.doc.prompt.Needs.Images = true

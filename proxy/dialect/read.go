@@ -155,10 +155,19 @@ func binaryMedia(media string) bool {
 	return false
 }
 
-// blob reads a body that has no structure we know: text as one segment that can
-// be edited, anything else as opaque, and as a segment too if it could be text.
+// blob reads a body whose type says nothing about structure: as JSON where it
+// is that all the same (escapes would hide text), else text as one segment that
+// can be edited, and anything else as opaque, and as a segment too if it could
+// be text.
 func (r *reading) blob(media string) {
 	body := string(r.doc.body)
+	if !binaryMedia(media) && bracketed(body) {
+		budget := r.budget
+		if r.json(r.doc.body, false) == nil {
+			return
+		}
+		r.budget = budget
+	}
 	if strings.HasPrefix(media, "text/") && utf8.ValidString(body) {
 		r.doc.form = formText
 		r.add(proxy.Segment{Text: proxy.NewText(body), Role: proxy.RoleOther}, place{textTree, 0})
