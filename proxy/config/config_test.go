@@ -427,7 +427,7 @@ func FuzzParse(f *testing.F) {
 		if !errors.As(err, &ps) || len(ps) == 0 {
 			t.Fatalf("not problems: %T", err)
 		}
-		lines := 1 + strings.Count(string(text), "\n")
+		lines := 1 + strings.Count(string(text), "\n") + strings.Count(string(text), "\r")
 		for _, p := range ps {
 			if p.Message == "" || p.Position.File != "f.yaml" || p.Position.Line < 0 || p.Position.Line > lines {
 				t.Errorf("a problem at %s of %d lines", p.Position, lines)
@@ -450,7 +450,7 @@ func FuzzKeysAreNotShown(f *testing.F) {
 			t.Skip()
 		}
 		// Comments and keys outside the credential are the operator's prose.
-		if strings.ContainsAny(form, "\n#") && !strings.HasPrefix(form, "|") {
+		if strings.ContainsAny(form, "\n\r#") && !strings.HasPrefix(form, "|") {
 			t.Skip()
 		}
 		text := "pools:\n  - name: a\n    boundary: internal\n    url: http://127.0.0.1:1\n    dialects: [openai]\n    credential: " + strings.ReplaceAll(form, "%", canary) + "\n"

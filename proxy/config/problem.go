@@ -117,7 +117,9 @@ func newSource(name string, data []byte) *source {
 	if abs, err := filepath.Abs(name); err == nil {
 		s.file, s.dir = abs, filepath.Dir(abs)
 	}
-	s.lines = strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")
+	// A carriage return alone is a line break too (YAML 1.2.2, 5.4); the parser
+	// gets the lines as they are split here, so that both count alike.
+	s.lines = strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(data)), "\n")
 	return s
 }
 

@@ -111,7 +111,7 @@ func (r *reader) tree(data []byte) (root ast.Node) {
 			r.fail(Position{File: r.name}, false, "the file is not valid YAML", "")
 		}
 	}()
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(strings.Join(r.lines, "\n"))
 	if t := tooDeep(tokens); t != nil {
 		r.fail(r.position(t), true, "the file nests more deeply than any configuration does", "")
 		return nil
@@ -126,7 +126,7 @@ func (r *reader) tree(data []byte) (root ast.Node) {
 			// Other messages of the module may quote the text, which may
 			// hold a key.
 			if plain := e.GetMessage(); slices.Contains(plainMessages, plain) {
-				message += ": " + plain
+				message += ": " + strings.ReplaceAll(plain, "\t", `\t`)
 			}
 		}
 		r.fail(pos, true, message, "check the indentation, the colons and the quotes of this line and of the one above")
