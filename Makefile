@@ -52,7 +52,7 @@ vet:
 	go vet $(PACKAGES)
 
 staticcheck: env
-	.cache/bin/staticcheck $(PACKAGES)
+	$${OSTIARY_TEST_CACHE:-.cache}/bin/staticcheck $(PACKAGES)
 
 clean:
 	rm -rf .cache bin ostiary

@@ -147,6 +147,9 @@ func (t *Telemetry) decided(x *exchange, e *proxy.Event, err error) {
 		s.dialect, s.operation = word(dialects, r.Dialect), mapped(operations, r.Operation)
 		s.model, s.stream = t.names.models.of(r.Model), r.Stream
 		s.provider = mapped(providers, r.Dialect)
+		if !x.parent.IsValid() {
+			x.parent = traceOnly(r.Trace)
+		}
 	}
 	for _, f := range e.Findings {
 		s.findings += f.Count
@@ -221,7 +224,7 @@ func (t *Telemetry) End(ctx context.Context) {
 // spans makes the spans of an exchange that is over. The caller holds its lock.
 func (t *Telemetry) spans(x *exchange) {
 	ctx := context.Background()
-	if x.parent.IsValid() {
+	if x.parent.HasTraceID() {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, x.parent)
 	}
 	s := &x.seen

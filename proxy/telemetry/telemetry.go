@@ -77,8 +77,8 @@ type Options struct {
 	Names Names
 	// Traceparent gives the value of a request's W3C traceparent header, or "".
 	// Package telemetry may not look at content and headers are content; what it
-	// is given it parses, and keeps nothing but the ids. Nil: every exchange
-	// starts a trace of its own.
+	// is given it parses, and keeps nothing but the ids. Nil: an exchange joins
+	// the trace that its event names, without a parent, or starts its own.
 	Traceparent func(h *proxy.Head) string
 	// Envoy gives Envoy's counters by their full names; it is asked at each
 	// scrape, must honour the context's deadline and may return nil. Nil: no

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http/httptest"
 	"reflect"
 	"slices"
@@ -188,7 +189,13 @@ func TestUnrecorded(t *testing.T) {
 	tel.Recorded(ctx, outcomeOf(firstID, proxy.OutcomeRecord{Status: 200, Sent: "yes"}), full)
 	tel.End(ctx)
 
-	want(t, scrape(t, tel),
+	lines := scrape(t, tel)
+	for _, l := range lines {
+		if strings.HasPrefix(l, "ostiary_outcomes_total") && strings.Contains(l, `"4xx"`) {
+			t.Errorf("the status of a refusal that was not carried out: %s", l)
+		}
+	}
+	want(t, lines,
 		`audit_events_lost_total{ostiary_event_kind="decision"} 3`,
 		`audit_events_lost_total{ostiary_event_kind="outcome"} 2`,
 		`ostiary_refusals_total{ostiary_code="audit_unavailable"} 2`,
@@ -277,6 +284,7 @@ func TestSpans(t *testing.T) {
 	header = "00-00000000000000000000000000000000-b7ad6b7169203331-01" // not valid: a trace of our own
 	bad := decision(secondID, proxy.Deny, "")
 	bad.Decision.Code = proxy.CodeDenied
+	bad.Request.Trace = strings.Repeat("2", 32) // all that is known of the caller's trace
 	walk(tel, c, &proxy.Head{}, bad, outcomeOf(secondID, proxy.OutcomeRecord{Status: 403, Sent: "no"}))
 
 	got := flush()
@@ -305,7 +313,7 @@ func TestSpans(t *testing.T) {
 			}
 		case s.Name == "chat gpt-5":
 			roots++
-			if len(s.ParentSpanId) != 0 || attributeOf(s, attrCode) != "data_policy_denied" || attributeOf(s, attrError) != "data_policy_denied" || s.GetStatus().GetCode() != 0 {
+			if trace != strings.Repeat("2", 32) || len(s.ParentSpanId) != 0 || attributeOf(s, attrCode) != "data_policy_denied" || attributeOf(s, attrError) != "data_policy_denied" || s.GetStatus().GetCode() != 0 {
 				t.Errorf("refusal: %v", s)
 			}
 		case slices.Contains(steps, s.Name):
@@ -570,6 +578,33 @@ func TestExportFailures(t *testing.T) {
 	want(t, scrape(t, tel), `ostiary_telemetry_export_failures_total{ostiary_signal="traces"} 3`)
 	if n := strings.Count(log.String(), "\n"); n != 2 || strings.Contains(log.String(), "answer of") {
 		t.Errorf("%d lines:\n%s", n, log.String())
+	}
+}
+
+// A collector that is not there costs spans, never an exchange: more exchanges
+// than the queue holds go through, and Close gives up with its context.
+func TestDeadCollector(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "http://" + l.Addr().String()
+	_ = l.Close()
+	tel, err := New(context.Background(), Options{Sample: 1, OTLP: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = spanQueue + spanBatch
+	for range n {
+		ctx := tel.Begin(context.Background(), &proxy.Head{})
+		tel.Recorded(ctx, decision(firstID, proxy.Deny, ""), nil)
+		tel.End(ctx)
+	}
+	want(t, scrape(t, tel), fmt.Sprintf(`ostiary_exchanges_total{gen_ai_operation_name="chat",ostiary_action="deny",ostiary_dialect="openai",ostiary_pool="none"} %d`, n))
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if tel.Close(ctx) == nil {
+		t.Error("all was sent to nobody")
 	}
 }
 

@@ -47,6 +47,17 @@ func parseTraceparent(s string) trace.SpanContext {
 	})
 }
 
+// traceOnly makes the context of a trace of which the id alone is known: the
+// exchange joins it, without a parent and by our own sampling. What is no trace
+// id gives the zero context.
+func traceOnly(id string) trace.SpanContext {
+	traceID, err := trace.TraceIDFromHex(id)
+	if err != nil {
+		return trace.SpanContext{}
+	}
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, Remote: true})
+}
+
 func hexByte(hi, lo byte) (byte, bool) {
 	h, ok := hexDigit(hi)
 	if !ok {

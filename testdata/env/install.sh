@@ -17,6 +17,8 @@ staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
 
 mkdir -p "$cache/bin" "$cache/stamps"
+exec 9>"$cache/lock" # one at a time: two runs of make would write the same files
+flock 9
 
 say() { printf 'env: %s\n' "$*"; }
 
@@ -36,7 +38,7 @@ install_python() {
     fresh python "$cache/py/bin/python" "$pin" && return
     local digest_of_pin=$digest python=""
     for candidate in python3.11 python3; do
-        if "$candidate" -c 'import sys, venv; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
             python=$candidate
             break
         fi
