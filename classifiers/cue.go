@@ -9,7 +9,7 @@ import (
 // Bounds of the context that is looked at, in bytes, and of the words kept.
 const (
 	contextBefore = 80
-	contextAfter  = 40
+	contextAfter  = 32
 	nearWords     = 32 // words and word pairs of one context
 	keyWords      = 16 // words and word pairs of a field name
 	// lineCost is added to the distance for each line break and sentence end
@@ -88,6 +88,7 @@ func (c *Cue) has(h uint64) bool {
 type nearWord struct {
 	hash uint64
 	dist int
+	away bool // on another line or in another sentence
 }
 
 // The hash of words: FNV-1a of the folded bytes, finished by a multiplication.
@@ -137,27 +138,27 @@ func wordByte(b byte) bool {
 
 // pieces appends the words of w, split where an identifier's case changes, to
 // list, all at one distance. The whole word counts too.
-func pieces(list []nearWord, w string, dist int) []nearWord {
+func pieces(list []nearWord, w string, dist int, away bool) []nearWord {
 	if len(list) == cap(list) {
 		return list
 	}
-	list = append(list, nearWord{hashWord(w), dist})
+	list = append(list, nearWord{hashWord(w), dist, away})
 	from := 0
 	for i := 1; i < len(w); i++ {
 		upper := 'A' <= w[i] && w[i] <= 'Z'
 		if upper && 'a' <= w[i-1] && w[i-1] <= 'z' || upper && i+1 < len(w) && 'a' <= w[i+1] && w[i+1] <= 'z' {
 			if len(list) < cap(list) {
-				list = append(list, nearWord{hashWord(w[from:i]), dist})
+				list = append(list, nearWord{hashWord(w[from:i]), dist, away})
 			}
 			if from > 0 && len(list) < cap(list) {
-				list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist})
+				list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist, away})
 			}
 			from = i
 		}
 	}
 	if from > 0 && len(list)+1 < cap(list) {
-		list = append(list, nearWord{hashWord(w[from:]), dist})
-		list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist})
+		list = append(list, nearWord{hashWord(w[from:]), dist, away})
+		list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist, away})
 	}
 	return list
 }
@@ -206,14 +207,14 @@ func (s *Scan) look(start, end int) {
 		ended = false
 		dist := start - j + lines*lineCost
 		at := len(near)
-		near = pieces(near, t[i:j], dist)
+		near = pieces(near, t[i:j], dist, lines > 0)
 		if len(near) == at {
 			break
 		}
 		whole := near[at].hash
 		if next != 0 && len(near) < cap(near) {
 			// A pair is as near as its nearer word.
-			near = append(near, nearWord{hashPair(whole, next), nextDist})
+			near = append(near, nearWord{hashPair(whole, next), nextDist, lines > 0})
 		}
 		next, nextDist = whole, dist
 	}
@@ -224,7 +225,8 @@ after:
 	for i < ceil && len(near) < nearWords {
 		b := t[i]
 		if !wordByte(b) {
-			if b == '\n' || (b == '.' || b == '!' || b == '?') && i+1 < len(t) && t[i+1] == ' ' {
+			// What follows a closing quote or bracket belongs to another value.
+			if b == '\n' || b == '"' || b == '{' || b == '}' || b == '<' || (b == '.' || b == '!' || b == '?') && i+1 < len(t) && t[i+1] == ' ' {
 				break after
 			}
 			i++
@@ -242,12 +244,12 @@ after:
 		}
 		dist := j - end + afterCost
 		at := len(near)
-		near = pieces(near, t[j:i], dist)
+		near = pieces(near, t[j:i], dist, false)
 		if len(near) == at {
 			break
 		}
 		if before != 0 && len(near) < cap(near) {
-			near = append(near, nearWord{hashPair(before, near[at].hash), beforeDist})
+			near = append(near, nearWord{hashPair(before, near[at].hash), beforeDist, false})
 		}
 		before, beforeDist = near[at].hash, dist
 	}
@@ -274,12 +276,12 @@ func (s *Scan) lookKey() {
 			i++
 		}
 		at := len(list)
-		list = pieces(list, k[j:i], 0)
+		list = pieces(list, k[j:i], 0, false)
 		if len(list) == at {
 			break
 		}
 		if before != 0 && len(list) < cap(list) {
-			list = append(list, nearWord{hashPair(before, list[at].hash), 0})
+			list = append(list, nearWord{hashPair(before, list[at].hash), 0, false})
 		}
 		before = list[at].hash
 	}
@@ -308,14 +310,20 @@ func (s *Scan) KeyHas(c *Cue) bool {
 // Near gives the distance in bytes from [start, end) to the nearest word of the
 // cue on either side, 0 where the field name has one, [Far] where there is none.
 // Words behind count as farther, and so do words across a line break.
-func (s *Scan) Near(c *Cue, start, end int) int {
+func (s *Scan) Near(c *Cue, start, end int) int { return s.near(c, start, end, true) }
+
+// Beside is Near for words of the same line and sentence only. Words that speak
+// against a candidate say nothing of the lines around.
+func (s *Scan) Beside(c *Cue, start, end int) int { return s.near(c, start, end, false) }
+
+func (s *Scan) near(c *Cue, start, end int, away bool) int {
 	if s.KeyHas(c) {
 		return 0
 	}
 	s.look(start, end)
 	best := Far
 	for _, w := range s.nearBuf[:s.nearN] {
-		if w.dist < best && c.has(w.hash) {
+		if w.dist < best && (away || !w.away) && c.has(w.hash) {
 			best = w.dist
 		}
 	}
@@ -333,7 +341,7 @@ func (s *Scan) Near(c *Cue, start, end int) int {
 // Lean says which of two cues is nearer to [start, end): 1 for the first, -1 for
 // the second, 0 where neither is near.
 func (s *Scan) Lean(forCue, against *Cue, start, end int) int {
-	f, a := s.Near(forCue, start, end), s.Near(against, start, end)
+	f, a := s.Near(forCue, start, end), s.Beside(against, start, end)
 	switch {
 	case f == Far && a == Far:
 		return 0

@@ -47,9 +47,17 @@ var phoneCue = classifiers.NewCue(
 	"téléphone", "telephoner", "portable", "appeler", "joindre", "fixe", "joignable", "joindre", "contacto", "cel", "llamó", "llamada", "teléfono", "telefono", "móvil", "movil", "celular", "llamar", "llame",
 	"cellulare", "chiamare", "chiamami", "recapito", "numero di", "telefone", "telemóvel", "ligar", "ligue", "contato",
 	"komórka", "komórkowy", "numer telefonu", "zadzwoń", "dzwonić", "telefoon", "telefoonnummer", "mobiel", "gsm", "bel", "bellen",
-	"telefonnumret", "ring mig", "mobilen", "cep", "cep telefonu", "arayın", "ara", "numara", "numaram",
+	"telefonnumret", "ring mig", "mobilen", "cep telefonu", "cep tel", "cep no", "direct line", "phone line", "arayın", "ara", "numara", "numaram",
 	"телефон", "тел", "मोबाइल", "फोन", "फ़ोन", "नंबर", "電話", "電話番号", "携帯", "连絡先", "連絡先", "手机", "电话", "联系电话", "手機", "전화", "휴대폰", "โทร",
 )
+
+// otherCue names numbers of people and firms that are no telephone's. The
+// nearer label counts.
+var otherCue = classifiers.NewCue("ein", "vat", "tax", "iban", "zip", "cep", "postcode", "plz", "ssn", "account", "konto", "dni", "nif", "cpf", "cnpj", "imei", "iccid", "mrn", "npi", "passport", "license", "licence", "policy", "member", "loyalty", "customer", "kundennummer", "steuernummer")
+
+// numberCue speaks of a number of any kind, and is believed where the shape is a
+// telephone's.
+var numberCue = classifiers.NewCue("number", "line", "direct", "nummer", "nr", "numéro", "número", "numero", "numer", "erreichbar", "unter", "at")
 
 // Bounds of a number: ITU-T E.164 allows 15 digits; the shortest subscriber
 // numbers with a country code have 7.
@@ -319,7 +327,7 @@ func national(s *classifiers.Scan, g []classifiers.Group, i int) int {
 		if j > i && g[j].Sep == classifiers.SepWide || j > i && s.Before(g[j].Start) == '+' {
 			break
 		}
-		if total+g[j].Len() > 11 {
+		if total+g[j].Len() > 11 && (total+g[j].Len() > 12 || s.Text[g[i].Start] != '0') {
 			break
 		}
 		total += g[j].Len()
@@ -338,15 +346,19 @@ func national(s *classifiers.Scan, g []classifiers.Group, i int) int {
 		start--
 	}
 	near := s.Near(phoneCue, start, end)
-	if near > closeLabel || near > s.Near(classifiers.Numbering, start, end) && !s.KeyHas(phoneCue) {
+	against := min(s.Beside(classifiers.Numbering, start, end), s.Beside(otherCue, start, end))
+	if near > closeLabel || near > against && !s.KeyHas(phoneCue) {
 		level := layout(s, g[i:j])
-		if level == 0 && trunk && j > i+1 {
-			level = proxy.VeryUnlikely
+		if trunk && j > i+1 {
+			level = max(level, proxy.VeryUnlikely)
+			if s.Near(numberCue, start, end) <= closeLabel {
+				level = proxy.Likely
+			}
 		}
 		if level == 0 {
 			return 0
 		}
-		if near := s.Near(classifiers.Numbering, start, end); near <= closeLabel {
+		if against <= closeLabel {
 			level = classifiers.Raise(level, -2)
 		}
 		s.Find(classifiers.Found{Start: start, End: end, Type: &phoneType, Likelihood: level})

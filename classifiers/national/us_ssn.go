@@ -79,9 +79,6 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if !given(&d) {
 		return 0
 	}
-	if i == 0 && n == 1 && strings.Contains(s.Text[max(0, start-oidReach):start], oid) {
-		level = proxy.Likely
-	}
 	switch s.Lean(ssnCue, classifiers.Numbering, start, end) {
 	case 1:
 		// The shape that says nothing by itself needs the word; the one that
@@ -89,6 +86,9 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 		level = max(classifiers.Raise(level, 1), proxy.Likely)
 	case -1:
 		level = classifiers.Raise(level, -2)
+	}
+	if i == 0 && n == 1 && strings.Contains(s.Text[max(0, start-oidReach):start], oid) {
+		level = proxy.Likely
 	}
 	f := classifiers.Found{Start: start, End: end, Type: &ssnType, Likelihood: level}
 	switch string(d[:]) {

@@ -216,7 +216,7 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 	}
 	if f.cue != nil {
 		near := s.Near(f.cue, start, end)
-		if f.needs && (near > cueReach || near > s.Near(digestCue, start, end)) {
+		if f.needs && (near > cueReach || near > s.Beside(digestCue, start, end)) {
 			return
 		}
 		if near <= cueReach {
