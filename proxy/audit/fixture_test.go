@@ -79,7 +79,7 @@ func small(n int) *proxy.Event {
 	return &proxy.Event{ID: testID(n), Kind: proxy.EventAdmin, Time: testTime(n), V: proxy.EventVersion, Admin: &proxy.AdminRecord{Action: "reload"}}
 }
 
-func testID(n int) string { return fmt.Sprintf("01JD%022d", n) }
+func testID(n int) string { return fmt.Sprintf("01JDQ7Z%08XKQ3%08X", n, n) }
 
 func testTime(n int) string {
 	return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second).Format("2006-01-02T15:04:05.000Z")
@@ -114,15 +114,15 @@ func shut(t testing.TB, l *Log) {
 	}
 }
 
-// entries reads a log offline.
-func entries(t testing.TB, dir string) []Entry {
+// records reads a log offline.
+func records(t testing.TB, dir string) []Record {
 	t.Helper()
 	r, err := OpenReader(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []Entry
-	for e, err := range r.Entries(0) {
+	var out []Record
+	for e, err := range r.Records(0) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -161,3 +161,33 @@ func hostLabel() string {
 }
 
 func defaultRandom() io.Reader { return rand.Reader }
+
+// Trusted reads what a verification of the log in dir may trust from a key
+// directory: the verifier key and the last checkpoint that was signed there. What
+// is not there is left out. It fails where something is there and cannot be read.
+func Trusted(keyDir, dir string) (VerifyOptions, error) {
+	var o VerifyOptions
+	b, err := os.ReadFile(filepath.Join(keyDir, publicFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("read the verifier key: %w", err)
+	}
+	if o.Key, err = NewVerifier(b); err != nil {
+		return o, fmt.Errorf("%s: %w", filepath.Join(keyDir, publicFile), err)
+	}
+	list, err := listSegments(dir)
+	if err != nil || len(list) == 0 || list[0].header == nil {
+		return o, nil // Verify says so
+	}
+	b, err = os.ReadFile(seenName(keyDir, list[0].header.origin))
+	if err != nil {
+		return o, nil
+	}
+	// It is not synchronised: a power failure may have left a part of it.
+	if _, err := peekCheckpoint(b); err == nil {
+		o.Checkpoint = b
+	}
+	return o, nil
+}

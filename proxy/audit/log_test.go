@@ -34,7 +34,7 @@ func TestRecordedIsRead(t *testing.T) {
 			}
 		}
 	}
-	got := entries(t, dir)
+	got := records(t, dir)
 	if len(got) != 2*n {
 		t.Fatalf("%d records, want %d", len(got), 2*n)
 	}
@@ -84,7 +84,7 @@ func TestConcurrentRecord(t *testing.T) {
 		t.Errorf("observed %d, size %d", events, l.Size())
 	}
 	seen := map[string]bool{}
-	for _, e := range entries(t, dir) {
+	for _, e := range records(t, dir) {
 		ev, _ := e.Event()
 		seen[ev.ID] = true
 	}

@@ -315,8 +315,17 @@ func (h *history) begin(l *Log, segment int64) error {
 	if err != nil {
 		return err
 	}
-	if err := l.opt.fs.SyncDir(filepath.Dir(name)); err != nil {
-		return errors.Join(err, f.Close())
+	if end > 0 {
+		err = rewrite(f, name, 0, end)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = l.opt.fs.SyncDir(filepath.Dir(name))
+	}
+	if err != nil {
+		return errors.Join(f.Close(), &syncError{err})
 	}
 	if h.file != nil {
 		if err := h.file.Close(); err != nil {

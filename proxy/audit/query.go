@@ -230,7 +230,7 @@ func fieldNames(table []field) string {
 
 // Match says whether a record is looked for. It fails where the record cannot be
 // read as an event.
-func (q *Query) Match(e Entry) (bool, error) {
+func (q *Query) Match(e Record) (bool, error) {
 	// The JSON is canonical, so a value stands in it in one way only: most events
 	// need not be decoded.
 	for i := range q.terms {
@@ -269,7 +269,7 @@ func (t *term) match(ev *proxy.Event) bool {
 }
 
 // mentions says whether the record's JSON holds the string s somewhere.
-func mentions(e Entry, s string) bool { return bytes.Contains(e.JSON, appendString(nil, s)) }
+func mentions(e Record, s string) bool { return bytes.Contains(e.JSON, appendString(nil, s)) }
 
 // ParseTime reads a point in time as people write it: a span before now (90s, 15m,
 // 2h, 7d, 2w), a day (2026-11-23, in UTC) or RFC 3339.

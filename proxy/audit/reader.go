@@ -32,14 +32,14 @@ func OpenReader(dir string) (*Reader, error) {
 	return r, nil
 }
 
-// Entry is one record: its index in the log and the event's JSON as stored.
-type Entry struct {
+// Record is one record: its index in the log and the event's JSON as stored.
+type Record struct {
 	Index int64
 	JSON  []byte
 }
 
 // Event decodes the event. Fields of later versions are passed over.
-func (e Entry) Event() (*proxy.Event, error) {
+func (e Record) Event() (*proxy.Event, error) {
 	var ev proxy.Event
 	if err := json.Unmarshal(e.JSON, &ev); err != nil {
 		return nil, fmt.Errorf("record %d is not an event", e.Index)
@@ -94,13 +94,13 @@ func (r *Reader) segments() ([]segmentFile, int64, error) {
 	return list, size, nil
 }
 
-// Entries gives the records from an index on that are durable now, in order. A
+// Records gives the records from an index on that are durable now, in order. A
 // record that should be there and cannot be read ends it with a [*Damage].
-func (r *Reader) Entries(from int64) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (r *Reader) Records(from int64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
 		list, size, err := r.segments()
 		if err != nil {
-			yield(Entry{}, err)
+			yield(Record{}, err)
 			return
 		}
 		for i, s := range list {
@@ -124,11 +124,11 @@ func (r *Reader) Entries(from int64) iter.Seq2[Entry, error] {
 }
 
 // segment gives the records of one segment up to an index.
-func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
+func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
 		sc, f, err := openScan(r.dir, s, segmentHeader)
 		if err != nil {
-			yield(Entry{}, fmt.Errorf("read the audit log: %w", err))
+			yield(Record{}, fmt.Errorf("read the audit log: %w", err))
 			return
 		}
 		defer f.Close()
@@ -136,13 +136,13 @@ func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Entry, error] {
 			fr, err := sc.next()
 			switch {
 			case errors.Is(err, errEnd), errors.Is(err, errBad), err == nil && fr.index != index:
-				yield(Entry{}, &Damage{Place: s.name, Index: index, Why: "cannot be read", Remedy: "`ostiary audit verify` says more"})
+				yield(Record{}, &Damage{Place: s.name, Index: index, Why: "cannot be read", Remedy: "`ostiary audit verify` says more"})
 				return
 			case err != nil:
-				yield(Entry{}, fmt.Errorf("read the audit log: %w", err))
+				yield(Record{}, fmt.Errorf("read the audit log: %w", err))
 				return
 			}
-			if !yield(Entry{index, slices.Clone(fr.json)}, nil) {
+			if !yield(Record{index, slices.Clone(fr.json)}, nil) {
 				return
 			}
 		}
@@ -151,7 +151,7 @@ func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Entry, error] {
 
 // backwards calls visit with the records of one segment at a time, the last
 // segment first, each in order, as long as visit wants more.
-func (r *Reader) backwards(visit func(iter.Seq2[Entry, error]) (bool, error)) error {
+func (r *Reader) backwards(visit func(iter.Seq2[Record, error]) (bool, error)) error {
 	list, size, err := r.segments()
 	if err != nil {
 		return err
@@ -171,9 +171,9 @@ func (r *Reader) backwards(visit func(iter.Seq2[Entry, error]) (bool, error)) er
 
 // Search gives the records that match, the oldest first; with more than limit of
 // them, the last ones, and true. A limit of 0 means all of them.
-func (r *Reader) Search(q *Query, limit int) (found []Entry, more bool, err error) {
-	err = r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
-		var here []Entry
+func (r *Reader) Search(q *Query, limit int) (found []Record, more bool, err error) {
+	err = r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
+		var here []Record
 		for e, err := range entries {
 			if err != nil {
 				return false, err
@@ -199,14 +199,14 @@ func (r *Reader) Search(q *Query, limit int) (found []Entry, more bool, err erro
 
 // Show gives the records of an id, in order: the event with that id, the decision
 // it belongs to, and that decision's outcome. Where there is none, it gives none.
-func (r *Reader) Show(id string) ([]Entry, error) {
+func (r *Reader) Show(id string) ([]Record, error) {
 	decision, err := r.decisionOf(id)
 	if err != nil || decision == "" {
 		return nil, err
 	}
-	var out []Entry
-	err = r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
-		var here []Entry
+	var out []Record
+	err = r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
+		var here []Record
 		begins := false
 		for e, err := range entries {
 			if err != nil {
@@ -234,7 +234,7 @@ func (r *Reader) Show(id string) ([]Entry, error) {
 // its own, but for outcomes. Empty means that there is no such event.
 func (r *Reader) decisionOf(id string) (string, error) {
 	var decision string
-	err := r.backwards(func(entries iter.Seq2[Entry, error]) (bool, error) {
+	err := r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
 		for e, err := range entries {
 			if err != nil {
 				return false, err
@@ -264,7 +264,7 @@ const followEvery = 100 * time.Millisecond
 
 // Follow calls visit with each record from an index on, and with new ones as they
 // become durable, until the context ends (then it returns nil) or visit fails.
-func (r *Reader) Follow(ctx context.Context, from int64, visit func(Entry) error) error {
+func (r *Reader) Follow(ctx context.Context, from int64, visit func(Record) error) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
@@ -273,7 +273,7 @@ func (r *Reader) Follow(ctx context.Context, from int64, visit func(Entry) error
 			return err
 		}
 		if size > from {
-			for e, err := range r.Entries(from) {
+			for e, err := range r.Records(from) {
 				if err != nil {
 					return err
 				}

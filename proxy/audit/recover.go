@@ -479,25 +479,12 @@ func (r *recovery) resume() error {
 // written: so all that was not known to be durable is written again.
 func (r *recovery) harden(f file) error {
 	l := r.log
-	from := int64(segmentHeader)
+	from := int64(0) // with the header, whose synchronisation may have failed too
 	if m, ok := readMarker(l.dir, committedFile); ok && m.segment == l.writer.segment.number && m.offset <= r.offset {
 		from = m.offset
 	}
-	in, err := os.Open(filepath.Join(l.dir, segmentName(l.writer.segment.number)))
-	if err != nil {
+	if err := rewrite(f, filepath.Join(l.dir, segmentName(l.writer.segment.number)), from, r.offset); err != nil {
 		return err
-	}
-	defer in.Close()
-	buf := make([]byte, scanWindow)
-	for from < r.offset {
-		n := min(int64(len(buf)), r.offset-from)
-		if _, err := in.ReadAt(buf[:n], from); err != nil {
-			return err
-		}
-		if _, err := f.WriteAt(buf[:n], from); err != nil {
-			return err
-		}
-		from += n
 	}
 	if err := fill(f, r.offset, r.offset+r.torn); err != nil {
 		return err
@@ -509,4 +496,25 @@ func (r *recovery) harden(f file) error {
 		return err
 	}
 	return l.writer.marker.Sync()
+}
+
+// rewrite writes what a file holds between two offsets once more.
+func rewrite(f file, name string, from, to int64) error {
+	in, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	buf := make([]byte, min(scanWindow, max(to-from, 0)))
+	for from < to {
+		n := min(int64(len(buf)), to-from)
+		if _, err := in.ReadAt(buf[:n], from); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(buf[:n], from); err != nil {
+			return err
+		}
+		from += n
+	}
+	return nil
 }

@@ -205,7 +205,8 @@ func (s *segmentFile) read(dir string) error {
 
 // begun gives the segments that were begun. A segment at the end whose header
 // cannot be read counts as not begun if nothing was written behind the header: a
-// crash cut the header off. Anything else is damage.
+// crash cut the header off. Anything else is damage; then the segments before it
+// are given.
 func begun(dir string, list []segmentFile) ([]segmentFile, *Damage, error) {
 	last := -1
 	for i := range list {
@@ -218,17 +219,16 @@ func begun(dir string, list []segmentFile) ([]segmentFile, *Damage, error) {
 			return nil, nil, err
 		}
 		if !empty {
-			return nil, &Damage{Place: list[i].name, Index: -1, Why: "holds records but has no header"}, nil
+			last = i
 		}
 	}
 	out := list[:last+1]
 	for i := range out {
-		if out[i].header == nil || i > 0 && out[i].number != out[i-1].number+1 {
-			d := &Damage{Place: segmentName(out[0].number + int64(i)), Index: -1, Why: "is missing, or its header cannot be read"}
-			if i > 0 {
-				d.Place = segmentName(out[i-1].number + 1)
-			}
-			return out[:i], d, nil
+		switch {
+		case i > 0 && out[i].number != out[i-1].number+1:
+			return out[:i], &Damage{Place: segmentName(out[i-1].number + 1), Index: -1, Why: "is missing"}, nil
+		case out[i].header == nil:
+			return out[:i], &Damage{Place: out[i].name, Index: -1, Why: "has a header that cannot be read"}, nil
 		}
 	}
 	return out, nil, nil

@@ -91,7 +91,6 @@ type verification struct {
 	agree frontier    // at the greatest checkpoint passed that agrees
 	since []tlog.Hash // leaves after agree
 	bad   bool        // the scan ended early, at tree.size
-	place string
 }
 
 // point is a checkpoint that the key has signed.
@@ -248,7 +247,7 @@ func (v *verification) scan(list []segmentFile) error {
 		h := s.header
 		if h.tree.size != v.tree.size || h.tree.root() != v.tree.root() || h.origin != v.report.Origin {
 			v.altered("%s does not go on from the records before it (it states %d of them, there are %d)", s.name, h.tree.size, v.tree.size)
-			v.bad, v.place = true, s.name
+			v.bad = true
 			return nil
 		}
 		sc, f, err := openScan(v.dir, s, segmentHeader)
@@ -295,14 +294,16 @@ func (v *verification) segment(sc *scanner, s segmentFile, next int) (int, error
 
 // passed compares the tree with the checkpoints of its size.
 func (v *verification) passed(next int) int {
-	for ; next < len(v.points) && v.points[next].Size <= v.tree.size; next++ {
+	for first := next; next < len(v.points) && v.points[next].Size <= v.tree.size; next++ {
 		p := v.points[next]
 		if p.Root != v.tree.root() {
 			v.altered("the first %d records are not those that %s was signed for", p.Size, p.place)
-			v.bad, v.place = true, p.place
-			return next
+			v.bad = true
+			return first // none of this size counts as agreed
 		}
-		v.report.Signed = p.Size
+	}
+	if n := next - 1; n >= 0 && v.points[n].Size == v.tree.size && v.agree.size < v.tree.size {
+		v.report.Signed = v.tree.size
 		v.agree, v.since = v.tree.clone(), v.since[:0]
 	}
 	return next
@@ -318,7 +319,7 @@ func (v *verification) after(sc *scanner, s segmentFile, last bool) error {
 	switch {
 	case used > 0 && (!last || durable > at):
 		v.altered("%s cannot be read at byte %d, where record %d should be", s.name, at, v.tree.size)
-		v.bad, v.place = true, s.name
+		v.bad = true
 	case used > 0:
 		v.report.Notes = append(v.report.Notes, fmt.Sprintf("%s ends with %d bytes of a write that is under way or was cut off", s.name, used))
 	}

@@ -1,0 +1,248 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// Events as recorded are what an independent writer of RFC 8785 makes of the same
+// JSON, whatever the strings and the keys of maps are.
+func TestRecordsAreCanonical(t *testing.T) {
+	enc := newEncoder()
+	rng := rand.New(rand.NewPCG(8785, 1))
+	slow := 0
+	for i := range 3000 {
+		ev := decision(i)
+		if i > 0 {
+			ev = &proxy.Event{}
+			scramble(rng, reflect.ValueOf(ev).Elem(), 0)
+		}
+		got, err := enc.encode(ev)
+		if err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+		if plainJSON, _ := json.Marshal(ev); string(plainJSON) != string(got) {
+			slow++
+		}
+		if want := reference(t, ev); string(got) != want {
+			t.Fatalf("event %d differs\n got %s\nwant %s", i, got, want)
+		}
+	}
+	if slow < 100 {
+		t.Errorf("only %d events were other than encoding/json has them: the test is too tame", slow)
+	}
+}
+
+// A number that a double does not hold exactly has no canonical form, and there
+// are none but integers in an event.
+func TestNumbers(t *testing.T) {
+	for _, c := range []struct {
+		n    int64
+		want error
+	}{
+		{0, nil}, {-1, nil}, {1<<53 - 1, nil}, {-(1<<53 - 1), nil},
+		{1 << 53, ErrNotCanonical}, {-(1 << 53), ErrNotCanonical}, {1<<63 - 1, ErrNotCanonical}, {-1 << 63, ErrNotCanonical},
+	} {
+		ev := outcomeOf(1)
+		ev.Outcome.Bytes = c.n
+		if _, err := newEncoder().encode(ev); err != c.want {
+			t.Errorf("%d: %v, want %v", c.n, err, c.want)
+		}
+		ev.Outcome.Reason = "\u2028" // by the other path
+		if _, err := newEncoder().encode(ev); err != c.want {
+			t.Errorf("%d beside an escape: %v, want %v", c.n, err, c.want)
+		}
+	}
+	noFloats(t, reflect.TypeFor[proxy.Event](), "Event")
+}
+
+func noFloats(t *testing.T, typ reflect.Type, path string) {
+	switch typ.Kind() {
+	case reflect.Float32, reflect.Float64, reflect.Interface:
+		t.Errorf("%s is a %s", path, typ)
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		noFloats(t, typ.Elem(), path)
+	case reflect.Struct:
+		for i := range typ.NumField() {
+			noFloats(t, typ.Field(i).Type, path+"."+typ.Field(i).Name)
+		}
+	}
+}
+
+func TestRecordSizeLimit(t *testing.T) {
+	ev := small(1)
+	base, err := newEncoder().encode(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := MaxRecord - len(base) - len(`,"detail":""`)
+	ev.Admin.Detail = strings.Repeat("x", room)
+	if b, err := newEncoder().encode(ev); err != nil || len(b) != MaxRecord {
+		t.Errorf("at the limit: %v, %d bytes", err, len(b))
+	}
+	ev.Admin.Detail += "x"
+	if _, err := newEncoder().encode(ev); err != ErrTooLarge {
+		t.Errorf("over the limit: %v", err)
+	}
+}
+
+// nasty are strings in which encoding/json and RFC 8785 differ or might.
+var nasty = []string{
+	"", "plain", "\"", "\\", "\\u2028", "\u2028", "a\u2029b", "<&>", "\x00\x01\x1f\x7f", "\b\t\n\f\r", "\xff\xfe", "\ufffd", "ü", "€",
+	"\U0001F600", "\uE000", "\uFFFF", "\\\\u00e9", "9007199254740993", "0000000000000000000000", "12345678901234567890.5e3", "/", "{\"a\":1}",
+}
+
+func scramble(rng *rand.Rand, v reflect.Value, depth int) {
+	text := func() string {
+		s := nasty[rng.IntN(len(nasty))]
+		if rng.IntN(3) == 0 {
+			s += nasty[rng.IntN(len(nasty))]
+		}
+		return s
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString(text())
+	case reflect.Int, reflect.Int64:
+		v.SetInt(rng.Int64N(1<<53) - 1<<52)
+	case reflect.Bool:
+		v.SetBool(rng.IntN(2) == 0)
+	case reflect.Pointer:
+		if rng.IntN(4) > 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			scramble(rng, v.Elem(), depth+1)
+		}
+	case reflect.Slice:
+		n := rng.IntN(3)
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			scramble(rng, v.Index(i), depth+1)
+		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+		for range rng.IntN(4) {
+			key := strings.ToValidUTF8(text(), "?") // two invalid keys would become one
+			e := reflect.New(v.Type().Elem()).Elem()
+			scramble(rng, e, depth+1)
+			v.SetMapIndex(reflect.ValueOf(key).Convert(v.Type().Key()), e)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			scramble(rng, v.Field(i), depth+1)
+		}
+	default:
+		panic(fmt.Sprintf("an event holds a %s", v.Kind()))
+	}
+}
+
+// reference is an RFC 8785 writer that shares nothing with the one under test:
+// it goes through encoding/json's generic values and through doubles.
+func reference(t *testing.T, ev *proxy.Event) string {
+	t.Helper()
+	b, err := json.Marshal(ev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	var w strings.Builder
+	writeReference(&w, v)
+	return w.String()
+}
+
+func writeReference(w *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		w.WriteString("null")
+	case bool:
+		fmt.Fprint(w, v)
+	case float64:
+		w.WriteString(strconv.FormatFloat(v, 'f', -1, 64))
+	case string:
+		w.WriteByte('"')
+		for _, r := range v {
+			short := map[rune]string{'"': `\"`, '\\': `\\`, 8: `\b`, 9: `\t`, 10: `\n`, 12: `\f`, 13: `\r`}
+			switch s, ok := short[r]; {
+			case ok:
+				w.WriteString(s)
+			case r < 32:
+				fmt.Fprintf(w, `\u%04x`, r)
+			default:
+				w.WriteRune(r)
+			}
+		}
+		w.WriteByte('"')
+	case []any:
+		w.WriteByte('[')
+		for i, e := range v {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			writeReference(w, e)
+		}
+		w.WriteByte(']')
+	case map[string]any:
+		var keys []string
+		for k := range v {
+			keys = append(keys, k)
+		}
+		sort.Slice(keys, func(i, j int) bool {
+			a, b := utf16.Encode([]rune(keys[i])), utf16.Encode([]rune(keys[j]))
+			for n := 0; n < len(a) && n < len(b); n++ {
+				if a[n] != b[n] {
+					return a[n] < b[n]
+				}
+			}
+			return len(a) < len(b)
+		})
+		w.WriteByte('{')
+		for i, k := range keys {
+			if i > 0 {
+				w.WriteByte(',')
+			}
+			writeReference(w, k)
+			w.WriteByte(':')
+			writeReference(w, v[k])
+		}
+		w.WriteByte('}')
+	}
+}
+
+// FuzzCanonical: what canonical writes, it writes again without change, and it
+// means the same.
+func FuzzCanonical(f *testing.F) {
+	for _, s := range []string{`{"b":1,"a":[true,null,"\u2028"]}`, `{"\ud83d\ude00":1,"\ue000":2}`, `[1.5]`, `{"a":1,"a":2}`, `"\ud800"`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		once, err := canonical(b)
+		if err != nil {
+			return
+		}
+		twice, err := canonical(once)
+		if err != nil || string(once) != string(twice) {
+			t.Fatalf("not stable (%v)", err)
+		}
+		var x, y any
+		if json.Unmarshal(b, &x) != nil || json.Unmarshal(once, &y) != nil || !reflect.DeepEqual(x, y) {
+			t.Fatal("does not mean the same")
+		}
+		if inspect(once) == formWrong {
+			t.Fatal("canonical JSON is taken for wrong")
+		}
+		if plain(once) && inspect(once) != formSame {
+			t.Fatal("the quick look and the thorough one differ")
+		}
+	})
+}
