@@ -214,6 +214,11 @@ func problemsOf(err error, file string) Problems {
 			p.What, p.Remedy = badField(d)
 		case *ast.RefErrUnsupportedDetail:
 			p.What = fmt.Sprintf("%s has no fields: it is a %v", d.Ref[:d.Pos+1], d.Have)
+		case nil:
+		default:
+			if e.Code == ast.TypeErr {
+				p.What += " (" + strings.Join(strings.Fields(strings.Join(d.Lines(), " ")), " ") + ")"
+			}
 		}
 		if m := undefinedFunction.FindStringSubmatch(e.Message); m != nil {
 			if why := reasonAgainst(m[1]); why != "" {

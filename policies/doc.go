@@ -27,7 +27,7 @@
 // Passing takes a positive statement: without policies, with one missing that
 // was expected, or on facts that are not known, the verdict is a denial.
 //
-// Data for policies lies beside them in data.json or data.yaml, mounted by
+// Data for policies lies beside them in data.json, mounted by
 // directory as OPA does: residency/data.json is data.residency. A policy may
 // define a set named invalid; it is evaluated once at load, and every message
 // in it is an error of the data.

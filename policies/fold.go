@@ -75,7 +75,7 @@ func viewOf(f *proxy.Facts) view {
 // missingFact names what must be known before anything passes and is not.
 func missingFact(version int, body, operation, mode string) string {
 	switch {
-	case version != proxy.FactsVersion:
+	case version < 1 || version > proxy.FactsVersion: // versions only add
 		return "version"
 	case body == "":
 		return "request.body"

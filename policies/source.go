@@ -17,7 +17,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/bundle"
-	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // Bounds on what is read.
@@ -118,7 +117,7 @@ func readDir(fsys fs.FS) (*source, Problems) {
 		kind := kindOf(p)
 		if kind == ignored {
 			if ext := path.Ext(p); ext == ".json" || ext == ".yaml" || ext == ".yml" {
-				s.warnings = append(s.warnings, p+": not read: data for policies is named data.json or data.yaml")
+				s.warnings = append(s.warnings, p+": not read: data for policies is named data.json")
 			}
 			return nil
 		}
@@ -191,14 +190,18 @@ func (s *source) add(kind fileKind, p string, b []byte) Problems {
 
 // addData merges a data file at the place of its directory.
 func (s *source) addData(p string, b []byte) Problems {
-	var v any
-	if strings.HasSuffix(p, ".json") {
-		if what := plainJSON(b); what != "" {
-			return Problems{{File: p, What: what}}
-		}
+	if path.Ext(p) != ".json" {
+		// YAML's reader keeps the last of two equal keys and says nothing.
+		return Problems{{File: p, What: "data as YAML is not read", Remedy: "Write it as data.json"}}
 	}
-	if err := util.Unmarshal(b, &v); err != nil {
-		return Problems{{File: p, What: "the data cannot be read: " + err.Error()}}
+	if what := plainJSON(b); what != "" {
+		return Problems{{File: p, What: what}}
+	}
+	var v any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if err := dec.Decode(&v); err != nil {
+		return Problems{{File: p, What: "the data is not JSON: " + err.Error()}}
 	}
 	if _, ok := v.(map[string]any); !ok {
 		return Problems{{File: p, What: "the data is not an object", Remedy: "Write {\"name\": …} at the top"}}
@@ -252,8 +255,12 @@ func plainJSON(b []byte) string {
 		isKey bool
 	}
 	var stack []level
+	values := 0
 	for {
 		tok, err := dec.Token()
+		if err == io.EOF && len(stack) > 0 {
+			return "the data is not JSON: it ends early" + line()
+		}
 		if err == io.EOF {
 			return ""
 		}
@@ -261,6 +268,11 @@ func plainJSON(b []byte) string {
 			return "the data is not JSON: " + err.Error() + line()
 		}
 		top := len(stack) - 1
+		if top < 0 {
+			if values++; values > 1 {
+				return "the file holds more than one value" + line()
+			}
+		}
 		switch tok {
 		case json.Delim('{'), json.Delim('['):
 			if top >= 0 && stack[top].keys != nil {
@@ -297,7 +309,7 @@ func plainJSON(b []byte) string {
 // readBundle reads an OPA bundle, a gzipped tar. Its files then take the same
 // way as those of a directory. With keys it must be signed by one of them.
 func readBundle(b []byte, name string, keys []Key) (*source, Problems) {
-	if what := boundedArchive(b); what != "" {
+	if what := wrongArchive(b); what != "" {
 		return nil, Problems{{File: name, What: what}}
 	}
 	reader := func() *bundle.Reader {
@@ -350,9 +362,9 @@ func readBundle(b []byte, name string, keys []Key) (*source, Problems) {
 	return s, nil
 }
 
-// boundedArchive walks an archive once for its size: the bundle reader bounds
-// each file, not their sum.
-func boundedArchive(b []byte) string {
+// wrongArchive walks an archive once for what the bundle reader does not check:
+// it bounds each file and not their sum, and keeps the last of two equal keys.
+func wrongArchive(b []byte) string {
 	z, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return "not a bundle: the file is not a gzipped tar archive"
@@ -370,6 +382,19 @@ func boundedArchive(b []byte) string {
 		files++
 		if total += h.Size; total > totalLimit || files > filesLimit {
 			return "the bundle is larger than " + strconv.Itoa(totalLimit>>20) + " MiB unpacked, or has more than " + strconv.Itoa(filesLimit) + " files"
+		}
+		if kindOf(h.Name) != dataFile {
+			continue
+		}
+		if path.Ext(h.Name) != ".json" {
+			return h.Name + ": data as YAML is not read"
+		}
+		text, err := io.ReadAll(io.LimitReader(t, fileLimit+1))
+		if err != nil || len(text) > fileLimit {
+			return h.Name + " is larger than " + strconv.Itoa(fileLimit>>20) + " MiB, or cannot be read"
+		}
+		if what := plainJSON(text); what != "" {
+			return h.Name + ": " + what
 		}
 	}
 }
