@@ -163,6 +163,10 @@ func pieces(list []nearWord, w string, dist int, away bool) []nearWord {
 	return list
 }
 
+// firstWide is the first byte in UTF-8 of the characters that parts of a cue
+// begin with (Thai, and U+2E80 and beyond).
+const firstWide = 0xE0
+
 // look fills s.near with the words around [start, end). It is done once for a
 // candidate, however many detectors ask.
 func (s *Scan) look(start, end int) {
@@ -176,6 +180,7 @@ func (s *Scan) look(start, end int) {
 	s.from = floor
 	next, nextDist := uint64(0), 0 // the word that follows, for pairs
 	lines := 0                     // line breaks and sentence ends passed
+	seen := byte(0)                // bits of the words' bytes
 	ended := false                 // a full stop was passed, and the word before it not yet
 	for i := start; i > floor && len(near) < nearWords*2/3; {
 		b := t[i-1]
@@ -193,6 +198,7 @@ func (s *Scan) look(start, end int) {
 		j := i
 		for i > floor && wordByte(t[i-1]) {
 			i--
+			seen |= t[i]
 		}
 		if i == floor && floor > 0 && wordByte(t[floor-1]) {
 			break // half a word
@@ -234,6 +240,7 @@ after:
 		}
 		j := i
 		for i < ceil && wordByte(t[i]) {
+			seen |= t[i]
 			i++
 		}
 		if i == ceil && ceil < len(t) && wordByte(t[ceil]) {
@@ -255,6 +262,7 @@ after:
 	}
 	s.to = i
 	s.nearN = len(near)
+	s.wide = seen >= firstWide
 }
 
 // lookKey fills s.key with the words of the segment's field name.
@@ -326,6 +334,9 @@ func (s *Scan) near(c *Cue, start, end int, away bool) int {
 		if w.dist < best && (away || !w.away) && c.has(w.hash) {
 			best = w.dist
 		}
+	}
+	if !s.wide {
+		return best
 	}
 	for _, p := range c.parts {
 		if i := strings.LastIndex(s.Text[s.from:start], p); i >= 0 {

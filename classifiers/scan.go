@@ -31,7 +31,7 @@ const (
 )
 
 // classes makes the table for the anchors' first bytes.
-func classes(anchors map[byte][]anchor) (t [256]uint8) {
+func classes(anchors *[256][]anchor) (t [256]uint8) {
 	for c := 0; c < 256; c++ {
 		switch {
 		case '0' <= c && c <= '9':
@@ -45,7 +45,7 @@ func classes(anchors map[byte][]anchor) (t [256]uint8) {
 		case c == '+' || c == '/' || c == '_' || c == '-':
 			t[c] = bRun
 		}
-		if len(anchors[byte(c)]) > 0 {
+		if len(anchors[c]) > 0 {
 			t[c] |= bAnchor
 		}
 	}
@@ -98,6 +98,7 @@ type Scan struct {
 	nearStart, nearEnd int
 	from, to           int // the context that was looked at
 	nearSet, keySet    bool
+	wide               bool // it has characters from firstWide on
 }
 
 // clock is the end of a request's time, shared by its scans.

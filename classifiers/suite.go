@@ -61,8 +61,8 @@ type Suite struct {
 	interests []interest
 	class     [256]uint8
 	prefixes  automaton
-	anchors   map[byte][]anchor
-	numbers   []int // interests by shape
+	anchors   [256][]anchor // by first byte
+	numbers   []int         // interests by shape
 	mixed     []int
 	runs      []int
 	terms     *dictionary
@@ -84,7 +84,7 @@ type interest struct {
 // positives and near-misses, where a name is taken twice or not known, and
 // where a term cannot be one. The error holds no term.
 func New(o Options) (*Suite, error) {
-	s := &Suite{budget: o.Budget, now: o.Now, anchors: map[byte][]anchor{}}
+	s := &Suite{budget: o.Budget, now: o.Now}
 	if s.budget <= 0 {
 		s.budget = DefaultBudget
 	}
@@ -116,7 +116,7 @@ func New(o Options) (*Suite, error) {
 	if len(s.prefixes.nodes) == 0 {
 		s.prefixes.nodes = make([]node, 1)
 	}
-	s.class = classes(s.anchors)
+	s.class = classes(&s.anchors)
 	key := o.Key
 	if len(key) == 0 && len(o.Terms) > 0 {
 		key = make([]byte, sha256.Size)
@@ -168,8 +168,7 @@ func (s *Suite) names(o Options) (map[string]bool, error) {
 			return nil, fmt.Errorf("type of terms %s is taken", l.Type)
 		}
 		seen[l.Type] = true
-		t := Type{Name: l.Type, Groups: []string{Protected}, Doc: l.Doc, Severity: l.Severity}
-		s.types = append(s.types, t)
+		s.types = append(s.types, l.asType())
 	}
 	off := map[string]bool{}
 	for _, n := range o.Off {

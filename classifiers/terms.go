@@ -17,9 +17,9 @@ import (
 // decomposed form, with any white space between its words. In scripts without
 // spaces between words it is found anywhere.
 type Terms struct {
-	Type     string // name of the type, e.g. TERM_PROJECT
-	Doc      string // one sentence; may be empty
-	Severity Severity
+	Type     string   // name of the type, e.g. TERM_PROJECT
+	Doc      string   // one sentence; may be empty
+	Severity Severity // 0 means high
 	Words    []string
 }
 
@@ -58,6 +58,18 @@ type termEnd struct {
 
 var errTerm = errors.New("a term needs a letter or digit, at most 512 bytes, 16 words and 16 bytes between two of them")
 
+// asType gives the type of the dictionary's terms.
+func (l *Terms) asType() Type {
+	t := Type{Name: l.Type, Groups: []string{Protected}, Doc: l.Doc, Severity: l.Severity}
+	if t.Doc == "" {
+		t.Doc = "A term of the organisation's own."
+	}
+	if t.Severity == 0 {
+		t.Severity = High
+	}
+	return t
+}
+
 func newDictionary(seed uint64, lists []Terms, off map[string]bool) (*dictionary, error) {
 	size := 64
 	for _, l := range lists {
@@ -70,13 +82,7 @@ func newDictionary(seed uint64, lists []Terms, off map[string]bool) (*dictionary
 	d := &dictionary{seed: seed | 1, nodes: make(map[uint64]termNode, size), filter: make([]uint64, bits/64)}
 	for i := range lists {
 		l := &lists[i]
-		t := Type{Name: l.Type, Groups: []string{Protected}, Doc: l.Doc, Severity: l.Severity}
-		if t.Doc == "" {
-			t.Doc = "A term of the organisation's own."
-		}
-		if t.Severity == 0 {
-			t.Severity = High
-		}
+		t := l.asType()
 		set, err := groupBits(t.Groups)
 		if err != nil {
 			return nil, err

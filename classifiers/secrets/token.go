@@ -177,7 +177,7 @@ func (f *form) prefixed(s *classifiers.Scan, c classifiers.Candidate) {
 	if s.Text[c.Start:c.End] != f.prefix {
 		return // the automaton folds case, formats do not
 	}
-	end := f.set.span(s.Text, c.End, maxToken)
+	end := f.set.span(s.Text, c.End, f.max+2)
 	for end > c.End && s.Text[end-1] == '.' {
 		end--
 	}
@@ -201,10 +201,6 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 		return
 	}
 	b := s.Text[body:end]
-	kind := weigh(b)
-	if kind == filler && !f.plain || kind == madeUp && f.prefix == "" {
-		return
-	}
 	if d, _, _ := count(b); d == 0 && !f.words {
 		return
 	}
@@ -222,6 +218,10 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 		if near <= cueReach {
 			level = classifiers.Raise(level, 1)
 		}
+	}
+	kind := weigh(b)
+	if kind == filler && !f.plain || kind == madeUp && f.prefix == "" {
+		return
 	}
 	// A sample that keeps the whole format is a documentation value.
 	s.Find(classifiers.Found{Start: start, End: end, Type: f.typ, Likelihood: level, Synthetic: kind != random})
