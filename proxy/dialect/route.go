@@ -164,7 +164,7 @@ func base(path []string, op proxy.Operation, dialect, rest string) (proxy.Operat
 		return op, dialect, rest
 	}
 	for i := len(path) - 1; i >= 0 && !version(path[i]); i-- {
-		switch path[i] {
+		switch strings.ToLower(path[i]) {
 		case "chat", "completions", "responses", "messages", "embeddings", "moderations", "threads", "conversations",
 			"assistants", "runs", "batches", "batch", "files", "fine_tuning", "images", "audio", "realtime", "vector_stores",
 			"containers", "evals", "fim", "agents", "sessions", "skills", "uploads", "videos", "chatkit", "memory_stores",
