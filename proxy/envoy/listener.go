@@ -40,7 +40,7 @@ const (
 // Names of filters, which package weaken and operators look for.
 const (
 	filterHCM      = "envoy.filters.network.http_connection_manager"
-	FilterTrailers = "envoy.filters.http.header_mutation"
+	FilterTrailers = "envoy.filters.http.header_mutation" // drops trailers, and headers of proxies
 	FilterExtProc  = "envoy.filters.http.ext_proc"
 	FilterRBAC     = "envoy.filters.http.rbac"
 	filterRouter   = "envoy.filters.http.router"
@@ -89,8 +89,15 @@ func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
 			IdleTimeout:     lasting(clientIdleTimeout),
 			MaxHeadersCount: u32(maxHeaders),
 			// Servers behind CGI-like interfaces read x_api_key as x-api-key.
-			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_REJECT_REQUEST,
+			// Dropped, nobody reads it, the policy server neither. Rejecting
+			// would close the connection without an answer: like every error
+			// of the codec, it resets the stream while the answer still waits
+			// for the policy server's word on its headers.
+			HeadersWithUnderscoresAction: corev3.HttpProtocolOptions_DROP_HEADER,
 		},
+		// nginx speaks HTTP/1.0 to what is behind it unless told otherwise, and
+		// 426 would be lost as above. A Host header is needed all the same.
+		HttpProtocolOptions: &corev3.Http1ProtocolOptions{AcceptHttp_10: true},
 		Http2ProtocolOptions: &corev3.Http2ProtocolOptions{
 			MaxConcurrentStreams: u32(clientStreams),
 			// The other half of the body limit: an HTTP/2 body is bounded by
@@ -106,7 +113,6 @@ func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
 		// in x-forwarded-for counts.
 		UseRemoteAddress:             yes(),
 		SkipXffAppend:                true,
-		InternalAddressConfig:        &hcmv3.HttpConnectionManager_InternalAddressConfig{},
 		GenerateRequestId:            no(),
 		ServerHeaderTransformation:   hcmv3.HttpConnectionManager_PASS_THROUGH,
 		NormalizePath:                yes(),
@@ -118,7 +124,7 @@ func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
 		AccessLog:                     []*accesslogv3.AccessLog{b.accessLog()},
 		RouteSpecifier:                &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: b.routes()},
 		HttpFilters: []*hcmv3.HttpFilter{
-			b.filter(FilterTrailers, b.trailerStrip()),
+			b.filter(FilterTrailers, beforehand()),
 			b.filter(FilterExtProc, b.extProc()),
 			b.filter(FilterRBAC, verdictLocks()),
 			b.filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}),
@@ -150,12 +156,16 @@ func (b *build) earlyRemoval() *corev3.TypedExtensionConfig {
 	return &corev3.TypedExtensionConfig{Name: "envoy.http.early_header_mutation.header_mutation", TypedConfig: b.any(m)}
 }
 
-// trailerStrip drops every request trailer: none is inspected.
-func (b *build) trailerStrip() *headermutationv3.HeaderMutation {
+// beforehand drops every request trailer, for none is inspected, and the
+// x-envoy-internal that Envoy adds after the early removal. The
+// x-forwarded-proto that it adds too is needed to find a route.
+func beforehand() *headermutationv3.HeaderMutation {
+	remove := func(k *matcherv3.StringMatcher) *mutationv3.HeaderMutation {
+		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{KeyMatcher: k}}}
+	}
 	return &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
-		RequestTrailersMutations: []*mutationv3.HeaderMutation{{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{
-			RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{KeyMatcher: regex(".*")},
-		}}},
+		RequestMutations:         []*mutationv3.HeaderMutation{remove(prefix("x-envoy-"))},
+		RequestTrailersMutations: []*mutationv3.HeaderMutation{remove(regex(".*"))},
 	}}
 }
 

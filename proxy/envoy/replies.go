@@ -34,7 +34,7 @@ func (b *build) replies() []reply {
 	own := "!" + d + ".startsWith('ostiary') && "
 	return []reply{
 		{
-			when: d + ".startsWith('rbac_access_denied') || " + d + ".startsWith('ext_proc') || " + d + " == 'direct_response' || " + d + ".contains('spurious_message') || " +
+			when: d + ".startsWith('rbac_access_denied') || " + d + ".startsWith('ext_proc') || " + d + " == 'direct_response' || " + d + " == 'route_not_found' || " + d + ".contains('spurious_message') || " +
 				d + ".contains('unhandled_message') || " + d + ".contains('header_mutation') || " + d + ".contains('mismatch_between_content_length')",
 			status: 503, code: "no_verdict", openai: "policy_unavailable", anthropic: "api_error",
 			message: "No policy verdict was obtained, so the request was not forwarded. Try again; if it stays so, the operator should see whether Ostiary's policy server runs.",
@@ -42,10 +42,6 @@ func (b *build) replies() []reply {
 		{
 			when: own + d + " == 'request_payload_too_large'", status: 413, code: "request_too_large", openai: "invalid_request_error", anthropic: "request_too_large",
 			message: "The request is larger than the configured limit of " + limit + " and was not forwarded. Shorten it or send it in parts.",
-		},
-		{
-			when: own + "response.code == 431", status: 431, code: "request_headers_too_large", openai: "invalid_request_error", anthropic: "request_too_large",
-			message: "The headers of the request are larger than the limit, and it was not forwarded. Send fewer or shorter headers.",
 		},
 		{
 			when: own + d + ".contains('upgrade_failed')", status: 403, code: "upgrade_not_supported", openai: "invalid_request_error", anthropic: "permission_error",
@@ -78,7 +74,7 @@ func (b *build) replies() []reply {
 		},
 		{
 			when: own + "response.code >= 400 && response.code < 500", code: "bad_request", openai: "invalid_request_error", anthropic: "invalid_request_error",
-			message: "The request is not one that this proxy takes (malformed HTTP, an ambiguous path or a header name with an underscore) and was not forwarded. Mend it and send it again.",
+			message: "The request is not one that this proxy takes (malformed HTTP, no Host or an ambiguous path) and was not forwarded. Mend it and send it again.",
 		},
 		{
 			when: "!" + d + ".startsWith('ostiary')", status: 503, code: "proxy_error", openai: "server_error", anthropic: "api_error",

@@ -21,8 +21,7 @@ const (
 // provider's key. They go to a pool only where it is configured so.
 var applicationCredentials = [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"}
 
-// neverForwarded are headers that no pool gets. Envoy itself adds
-// x-forwarded-proto after the early removal.
+// neverForwarded are headers that no pool gets.
 var neverForwarded = [...]string{"cookie", "ostiary-application", "ostiary-key", "proxy-authorization", "x-forwarded-proto"}
 
 // answerHeaders are removed from what upstreams answer: ours, which they could
