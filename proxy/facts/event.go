@@ -148,3 +148,14 @@ func orUnknown(s string) string {
 	}
 	return s
 }
+
+// Traceparent gives a request's W3C traceparent header where it has the form of
+// one, and "" for anything else: it is the one header that leaves the exchange,
+// and it holds two numbers.
+func Traceparent(h *proxy.Head) string {
+	v, ok := h.Get("traceparent")
+	if !ok || traceID(v.Reveal()) == "" || len(v.Reveal()) != 55 || strings.Trim(v.Reveal(), "0123456789abcdef-") != "" {
+		return ""
+	}
+	return v.Reveal()
+}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/all"
+	"github.com/ostiary/ostiary/policies"
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/config"
+	"github.com/ostiary/ostiary/proxy/dialect"
+	"github.com/ostiary/ostiary/proxy/facts"
+	"github.com/ostiary/ostiary/proxy/identity"
+	"github.com/ostiary/ostiary/proxy/pools"
+	"github.com/ostiary/ostiary/proxy/vault"
+)
+
+// built is what a configuration was made into: the snapshot that serves, and
+// the parts of it that the program speaks to.
+type built struct {
+	cfg      *config.Config
+	snap     *proxy.Snapshot
+	pools    *pools.Set
+	policies *policies.Set
+	suite    *classifiers.Suite
+	warnings []string
+}
+
+// policyNames lists the policies in force.
+func (b *built) policyNames() []string {
+	var out []string
+	for _, p := range b.policies.Policies() {
+		out = append(out, p.Name)
+	}
+	return out
+}
+
+// build makes everything that a configuration asks for and serves nothing:
+// check and run share it. hashKey may be nil where nothing is recorded.
+func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, error) {
+	b := &built{cfg: cfg}
+	for _, w := range cfg.Warnings {
+		b.warnings = append(b.warnings, w.Error())
+	}
+	var errs []error
+
+	ups, err := upstreams(cfg)
+	if err != nil {
+		return nil, err
+	}
+	set, err := pools.New(ups)
+	if err != nil {
+		errs = append(errs, err)
+	} else {
+		b.pools = set
+		b.warnings = append(b.warnings, set.Warnings()...)
+	}
+	suite, err := classifiers.New(suiteOptions(cfg, hashKey))
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if suite != nil {
+		b.suite = suite
+		b.policies, err = policies.Load(policyOptions(cfg, suite))
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			b.warnings = append(b.warnings, b.policies.Warnings()...)
+		}
+	}
+	who, keyless, err := identifier(ctx, cfg)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	b.warnings = append(b.warnings, keyless...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+
+	mode := proxy.Mode(cfg.Mode)
+	b.snap = &proxy.Snapshot{
+		Dialects:   dialect.New(dialect.Options{BodyLimit: int(cfg.Limits.Body)}),
+		Classifier: suite,
+		Stater:     &facts.Stater{Directory: set, Mode: mode, HashKey: hashKey},
+		Decider:    b.policies,
+		Chooser:    pools.Chooser{Directory: set},
+		Identifier: who,
+		Masker:     vault.Placeholders{},
+		Mode:       mode,
+		Limits: proxy.Limits{
+			Body: int(cfg.Limits.Body), Decision: cfg.Limits.Decision, Commit: cfg.Limits.Commit, Exchanges: cfg.Limits.Exchanges,
+		},
+		Revision: cfg.Revision(),
+	}
+	return b, nil
+}
+
+// upstreams maps the configured pools.
+func upstreams(cfg *config.Config) ([]pools.Upstream, error) {
+	var out []pools.Upstream
+	for _, p := range cfg.Pools {
+		to, err := url.Parse(p.URL)
+		if err != nil {
+			// The cause would quote the address, which may hold a password.
+			return nil, fmt.Errorf("pool %s: the url cannot be read", p.Name)
+		}
+		u := pools.Upstream{
+			Pool: proxy.Pool{
+				Name: p.Name, Boundary: proxy.Boundary(p.Boundary), Jurisdiction: p.Jurisdiction, Retention: p.Retention, Training: p.Training,
+				Dialects: p.Dialects, Endpoints: p.Endpoints, Context: p.Context, Credential: proxy.CredentialMode(p.Credential.Mode),
+				Abilities: proxy.Abilities{
+					Tools: ability(p.Abilities.Tools), Images: ability(p.Abilities.Images), Audio: ability(p.Abilities.Audio),
+					Files: ability(p.Abilities.Files), JSON: ability(p.Abilities.JSON),
+				},
+			},
+			URL: to, Credential: source(p.Credential.Secret), Header: p.Credential.Header, Scheme: p.Credential.Scheme,
+			CA: first(p.CA, cfg.Upstream.CA), Proxy: first(p.Proxy, cfg.Upstream.Proxy),
+		}
+		for _, m := range p.Models {
+			u.Pool.Models = append(u.Pool.Models, proxy.ModelAlias{Pattern: m.Pattern, Name: m.Name})
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+func ability(b *bool) proxy.Ability {
+	switch {
+	case b == nil:
+		return proxy.NotStated
+	case *b:
+		return proxy.Can
+	}
+	return proxy.Cannot
+}
+
+func source(s config.Secret) pools.Source {
+	return pools.Source{Env: s.Env, File: s.File, Command: s.Command}
+}
+
+func first(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+func suiteOptions(cfg *config.Config, hashKey []byte) classifiers.Options {
+	o := classifiers.Options{Detectors: all.Detectors(), Off: cfg.Classifiers.Off, Key: hashKey}
+	for _, t := range cfg.Terms {
+		o.Terms = append(o.Terms, classifiers.Terms{Type: t.Type, Words: t.Words})
+	}
+	return o
+}
+
+// policyOptions names what a policy may speak of, so that one that speaks of
+// anything else does not load.
+func policyOptions(cfg *config.Config, suite *classifiers.Suite) policies.Options {
+	known := policies.Known{Groups: suite.Groups()}
+	for _, t := range suite.Types() {
+		known.Types = append(known.Types, t.Name)
+	}
+	for _, p := range cfg.Pools {
+		known.Pools = append(known.Pools, p.Name)
+		if p.Jurisdiction != "" && !slices.Contains(known.Jurisdictions, p.Jurisdiction) {
+			known.Jurisdictions = append(known.Jurisdictions, p.Jurisdiction)
+		}
+	}
+	return policies.Options{Path: cfg.Policies, Expected: cfg.Policy.Expected, Known: known}
+}
+
+// identifier reads the keys of the applications.
+func identifier(ctx context.Context, cfg *config.Config) (proxy.Identifier, []string, error) {
+	var apps []identity.Application
+	var warnings []string
+	for _, a := range cfg.Applications {
+		app := identity.Application{Name: a.Name, Team: a.Team, Groups: a.Groups, Keyed: len(a.Keys) > 0}
+		for _, k := range a.Keys {
+			secret, err := source(k).Read(ctx)
+			if err == nil {
+				var key identity.Key
+				if key, err = identity.NewKey(secret); err == nil {
+					app.Keys = append(app.Keys, key)
+				}
+			}
+			if err != nil {
+				// Others may ask all the same; requests with this key are refused.
+				warnings = append(warnings, fmt.Sprintf("application %s: a key cannot be had, requests that carry it are refused: %v", a.Name, err))
+			}
+		}
+		apps = append(apps, app)
+	}
+	next, err := identity.New(apps)
+	if err != nil {
+		return nil, nil, err
+	}
+	hosts := cfg.Hosts
+	if len(hosts) == 0 && cfg.Loopback() && !strings.HasPrefix(cfg.Listen, "unix:") {
+		hosts = []string{"localhost", "127.0.0.1", "::1"}
+	}
+	return &identity.Door{Hosts: hosts, Origins: cfg.Origins, Next: next}, warnings, nil
+}
+
+// places are where a process keeps what outlives it.
+type places struct {
+	log  string // directory of the audit log
+	keys string // directory of generated keys, beside the log and never inside
+}
+
+// findPlaces gives the directories of a configuration; log overrides its log.
+func findPlaces(cfg *config.Config, log string) (places, error) {
+	p := places{log: first(log, cfg.Log)}
+	if p.log == "" {
+		if cfg.State != "" {
+			p.log = filepath.Join(cfg.State, "log")
+		} else {
+			dir, err := audit.DefaultDir()
+			if err != nil {
+				return places{}, err
+			}
+			p.log = dir
+		}
+	}
+	abs, err := filepath.Abs(p.log)
+	if err != nil {
+		return places{}, err
+	}
+	p.log = abs
+	p.keys = audit.DefaultKeyDir(p.log)
+	if cfg.State != "" {
+		p.keys = filepath.Join(cfg.State, "keys")
+	}
+	return p, nil
+}
+
+// hashKeyFile holds the key under which content is fingerprinted: opaque parts
+// in events, terms in the suite's revision. Losing it breaks nothing but the
+// comparison with older fingerprints.
+const hashKeyFile = "hash.key"
+
+// loadHashKey reads the key, or makes it where there is none.
+func loadHashKey(dir string) ([]byte, error) {
+	name := filepath.Join(dir, hashKeyFile)
+	key, err := os.ReadFile(name)
+	if err == nil {
+		if len(key) != 32 {
+			return nil, fmt.Errorf("%s: the key has %d bytes, want 32; restore it, or remove it to have a new one made", name, len(key))
+		}
+		return key, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	key = make([]byte, 32)
+	rand.Read(key)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return loadHashKey(dir) // another process was faster
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(key)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		os.Remove(name)
+		return nil, err
+	}
+	return key, nil
+}
