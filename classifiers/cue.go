@@ -167,17 +167,18 @@ func pieces(list []nearWord, w string, dist int, away bool) []nearWord {
 // begin with (Thai, and U+2E80 and beyond).
 const firstWide = 0xE0
 
-// look fills s.near with the words around [start, end). It is done once for a
+// look fills s.around with the words around [start, end). It is done once for a
 // candidate, however many detectors ask.
 func (s *Scan) look(start, end int) {
-	if s.nearStart == start && s.nearEnd == end && s.nearSet {
+	c := &s.around
+	if c.set && c.start == start && c.end == end {
 		return
 	}
-	s.nearStart, s.nearEnd, s.nearSet = start, end, true
+	c.start, c.end, c.set = start, end, true
 	t := s.Text
-	near := s.nearBuf[:0]
+	near := c.words[:0]
 	floor := max(0, start-contextBefore)
-	s.from = floor
+	c.from = floor
 	next, nextDist := uint64(0), 0 // the word that follows, for pairs
 	lines := 0                     // line breaks and sentence ends passed
 	seen := byte(0)                // bits of the words' bytes
@@ -260,18 +261,16 @@ after:
 		}
 		before, beforeDist = near[at].hash, dist
 	}
-	s.to = i
-	s.nearN = len(near)
-	s.wide = seen >= firstWide
+	c.to, c.n, c.wide = i, len(near), seen >= firstWide
 }
 
 // lookKey fills s.key with the words of the segment's field name.
 func (s *Scan) lookKey() {
-	if s.keySet {
+	if s.key.set {
 		return
 	}
-	s.keySet = true
-	list := s.keyBuf[:0]
+	s.key.set = true
+	list := s.key.words[:0]
 	k := s.Key
 	before := uint64(0)
 	for i := 0; i < len(k) && len(list) < keyWords/2; {
@@ -293,7 +292,7 @@ func (s *Scan) lookKey() {
 		}
 		before = list[at].hash
 	}
-	s.keyN = len(list)
+	s.key.n = len(list)
 }
 
 // KeyHas reports whether the segment's field name has a word of the cue.
@@ -302,7 +301,7 @@ func (s *Scan) KeyHas(c *Cue) bool {
 		return false
 	}
 	s.lookKey()
-	for _, w := range s.keyBuf[:s.keyN] {
+	for _, w := range s.key.words[:s.key.n] {
 		if c.has(w.hash) {
 			return true
 		}
@@ -330,19 +329,19 @@ func (s *Scan) near(c *Cue, start, end int, away bool) int {
 	}
 	s.look(start, end)
 	best := Far
-	for _, w := range s.nearBuf[:s.nearN] {
+	for _, w := range s.around.words[:s.around.n] {
 		if w.dist < best && (away || !w.away) && c.has(w.hash) {
 			best = w.dist
 		}
 	}
-	if !s.wide {
+	if !s.around.wide {
 		return best
 	}
 	for _, p := range c.parts {
-		if i := strings.LastIndex(s.Text[s.from:start], p); i >= 0 {
-			best = min(best, start-s.from-i-len(p))
+		if i := strings.LastIndex(s.Text[s.around.from:start], p); i >= 0 {
+			best = min(best, start-s.around.from-i-len(p))
 		}
-		if i := strings.Index(s.Text[end:max(end, s.to)], p); i >= 0 {
+		if i := strings.Index(s.Text[end:max(end, s.around.to)], p); i >= 0 {
 			best = min(best, i+afterCost)
 		}
 	}

@@ -39,7 +39,7 @@ func merge(found []proxy.Finding, traits []trait) []proxy.Finding {
 			continue
 		}
 		cluster := order[i:j]
-		slices.SortFunc(cluster, func(a, b int) int { return better(&found[a], &found[b], traits[a].general, traits[b].general) })
+		slices.SortFunc(cluster, func(a, b int) int { return better(&found[a], &found[b], traits[a], traits[b]) })
 		if cap(cover) < to-from {
 			cover = make([]groupSet, to-from)
 		}
@@ -84,18 +84,19 @@ type trait struct {
 	general bool // see Type.General
 }
 
-func flag(b bool) int {
-	if b {
+// rank orders specific types before general ones.
+func (t trait) rank() int {
+	if t.general {
 		return 1
 	}
 	return 0
 }
 
 // better orders findings of one cluster, the best first.
-func better(a, b *proxy.Finding, ga, gb bool) int {
+func better(a, b *proxy.Finding, ta, tb trait) int {
 	return cmp.Or(
 		cmp.Compare(b.Likelihood, a.Likelihood),
-		cmp.Compare(flag(ga), flag(gb)),
+		cmp.Compare(ta.rank(), tb.rank()),
 		cmp.Compare(b.End-b.Start, a.End-a.Start),
 		cmp.Compare(a.Type, b.Type),
 		cmp.Compare(a.Start, b.Start),

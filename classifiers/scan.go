@@ -92,13 +92,26 @@ type Scan struct {
 
 	groups [maxGroups]Group
 
-	nearBuf            [nearWords]nearWord
-	keyBuf             [keyWords]nearWord
-	nearN, keyN        int
-	nearStart, nearEnd int
-	from, to           int // the context that was looked at
-	nearSet, keySet    bool
-	wide               bool // it has characters from firstWide on
+	around surroundings // of the candidate that was asked for last
+	key    field        // of the segment
+}
+
+// surroundings is what stands around one candidate, kept because several detectors
+// ask for it.
+type surroundings struct {
+	words      [nearWords]nearWord
+	n          int
+	set        bool
+	wide       bool // it has characters from firstWide on
+	start, end int  // the candidate
+	from, to   int  // what was looked at
+}
+
+// field is the words of the segment's field name.
+type field struct {
+	words [keyWords]nearWord
+	n     int
+	set   bool
 }
 
 // clock is the end of a request's time, shared by its scans.

@@ -345,7 +345,7 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, i int) result {
 	seg := &segments[i]
 	s.clock, s.segment = c, i
 	s.Text, s.Key, s.Kind, s.Role = seg.Text.Reveal(), seg.Key.Reveal(), seg.Kind, seg.Role
-	s.keySet = false
+	s.key.set = false
 	var r result
 	for s.Text != "" {
 		failed := s.try()
@@ -383,7 +383,7 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, i int) result {
 func (s *Scan) try() (failed int) {
 	s.found, s.traits = s.found[:0], s.traits[:0]
 	clear(s.resume)
-	s.digits, s.calls, s.stop, s.nearSet = 0, 0, false, false
+	s.digits, s.calls, s.stop, s.around.set = 0, 0, false, false
 	s.current = len(s.off)
 	failed = -1
 	defer func() {
