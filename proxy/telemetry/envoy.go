@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 
@@ -12,31 +13,35 @@ import (
 const envoyTimeout = 2 * time.Second
 
 // observeEnvoy gives Envoy's counters of the table; those of several listeners
-// and filter chains are added up. Where Envoy does not answer nothing is
-// observed, and the series end: an alert can tell that from 0.
+// and filter chains are added up. What is not told is not observed, and its
+// series ends: an alert can tell that from 0.
 func (t *Telemetry) observeEnvoy(ctx context.Context, o metric.Int64Observer) error {
 	ctx, cancel := context.WithTimeout(ctx, envoyTimeout)
 	defer cancel()
-	stats := t.envoyStats(ctx)
-	if stats == nil {
-		return nil
-	}
 	var sums [len(envoyStats)]int64
-	for name, n := range stats {
+	var told [len(envoyStats)]bool
+	for name, n := range t.envoyStats(ctx) {
 		if i := envoyStat(name); i >= 0 {
-			sums[i] += int64(n)
+			sums[i] += int64(min(n, math.MaxInt64))
+			told[i] = true
 		}
 	}
-	for i, n := range sums {
-		o.Observe(n, t.labels.of(mEnvoy, envoyStats[i]))
+	for i, row := range envoyStats {
+		if told[i] {
+			o.Observe(sums[i], t.labels.of(mEnvoy, row.word))
+		}
 	}
 	return nil
 }
 
-// envoyStat gives the place in the table of a counter's full name, or -1.
+// envoyStat gives the place in the table of a counter by its word or its full
+// name, or -1.
 func envoyStat(name string) int {
-	for i, end := range envoyStats {
-		if rest, ok := strings.CutSuffix(name, end); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
+	for i, row := range envoyStats {
+		if name == row.word {
+			return i
+		}
+		if rest, ok := strings.CutSuffix(name, row.end); ok && (rest == "" || strings.HasSuffix(rest, ".")) {
 			return i
 		}
 	}

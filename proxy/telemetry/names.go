@@ -112,7 +112,7 @@ var metrics = [metricCount]metricRow{
 	mCommit:     {"ostiary.audit.commit.duration", "s", "Time of one commit of the audit log.", seconds, nil},
 	mSync:       {"ostiary.audit.sync.duration", "s", "Time of one commit's synchronisation with the disk.", seconds, nil},
 	mBatch:      {"ostiary.audit.commit.events", "", "Events of one commit.", sizes, nil},
-	mQueue:      {"ostiary.audit.queue", "", "Events that waited when the last commit began.", gauge, nil},
+	mQueue:      {"ostiary.audit.queue", "", "Calls that waited for the next commit when the last one was done.", gauge, nil},
 	mEnvoy:      {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
 	mExport:     {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
 }
@@ -169,21 +169,26 @@ var providers = map[string]string{
 	proxy.DialectAnthropic: "anthropic",
 }
 
-// envoyStats are the counters of Envoy that are worth an alarm, as the ends of
-// their names: what comes before is the name of a listener or a filter chain.
-// The value of the attribute is the end itself. Source: Envoy 1.40, statistics
-// of the external processor, RBAC, HTTP connection manager and listener.
-var envoyStats = [...]string{
-	"ext_proc.ostiary.streams_failed",
-	"ext_proc.ostiary.message_timeouts",
-	"ext_proc.ostiary.spurious_msgs_received",
-	"ext_proc.ostiary.rejected_header_mutations",
-	"ext_proc.ostiary.clear_route_cache_ignored",
-	"ext_proc.ostiary.server_half_closed",
-	"ext_proc.ostiary.failure_mode_allowed",
-	"rbac.denied",
-	"rq_direct_response",
-	"no_filter_chain_match",
-	"downstream_cx_transport_socket_connect_timeout",
-	"downstream_context_secrets_not_ready",
+// envoyRow is a counter of Envoy: its word here, and how its full name ends;
+// what comes before is the name of a listener or a filter chain.
+type envoyRow struct{ word, end string }
+
+// envoyStats are the counters of Envoy that are worth an alarm. Source: Envoy
+// 1.40, statistics of the external processor, RBAC, HTTP connection manager,
+// listener and secret discovery.
+var envoyStats = [...]envoyRow{
+	{"ext_proc_streams_failed", "ext_proc.ostiary.streams_failed"},
+	{"ext_proc_message_timeouts", "ext_proc.ostiary.message_timeouts"},
+	{"ext_proc_spurious_messages", "ext_proc.ostiary.spurious_msgs_received"},
+	{"ext_proc_rejected_mutations", "ext_proc.ostiary.rejected_header_mutations"},
+	{"ext_proc_clear_route_cache_ignored", "ext_proc.ostiary.clear_route_cache_ignored"},
+	{"ext_proc_server_half_closed", "ext_proc.ostiary.server_half_closed"},
+	{"ext_proc_failure_mode_allowed", "ext_proc.ostiary.failure_mode_allowed"},
+	{"rbac_denied", "rbac.denied"},
+	{"direct_responses", "rq_direct_response"},
+	{"no_filter_chain_match", "no_filter_chain_match"},
+	{"tls_handshake_timeouts", "downstream_cx_transport_socket_connect_timeout"},
+	{"tls_secrets_not_ready", "downstream_context_secrets_not_ready"},
+	{"connections_overload_rejected", "downstream_global_cx_overflow"},
+	{"sds_update_rejected", "update_rejected"},
 }

@@ -37,7 +37,7 @@ func TestNames(t *testing.T) {
 	}
 	b.WriteString("counters of Envoy\n")
 	for _, s := range envoyStats {
-		fmt.Fprintf(&b, "  %s\n", s)
+		fmt.Fprintf(&b, "  %s = …%s\n", s.word, s.end)
 	}
 	golden := filepath.Join("testdata", "names.golden")
 	if *update {

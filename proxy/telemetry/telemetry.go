@@ -80,9 +80,9 @@ type Options struct {
 	// is given it parses, and keeps nothing but the ids. Nil: an exchange joins
 	// the trace that its event names, without a parent, or starts its own.
 	Traceparent func(h *proxy.Head) string
-	// Envoy gives Envoy's counters by their full names; it is asked at each
-	// scrape, must honour the context's deadline and may return nil. Nil: no
-	// Envoy.
+	// Envoy gives Envoy's counters by their full names or by the words of the
+	// table in names.go; others are passed over. It is asked at each scrape, must
+	// honour the context's deadline and may return nil. Nil: no Envoy.
 	Envoy func(ctx context.Context) map[string]uint64
 	// Ready names what the process still waits for, in words of ours; empty
 	// means ready. Nil: always ready.
@@ -314,7 +314,7 @@ func (t *Telemetry) Know(n Names) {
 
 // Commit tells of one commit of the audit log: how many events it made durable,
 // how long it took in all and for synchronisation with the disk, and how many
-// events waited when it began.
+// calls wait for the next one.
 func (t *Telemetry) Commit(events, queue int, took, sync time.Duration) {
 	t.measure(mCommit, took)
 	t.measure(mSync, sync)

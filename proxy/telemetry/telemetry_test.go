@@ -212,6 +212,7 @@ func TestProcessEvents(t *testing.T) {
 		"http.front.ext_proc.ostiary.streams_failed":    3,
 		"http.back.ext_proc.ostiary.streams_failed":     4,
 		"http.front.ext_proc.other.streams_failed":      100,
+		"ext_proc_message_timeouts":                     0,
 		"http.front.rbac.denied":                        5,
 		"http.front.notrbac.denied":                     100,
 		"rq_direct_response":                            6,
@@ -251,10 +252,10 @@ func TestProcessEvents(t *testing.T) {
 		`ostiary_audit_sync_duration_seconds_sum 0.002`,
 		`ostiary_audit_commit_events_bucket{le="16"} 1`,
 		`ostiary_audit_queue 34`,
-		`ostiary_envoy_alarms_total{ostiary_envoy_stat="ext_proc.ostiary.streams_failed"} 7`,
-		`ostiary_envoy_alarms_total{ostiary_envoy_stat="ext_proc.ostiary.message_timeouts"} 0`,
-		`ostiary_envoy_alarms_total{ostiary_envoy_stat="rbac.denied"} 5`,
-		`ostiary_envoy_alarms_total{ostiary_envoy_stat="rq_direct_response"} 6`,
+		`ostiary_envoy_alarms_total{ostiary_envoy_stat="ext_proc_streams_failed"} 7`,
+		`ostiary_envoy_alarms_total{ostiary_envoy_stat="ext_proc_message_timeouts"} 0`,
+		`ostiary_envoy_alarms_total{ostiary_envoy_stat="rbac_denied"} 5`,
+		`ostiary_envoy_alarms_total{ostiary_envoy_stat="direct_responses"} 6`,
 		`ostiary_envoy_alarms_total{ostiary_envoy_stat="no_filter_chain_match"} 7`,
 	)
 	stats = nil
