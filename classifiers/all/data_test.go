@@ -341,6 +341,13 @@ func leaves(v any, out *[]proxy.Segment) {
 	}
 }
 
+// promptFloors are the marks found where that is not all of them; they may rise,
+// not fall. What is missing: obfuscated and dictated forms (folding), bare
+// numbers under a column header, passwords in sentences and in code.
+var promptFloors = map[string]int{
+	"EMAIL_ADDRESS": 222, "PHONE_NUMBER": 195, "US_SSN": 45, "SECRET_CONNECTION_STRING": 38, "SECRET_GENERIC_API_KEY": 15, "SECRET_PASSWORD": 0,
+}
+
 // Whole prompts in 13 languages. Recall counts a mark as found where a finding of
 // its type at likely and above overlaps it; documents of look-alikes are counted
 // where they have a finding of a group that matters.
@@ -426,6 +433,20 @@ func TestPrompts(t *testing.T) {
 	})
 	for _, typ := range sortedKeys(total) {
 		t.Logf("%s: %d of %d", typ, found[typ], total[typ])
+		floor, ok := promptFloors[typ]
+		if !ok {
+			floor = total[typ]
+		}
+		if found[typ] < floor {
+			t.Errorf("%s: %d of %d marks found, %d recorded", typ, found[typ], total[typ], floor)
+		}
+	}
+	if len(total) == 0 || negatives == 0 || synthetic == 0 {
+		t.Fatal("a kind of prompt is missing from the data")
+	}
+	// The goal for look-alikes is 2 %, the figure recorded is none.
+	if hit > 0 || tagged < synthetic {
+		t.Errorf("look-alikes: %d of %d hit, none recorded; %d of %d published values tagged, all recorded", hit, negatives, tagged, synthetic)
 	}
 	t.Logf("look-alikes: %d of %d prompts hit; not marked: %v; synthetic: %d of %d tagged", hit, negatives, extra, tagged, synthetic)
 }

@@ -403,7 +403,7 @@ var bearerSet = chars("0-9a-zA-Z._~+/=-")
 
 // Detectors lists the detectors of this package.
 func Detectors() []*classifiers.Detector {
-	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers()}
+	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers(), assignment()}
 	for _, v := range table() {
 		list = append(list, v.detector())
 	}

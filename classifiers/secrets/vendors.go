@@ -269,8 +269,7 @@ const openAIMark = "T3Blbk" + "FJ"
 
 func openai() vendor {
 	key := secret("OPENAI_KEY", "An OpenAI API key.")
-	other := secret("GENERIC_API_KEY", "A key or token of a service that its format does not name.")
-	other.General = true
+	other := genericType
 	marked := func(b string) proxy.Likelihood {
 		if strings.Contains(b, openAIMark) {
 			return veryLikely
