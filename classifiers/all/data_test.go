@@ -450,3 +450,39 @@ func TestPrompts(t *testing.T) {
 	}
 	t.Logf("look-alikes: %d of %d prompts hit; not marked: %v; synthetic: %d of %d tagged", hit, negatives, extra, tagged, synthetic)
 }
+
+// Every country's example is found, and with one digit changed it is not.
+func TestIBANRegistry(t *testing.T) {
+	name := filepath.Join(dataDir(t), "ids", "iban-registry.txt")
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal("a file of the development data is missing: iban-registry.txt")
+	}
+	rows := strings.Split(strings.TrimSpace(string(b)), "\n")
+	column := slices.Index(strings.Split(rows[0], "|"), "iban_example")
+	if column < 0 {
+		t.Fatal("iban-registry.txt has no column iban_example")
+	}
+	s := suite(t, classifiers.Options{})
+	found, changed := 0, 0
+	for i, row := range rows[1:] {
+		iban := strings.Split(row, "|")[column]
+		if f := only(classify(t, s, iban), "IBAN_CODE"); len(f) == 1 && f[0].End == len(iban) {
+			found++
+		} else {
+			t.Logf("iban-registry.txt:%d: example not found", i+2)
+		}
+		for at := 4; at < len(iban); at++ {
+			if c := iban[at]; '0' <= c && c <= '9' {
+				other := iban[:at] + string('0'+(c-'0'+1)%10) + iban[at+1:]
+				if len(only(classify(t, s, other), "IBAN_CODE")) > 0 {
+					changed++
+				}
+			}
+		}
+	}
+	t.Logf("%d of %d examples found, %d changed ones found", found, len(rows)-1, changed)
+	if found < len(rows)-1 || changed > 0 {
+		t.Errorf("%d of %d examples found, %d changed ones found; all and none wanted", found, len(rows)-1, changed)
+	}
+}

@@ -37,21 +37,26 @@ samples are synthetic.`,
 const (
 	maxIBAN = 34            // ISO 13616-1
 	maxWalk = maxIBAN*2 + 2 // with a separator after each character
-	minIBAN = 15
 )
 
 func judgeIBAN(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
-	if c.End-c.Start < 4 || s.Before(c.Start) == '_' {
+	if c.End-c.Start < 4 || s.Before(c.Start) == '_' || !digit(t[c.Start+2]) || !digit(t[c.Start+3]) {
 		return
 	}
-	length, form := country(t[c.Start], t[c.Start+1])
-	if length == 0 || !digit(t[c.Start+2]) || !digit(t[c.Start+3]) {
-		return
+	for _, f := range country(t[c.Start], t[c.Start+1]) {
+		if f.length > 0 && ibanAt(s, c.Start, f) {
+			return
+		}
 	}
+}
+
+// ibanAt judges the number of one form that begins at start.
+func ibanAt(s *classifiers.Scan, start int, f form) bool {
+	t := s.Text
 	var b [maxIBAN]byte
-	n, i, sep := 0, c.Start, byte(0)
-	for n < length && i < len(t) && i-c.Start < maxWalk {
+	n, i, sep := 0, start, byte(0)
+	for n < f.length && i < len(t) && i-start < maxWalk {
 		ch := t[i]
 		switch {
 		case 'a' <= ch && ch <= 'z':
@@ -65,21 +70,20 @@ func judgeIBAN(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 		k, w := space(t, i)
 		if w == 0 || sep != 0 && k != sep || i+w >= len(t) || !alnum(t[i+w]) || t[i+w] == '_' {
-			return
+			return false
 		}
 		sep = k
 		i += w
 	}
-	if n != length || i < len(t) && alnum(t[i]) || !matches(form, b[4:n]) || !mod97(b[:n]) {
-		return
+	if n != f.length || i < len(t) && alnum(t[i]) || !matches(f.account, b[4:n]) || !mod97(b[:n]) {
+		return false
 	}
-	if s.At(i) == '-' && alnum(s.At(i+1)) || s.Before(c.Start) == '-' && alnum(s.Before(c.Start-1)) {
-		return
+	if s.At(i) == '-' && alnum(s.At(i+1)) || s.Before(start) == '-' && alnum(s.Before(start-1)) {
+		return false
 	}
-	f := classifiers.Found{Start: c.Start, End: i, Type: &ibanType, Likelihood: proxy.VeryLikely}
-	f.Synthetic = samples[string(b[:n])]
-	s.Find(f)
+	s.Find(classifiers.Found{Start: start, End: i, Type: &ibanType, Likelihood: proxy.VeryLikely, Synthetic: samples[string(b[:n])]})
 	s.Resume(i)
+	return true
 }
 
 func digit(b byte) bool { return '0' <= b && b <= '9' }
@@ -138,15 +142,14 @@ func matches(form string, b []byte) bool {
 	return at == len(b)
 }
 
-// country gives the length of a country's IBAN and the form of its account
-// part; 0 where the registry has none.
-func country(a, b byte) (int, string) {
+// country gives the forms of a country's IBAN: the one of the registry, and an
+// older one where such numbers are still about. A zero form is none.
+func country(a, b byte) [2]form {
 	a, b = a&^0x20, b&^0x20
 	if a < 'A' || a > 'Z' || b < 'A' || b > 'Z' {
-		return 0, ""
+		return [2]form{}
 	}
-	f := forms[int(a-'A')*26+int(b-'A')]
-	return f.length, f.account
+	return forms[int(a-'A')*26+int(b-'A')]
 }
 
 type form struct {
@@ -157,7 +160,7 @@ type form struct {
 // forms are the countries of the IBAN registry (ISO 13616, kept by SWIFT), with
 // the form of the account part, and of the partial list of countries that use
 // IBANs without being in it.
-var forms = func() (t [26 * 26]form) {
+var forms = func() (t [26 * 26][2]form) {
 	for _, f := range [...]struct{ cc, account string }{
 		{"AD", "8n12c"}, {"AE", "19n"}, {"AL", "8n16c"}, {"AT", "16n"}, {"AZ", "4a20c"}, {"BA", "16n"}, {"BE", "12n"}, {"BG", "4a6n8c"},
 		{"BH", "4a14c"}, {"BI", "23n"}, {"BR", "23n1a1c"}, {"BY", "4c4n16c"}, {"CH", "5n12c"}, {"CR", "18n"}, {"CY", "8n16c"}, {"CZ", "20n"},
@@ -176,6 +179,8 @@ var forms = func() (t [26 * 26]form) {
 		{"MZ", "21n"}, {"NE", "2a22n"}, {"SN", "2c22n"}, {"TD", "23n"}, {"TG", "2a22n"},
 		{"GF", "10n11c2n"}, {"GP", "10n11c2n"}, {"MQ", "10n11c2n"}, {"RE", "10n11c2n"}, {"PF", "10n11c2n"}, {"TF", "10n11c2n"}, {"YT", "10n11c2n"},
 		{"NC", "10n11c2n"}, {"BL", "10n11c2n"}, {"MF", "10n11c2n"}, {"PM", "10n11c2n"}, {"WF", "10n11c2n"}, {"GG", "4a14n"}, {"IM", "4a14n"}, {"JE", "4a14n"}, {"AX", "14n"},
+		// Forms of earlier editions, and the IIBAN of AA.
+		{"BI", "12n"}, {"NI", "4a24n"}, {"DZ", "20n"}, {"BF", "23n"}, {"AA", "12c"},
 	} {
 		n := 0
 		sum := 4
@@ -187,7 +192,12 @@ var forms = func() (t [26 * 26]form) {
 			sum += n
 			n = 0
 		}
-		t[int(f.cc[0]-'A')*26+int(f.cc[1]-'A')] = form{sum, f.account}
+		at := &t[int(f.cc[0]-'A')*26+int(f.cc[1]-'A')]
+		if at[0].length > 0 {
+			at[1] = form{sum, f.account}
+			continue
+		}
+		at[0] = form{sum, f.account}
 	}
 	return t
 }()
