@@ -1,10 +1,111 @@
 package main
 
-import "context"
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
 
-type embeddedPlane struct{ server *server }
+	"github.com/ostiary/ostiary/proxy/embedded"
+)
 
-func (p *embeddedPlane) describe() string                     { return "embedded" }
-func (p *embeddedPlane) start(context.Context, *built) error  { panic("todo") }
-func (p *embeddedPlane) reload(context.Context, *built) error { return nil }
-func (p *embeddedPlane) stop(context.Context) error           { return nil }
+// embeddedPlane is the data plane in pure Go.
+type embeddedPlane struct {
+	server *server
+	plane  *embedded.Plane
+	served chan error
+	table  atomic.Pointer[upstreamTable]
+}
+
+// upstreamTable says how the pools of one configuration are reached.
+type upstreamTable struct {
+	built *built
+	pools map[string]embedded.Upstream // without their keys, which change on their own
+}
+
+func (p *embeddedPlane) describe() string { return "embedded" }
+
+func (p *embeddedPlane) start(_ context.Context, b *built) error {
+	if err := p.reload(context.Background(), b); err != nil {
+		return err
+	}
+	o := embedded.Options{
+		Engine: p.server.engine, Upstreams: p.upstream, BodyLimit: int(b.cfg.Limits.Body), Connections: b.cfg.Limits.Connections, Log: p.server.log,
+	}
+	if b.cfg.TLS.Cert != "" {
+		cert, err := tls.LoadX509KeyPair(b.cfg.TLS.Cert, b.cfg.TLS.Key)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	p.plane = embedded.New(o)
+	network, address := "tcp", b.cfg.Listen
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, address = "unix", path
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w; stop what listens there, or choose another address", b.cfg.Listen, err)
+	}
+	p.served = make(chan error, 1)
+	go func() { p.served <- p.plane.Serve(l) }()
+	return nil
+}
+
+// upstream gives where a pool is, with its key.
+func (p *embeddedPlane) upstream(pool string) (embedded.Upstream, bool) {
+	t := p.table.Load()
+	u, ok := t.pools[pool]
+	if !ok {
+		return u, false
+	}
+	if header, value, ok := t.built.pools.Credential(pool); ok {
+		u.Header, u.Value = header, value
+	}
+	return u, true
+}
+
+// reload makes the table of the new pools. Where a pool is reached as before,
+// its connections stay.
+func (p *embeddedPlane) reload(_ context.Context, b *built) error {
+	old := p.table.Load()
+	t := &upstreamTable{built: b, pools: map[string]embedded.Upstream{}}
+	for _, u := range b.pools.Upstreams() {
+		e := embedded.Upstream{URL: u.URL}
+		if u.CA != "" {
+			pem, err := os.ReadFile(u.CA)
+			if err != nil {
+				return err
+			}
+			e.CA = x509.NewCertPool()
+			if !e.CA.AppendCertsFromPEM(pem) {
+				return fmt.Errorf("pool %s: %s holds no certificate", u.Pool.Name, u.CA)
+			}
+			if old != nil && old.pools[u.Pool.Name].CA != nil && old.pools[u.Pool.Name].CA.Equal(e.CA) {
+				e.CA = old.pools[u.Pool.Name].CA
+			}
+		}
+		if u.Proxy != "" {
+			to, err := url.Parse(u.Proxy)
+			if err != nil {
+				return fmt.Errorf("pool %s: the proxy's address cannot be read", u.Pool.Name)
+			}
+			e.Proxy = to
+		}
+		t.pools[u.Pool.Name] = e
+	}
+	p.table.Store(t)
+	return nil
+}
+
+func (p *embeddedPlane) stop(ctx context.Context) error {
+	err := p.plane.Shutdown(ctx)
+	<-p.served
+	return err
+}

@@ -126,21 +126,29 @@ func newServer(o options, out, diag io.Writer) *server {
 }
 
 // start brings everything up; on an error everything is down again.
-func start(ctx context.Context, o options, out, diag io.Writer) (s *server, err error) {
-	s = newServer(o, out, diag)
+func start(ctx context.Context, o options, out, diag io.Writer) (*server, error) {
+	s := newServer(o, out, diag)
+	if err := s.bringUp(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *server) bringUp(ctx context.Context) (err error) {
+	o := s.opts
 	cfg, found, err := loadConfig(ctx, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.places, err = findPlaces(cfg, o.log); err != nil {
-		return nil, err
+		return err
 	}
 	if s.hash, err = loadHashKey(s.places.keys); err != nil {
-		return nil, err
+		return err
 	}
 	b, err := build(ctx, cfg, s.hash)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.current.Store(b)
 
@@ -155,35 +163,35 @@ func start(ctx context.Context, o options, out, diag io.Writer) (s *server, err 
 	}()
 	to, err := s.telemetryOptions(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.tel, err = telemetry.New(ctx, to); err != nil {
-		return nil, err
+		return err
 	}
 	undo = append(undo, func() { _ = s.closeTelemetry(context.WithoutCancel(ctx)) })
 	if err = s.serveMetrics(cfg.Telemetry.Listen); err != nil {
-		return nil, err
+		return err
 	}
 	s.audit, err = audit.Open(s.places.log, audit.Options{KeyDir: s.places.keys, Observe: s.committed, Alarm: s.alarm})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	undo = append(undo, func() { _ = s.audit.Close() })
 	s.engine = proxy.NewEngine(b.snap, s.audit, s.tel)
 	undo = append(undo, func() { _ = s.engine.Close(context.WithoutCancel(ctx)) })
 
 	if s.plane, err = s.choosePlane(ctx, cfg); err != nil {
-		return nil, err
+		return err
 	}
 	if err = s.engine.Admin(ctx, "start", s.plane.describe()); err != nil {
-		return nil, fmt.Errorf("the audit log does not record: %w", err)
+		return fmt.Errorf("the audit log does not record: %w", err)
 	}
 	if err = s.plane.start(ctx, b); err != nil {
-		return nil, err
+		return err
 	}
 	s.ready.Store(true)
 	s.banner(ctx, b, found)
-	return s, nil
+	return nil
 }
 
 // wait serves until the context ends: it reloads on SIGHUP and whenever the

@@ -53,10 +53,16 @@ func (c *conversation) message(m *extprocv3.ProcessingRequest) error {
 		}
 		return c.requestBody(r.RequestBody)
 	case *extprocv3.ProcessingRequest_ResponseHeaders:
-		if c.state != stateBody && c.state != stateReleased {
-			return errOutOfTurn
+		switch c.state {
+		case stateBody, stateReleased:
+			return c.responseHeaders(r.ResponseHeaders)
+		case stateHead:
+			// Envoy refused the request before any filter saw it, a WebSocket
+			// for instance. There is nothing to inspect and nothing was released.
+			c.state = stateDone
+			return c.reply(passOn(proxy.ResponsePlan{}, nil))
 		}
-		return c.responseHeaders(r.ResponseHeaders)
+		return errOutOfTurn
 	}
 	// Trailers and response bodies are not asked for; a message of no kind is
 	// none of ours.
@@ -92,12 +98,12 @@ func (c *conversation) requestHeaders(m *extprocv3.ProcessingRequest, h *extproc
 	})
 }
 
+// requestBody takes the whole body: in the mode that the head was checked for,
+// BUFFERED, Envoy sends one message with all of it. Where trailers follow, that
+// message does not end the stream; they are never forwarded.
 func (c *conversation) requestBody(b *extprocv3.HttpBody) error {
 	return c.rule(proxy.PhaseBody, func(ctx context.Context) proxy.Ruling {
 		switch {
-		case !b.GetEndOfStream():
-			// A part of a body is not a body.
-			return c.session.Reject(proxy.CodeUnexpectedFormat)
 		case len(b.GetBody()) > c.server.body:
 			return c.session.TooLarge()
 		}

@@ -69,7 +69,7 @@ var letters = []struct {
 	{"E", "request_headers end :method=GET :path=/v1/responses/r"},
 	{"B", "request_body end hello"},
 	{"D", "request_body end please-deny"},
-	{"P", "request_body hello"},
+	{"P", "request_body hello"}, // the whole body, before trailers
 	{"A", "response_headers :status=200"},
 	{"T", "request_trailers"},
 	{"R", "response_body end"},
@@ -81,7 +81,8 @@ var letters = []struct {
 // complete are the sequences after which Envoy may end the stream: everything
 // that was to be said was said.
 var complete = map[string]bool{
-	"HBA": true, "HD": true, "HP": true, "HA": true, "EA": true, "S": true, "C": true,
+	"HBA": true, "HPA": true, "HD": true, "HA": true, "EA": true, "S": true, "C": true,
+	"A": true, // Envoy refused the request before any filter saw it
 }
 
 // said is what became of a sequence.
@@ -142,7 +143,7 @@ func (s *said) check(word string, cancels bool) error {
 		asked := word[r.after-1]
 		phase := r.m.GetDynamicMetadata().GetFields()[extproc.Namespace].GetStructValue().GetFields()["phase"].GetStringValue()
 		switch {
-		case asked == 'B' && word[:r.after] == "HB" && phase == "body" && r.m.GetRequestBody() != nil:
+		case (word[:r.after] == "HB" || word[:r.after] == "HP") && phase == "body" && r.m.GetRequestBody() != nil:
 		case asked == 'E' && r.after == 1 && phase == "headers" && r.m.GetRequestHeaders() != nil:
 		default:
 			return fmt.Errorf("allowed on %q in phase %q", asked, phase)
