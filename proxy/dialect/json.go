@@ -17,7 +17,7 @@ const (
 	// included: memory is spent per value, not per byte, and "[1,1,1…" would
 	// otherwise cost fifty times its own length. A full context of a million
 	// tokens as token ids stays below it.
-	valueLimit = 1 << 21
+	valueLimit = 1 << 20
 	// pairwiseLimit is how many keys of one object are compared one by one;
 	// beyond it a map is made, so that a large object stays linear.
 	pairwiseLimit = 16
