@@ -148,7 +148,7 @@ func TestNothingTheClientSendsChangesTheDecision(t *testing.T) {
 			return asHTTP("/v1/chat/completions", h, `{"model":"gpt-5","messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"to\":\"maria.lindqvist\\u0040nordbank.se\"}"}}]}]}`)
 		}},
 		{"personal data in a number", func(h string) string {
-			return asHTTP("/v1/chat/completions", h, `{"model":"gpt-5","messages":[],"metadata":{"card":4929123456789012}}`)
+			return asHTTP("/v1/chat/completions", h, `{"model":"gpt-5","messages":[],"metadata":{"card":4929123456789015}}`)
 		}},
 	}
 	eachPlane(t, func(t *testing.T, plane string) {
@@ -159,7 +159,7 @@ func TestNothingTheClientSendsChangesTheDecision(t *testing.T) {
 			in.house.take()
 			status, header, _ := in.raw(a.request(host))
 			settled := settleFor(in.openai.byteCounter)
-			if bytes.Contains(settled, []byte("lindqvist")) || bytes.Contains(settled, []byte("4929123456789012")) {
+			if bytes.Contains(settled, []byte("lindqvist")) || bytes.Contains(settled, []byte("4929123456789015")) {
 				t.Errorf("%s: personal data left (status %d)", a.name, status)
 			}
 			if bytes.Contains(settled, []byte(testOpenAIKey)) && header.Get(proxy.HeaderAction) != "allow" {
@@ -260,9 +260,9 @@ func TestClientCredentialPassesToItsProviderOnly(t *testing.T) {
 // a known one names the application and is not forwarded.
 func TestApplicationKeys(t *testing.T) {
 	eachPlane(t, func(t *testing.T, plane string) {
-		t.Setenv("OSTIARY_TEST_APP_KEY", "billing-key-1")
+		t.Setenv("OSTIARY_TEST_APP_KEY", "billing-application-key-0123456789")
 		in := launch(t, plane, "applications:\n  - name: billing\n    team: finance\n    key: {env: OSTIARY_TEST_APP_KEY}\n")
-		for _, bad := range [][]string{nil, {"authorization", "Bearer wrong"}, {"x-api-key", "billing-key-"}, {"ostiary-key", ""}} {
+		for _, bad := range [][]string{nil, {"authorization", "Bearer wrong"}, {"x-api-key", "billing-application-key-"}, {"ostiary-key", ""}} {
 			r := in.post("/v1/chat/completions", chat(ordinary), bad...)
 			if r.status != http.StatusUnauthorized || r.code() != "unknown_application_key" {
 				t.Errorf("%d headers: %d %s, want 401 unknown_application_key", len(bad)/2, r.status, r.code())
@@ -272,7 +272,7 @@ func TestApplicationKeys(t *testing.T) {
 			t.Fatal("something was forwarded without a key")
 		}
 		for _, h := range []string{"authorization", "x-api-key", "ostiary-key"} {
-			v := "billing-key-1"
+			v := "billing-application-key-0123456789"
 			if h == "authorization" {
 				v = "Bearer " + v
 			}
@@ -281,7 +281,7 @@ func TestApplicationKeys(t *testing.T) {
 			}
 		}
 		for _, r := range in.openai.Requests() {
-			if strings.Contains(fmt.Sprint(r.Header), "billing-key-1") {
+			if strings.Contains(fmt.Sprint(r.Header), "billing-application-key-0123456789") {
 				t.Error("the application's key was forwarded")
 			}
 		}
