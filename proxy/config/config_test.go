@@ -386,6 +386,37 @@ func TestRevisionFollowsTheText(t *testing.T) {
 	}
 }
 
+// TestBounds: what is too much is refused at once, what is merely long is taken.
+func TestBounds(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"a long line", minimal + "classifiers: {off: [" + strings.Repeat("A", 400) + ", " + strings.Repeat("B", 400) + "]} # " + strings.Repeat("c", 900), ""},
+		{"a long text", minimal + "log: /" + strings.Repeat("a", 2000), ""},
+		{"many comments", minimal + strings.Repeat("# comment\n", 40_000), ""},
+		{"many words", minimal + "terms: [{name: a, words: [" + strings.Repeat("a,", 100_000) + "]}]", "more than 50000 words"},
+		{"many keys", strings.Repeat("mode: enforce\n", 60_000), "more than 50000 words"},
+		{"a large file", strings.Repeat("# comment\n", 110_000), "larger than 1048576 bytes"},
+		{"deep in brackets", strings.Repeat("[", 17), "nests more deeply"},
+		{"deep in dashes", strings.Repeat("- ", 1000), "nests more deeply"},
+		{"deep in lines", nest(600), "nests more deeply"},
+		{"not UTF-8", "mode: \xff", "not UTF-8"},
+		{"a scalar", "enforce", "the configuration must be a mapping"},
+		{"a list", "- mode", "the configuration must be a mapping"},
+	} {
+		_, err := config.Parse("b.yaml", []byte(tt.text))
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %.300v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+func nest(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.Repeat(" ", i) + "a:\n")
+	}
+	return b.String()
+}
+
 // FuzzParse: whatever the text, either there is a configuration that holds what
 // the rest relies on, or there are problems with a position in the file and a
 // message; and a canary that stands where a key would is never shown.

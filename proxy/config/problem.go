@@ -134,7 +134,10 @@ func (s *source) find(path string) Position {
 	return Position{File: s.name}
 }
 
-const hidden = "…"
+const (
+	hidden   = "…"
+	maxShown = 160 // characters of a line on each side of the caret
+)
 
 // excerpt gives the line of a position and a caret below it. Words that look
 // like keys are hidden; on hushed lines, and where quiet is set, every word is
@@ -151,6 +154,12 @@ func (s *source) excerpt(pos Position, quiet bool, keep string) string {
 	runes := []rune(line)
 	col := min(max(pos.Column-1, 0), len(runes))
 	before, after := hide(string(runes[:col]), quiet, keep), hide(string(runes[col:]), quiet, keep)
+	if r := []rune(before); len(r) > maxShown {
+		before = hidden + string(r[len(r)-maxShown:])
+	}
+	if r := []rune(after); len(r) > maxShown {
+		after = string(r[:maxShown]) + hidden
+	}
 	n := strconv.Itoa(pos.Line)
 	pad := strings.Repeat(" ", max(5-len(n), 0))
 	return pad + n + " | " + strings.TrimRight(before+after, " ") + "\n      | " + strings.Repeat(" ", utf8.RuneCountInString(before)) + "^"

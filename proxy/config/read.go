@@ -54,8 +54,9 @@ func read(name string, data []byte) (*Config, *reader) {
 	if root == nil {
 		root = ast.Null(nil)
 	}
-	readConfig(value{r: r, node: root}, c)
-	r.check(c)
+	if readConfig(value{r: r, node: root}, c) {
+		r.check(c)
+	}
 	return c, r
 }
 
@@ -121,8 +122,9 @@ func (r *reader) readFiles(c *Config) {
 // by the operator, relative to the file, and is shown in full.
 func fileRemedy(err error) string { return "looked for it: " + err.Error() }
 
-func readConfig(v value, c *Config) {
-	v.mapping(
+// readConfig reports whether the text is a mapping at all.
+func readConfig(v value, c *Config) bool {
+	return v.mapping(
 		field{"listen", func(v value) { v.listen(&c.Listen, true) }},
 		field{"mode", func(v value) { v.oneOf(&c.Mode, "enforce", "observe") }},
 		field{"dataplane", func(v value) { v.oneOf(&c.Dataplane, "auto", "envoy", "embedded", "none") }},
@@ -183,7 +185,7 @@ func readConfig(v value, c *Config) {
 		field{"policy", func(v value) {
 			v.mapping(field{"expected", func(v value) { v.texts(&c.Policy.Expected, packageName) }})
 		}},
-	)
+	) != nil
 }
 
 func readOTLP(v value, o *OTLP) {

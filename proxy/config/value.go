@@ -112,6 +112,10 @@ func (r *reader) tree(data []byte) (root ast.Node) {
 		}
 	}()
 	tokens := lexer.Tokenize(strings.Join(r.lines, "\n"))
+	if len(tokens) > maxTokens {
+		r.fail(r.position(tokens[maxTokens]), true, fmt.Sprintf("the file has more than %d words and signs", maxTokens), "lists of words belong in a file of their own: terms: [{name: …, file: …}]")
+		return nil
+	}
 	if t := tooDeep(tokens); t != nil {
 		r.fail(r.position(t), true, "the file nests more deeply than any configuration does", "")
 		return nil
@@ -167,6 +171,7 @@ func tooDeep(tokens token.Tokens) *token.Token {
 			depth++
 		case token.SequenceEndType, token.MappingEndType:
 			depth--
+			continue // it may close a long line
 		case token.CommentType:
 			continue
 		}
@@ -354,10 +359,6 @@ func (v value) list(read func(value)) {
 		if !v.null() {
 			v.fail(v.what()+" must be a list", "write each entry on a line of its own that begins with -, or all of them in [ ]")
 		}
-		return
-	}
-	if len(n.Values) > maxItems {
-		v.fail(fmt.Sprintf("%s has more than %d entries", v.what(), maxItems), "")
 		return
 	}
 	for i, item := range n.Values {

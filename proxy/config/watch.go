@@ -31,6 +31,9 @@ type Watcher struct {
 	Quiet   time.Duration // without events before a change is told; 200 ms
 	Longest time.Duration // for which events may hold a change up; 2 s
 	Poll    time.Duration // between looks without any event; 30 s
+	// Started, where it is set, is called once: what changes after that is
+	// told. Who loads the configuration then misses nothing.
+	Started func()
 }
 
 // Watch calls changed after files or directories (with all that is below) have
@@ -59,6 +62,9 @@ func (w Watcher) Watch(ctx context.Context, paths []string, changed func()) erro
 		return fmt.Errorf("watch configuration: %w", err)
 	}
 	last := fingerprint(paths)
+	if w.Started != nil {
+		w.Started()
+	}
 	poll := time.NewTicker(w.Poll)
 	defer poll.Stop()
 	var first time.Time      // of the events that are waiting
