@@ -201,10 +201,9 @@ func (s *server) wait(ctx context.Context) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	changed := make(chan struct{}, 1)
-	watch := func() (end func()) {
+	watch := func(paths []string) (end func()) {
 		watching, cancel := context.WithCancel(ctx)
 		done := make(chan struct{})
-		paths := s.current.Load().cfg.Paths()
 		go func() {
 			defer close(done)
 			err := config.Watch(watching, paths, func() {
@@ -219,7 +218,8 @@ func (s *server) wait(ctx context.Context) error {
 		}()
 		return func() { cancel(); <-done }
 	}
-	endWatch := watch()
+	paths := s.current.Load().cfg.Paths()
+	endWatch := watch(paths)
 	defer func() { endWatch() }()
 	refresh := time.NewTicker(refreshTime)
 	defer refresh.Stop()
@@ -233,16 +233,22 @@ func (s *server) wait(ctx context.Context) error {
 			s.refreshKeys(ctx)
 			continue
 		}
-		if s.reload(ctx) {
-			endWatch() // the new configuration may name other files
-			endWatch = watch()
+		s.reload(ctx)
+		if now := s.current.Load().cfg.Paths(); !slices.Equal(now, paths) {
+			endWatch()
+			paths, endWatch = now, watch(now)
+			// A change between the reload and the new watch would be missed.
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
 
 // reload builds the new snapshot and swaps it in; a broken one leaves the old
 // one serving, and that is said loudly.
-func (s *server) reload(ctx context.Context) bool {
+func (s *server) reload(ctx context.Context) {
 	cfg, _, err := loadConfig(ctx, s.opts)
 	var b *built
 	if err == nil {
@@ -258,7 +264,7 @@ func (s *server) reload(ctx context.Context) bool {
 		s.log.Error("reload failed; the former configuration keeps serving", "error", err)
 		fmt.Fprintf(s.out, "\nRELOAD FAILED: the former configuration keeps serving.\n%v\n\n", err)
 		_ = s.engine.Admin(ctx, "reload_failed", "")
-		return false
+		return
 	}
 	s.current.Store(b)
 	s.engine.Swap(b.snap)
@@ -271,7 +277,6 @@ func (s *server) reload(ctx context.Context) bool {
 	if err := s.engine.Admin(ctx, "reload", ""); err != nil {
 		s.log.Error("the reload could not be recorded", "error", err)
 	}
-	return true
 }
 
 // fixed refuses a change of what a process cannot change about itself.
