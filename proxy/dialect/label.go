@@ -403,6 +403,9 @@ func (r *reading) str(tree, n int32, a *at) {
 		return
 	}
 	kind, mime := r.unreadable(t, *text, a)
+	if kind == "" && encodedText(*text) {
+		kind = "binary"
+	}
 	if kind == "" && r.nested(tree, n, *text, a) {
 		return
 	}
@@ -544,6 +547,35 @@ func fallback(a *at) string {
 		return "file"
 	}
 	return other
+}
+
+// encodedLeast is the shortest text that counts as encoded: shorter ones are
+// keys, tokens and digests, which detectors know, and hold little else.
+const encodedLeast = 512
+
+// encodedText reports whether a text can only be base64 (RFC 4648, sections 4
+// and 5): long, without a space or a dot, of both cases and of digits. New kinds
+// of parts come with new names for their bytes; what cannot be read must not pass
+// for text that was.
+func encodedText(s string) bool {
+	if len(s) < encodedLeast {
+		return false
+	}
+	var lower, upper, digit bool
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z':
+			lower = true
+		case 'A' <= c && c <= 'Z':
+			upper = true
+		case '0' <= c && c <= '9':
+			digit = true
+		case c == '+' || c == '/' || c == '-' || c == '_' || c == '=' || c == '\r' || c == '\n':
+		default:
+			return false
+		}
+	}
+	return lower && upper && digit
 }
 
 // dataURL gives the media type of a text that is a base64 data URL (RFC 2397).

@@ -63,3 +63,33 @@ func TestTooManyValues(t *testing.T) {
 		t.Errorf("a body of too many values: %v", err)
 	}
 }
+
+// Bytes in a field that nobody knows are opaque, whatever the field is called;
+// long words are not.
+func TestEncodedText(t *testing.T) {
+	long := func(alphabet string) string { return strings.Repeat(alphabet, 1+2000/len(alphabet)) }
+	for _, c := range []struct {
+		name, text string
+		opaque     bool
+	}{
+		{"base64", long("QmFzZTY0IGlzIG5vdCB0ZXh0Lg") + "==", true},
+		{"base64url in lines", long("QmFzZTY0IGlz_G5v-CB0ZXh0Lg\n"), true},
+		{"too short to hold much", long("QmFzZTY0IGlzIG5vdCB0ZXh0Lg")[:511], false},
+		{"hexadecimal", long("0123456789abcdef"), false},
+		{"one letter", long("x"), false},
+		{"a sequence of bases", long("ACGTTGCA"), false},
+		{"prose", long("Meeting at 10 with Lina. "), false},
+	} {
+		quoted, err := json.Marshal(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := read(t, "/v1/chat/completions", []byte(`{"messages":[{"role":"user","content":[{"type":"hologram","hologram":`+string(quoted)+`}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, opaque := finds(doc.Prompt(), c.text); opaque != c.opaque {
+			t.Errorf("%s: opaque is %v", c.name, opaque)
+		}
+	}
+}

@@ -105,6 +105,13 @@ func takesJSON(op proxy.Operation) bool {
 func (r *reading) content(h *proxy.Head) error {
 	t, _ := h.Get("content-type")
 	media, params, ok := contentType(t.Reveal())
+	types := 0
+	for i := range h.Header {
+		if h.Header[i].Name == "content-type" {
+			types++
+		}
+	}
+	ok = ok && types <= 1 // whichever a server would take
 	// A body that is scanned as UTF-8 must not be read as something else.
 	if cs := params["charset"]; cs != "" && !strings.EqualFold(cs, "utf-8") && !strings.EqualFold(cs, "utf8") && !strings.EqualFold(cs, "us-ascii") || !ok {
 		if takesJSON(r.op) || !binaryMedia(media) {
@@ -304,7 +311,7 @@ func clean(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 // are not: Envoy or the embedded plane makes them anew.
 func inspectedHeader(name string) bool {
 	switch name {
-	case "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", proxy.HeaderKey,
+	case "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", proxy.HeaderKey, "ostiary-application",
 		"host", "content-length", "content-type", "content-encoding", "connection", "transfer-encoding", "expect", "te",
 		"forwarded", "x-real-ip", "via", "x-request-id":
 		return false

@@ -18,6 +18,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/dialect"
+	"github.com/ostiary/ostiary/proxy/vault"
 )
 
 // shared gives the folder of recorded traffic and specifications beside the
@@ -257,6 +258,50 @@ func finds(p *proxy.Prompt, value string) (found, opaque bool) {
 	return found, opaque
 }
 
+// hidden masks every planted value of a body where that can be done, and says
+// whether it was: then the value is gone from the bytes to be forwarded, however
+// it was written, and the masked body is read with the placeholder in its place.
+func hidden(t *testing.T, doc proxy.Document) bool {
+	t.Helper()
+	p := doc.Prompt()
+	var findings []proxy.Finding
+	for i := range p.Segments {
+		s := p.Segments[i].Text.Reveal()
+		for from := 0; ; {
+			j := strings.Index(s[from:], planted)
+			if j < 0 {
+				break
+			}
+			if p.Segments[i].Fixed {
+				return false
+			}
+			findings = append(findings, proxy.Finding{Segment: i, Start: from + j, End: from + j + len(planted), Type: "EMAIL_ADDRESS", Likelihood: proxy.Likely})
+			from += j + len(planted)
+		}
+	}
+	out, err := doc.Body(vault.Placeholders{}.Mask(p.Segments, findings), "")
+	if err != nil {
+		t.Errorf("a value in an editable segment is not masked: %v", err)
+		return false
+	}
+	var v any
+	if json.Unmarshal(out, &v) != nil {
+		t.Error("the masked body is not JSON")
+	}
+	again, err := read(t, "/v1/chat/completions", out)
+	if err != nil {
+		t.Errorf("the masked body is not read: %v", err)
+		return false
+	}
+	if in, _ := finds(again.Prompt(), planted); in || bytes.Contains(out, []byte(planted)) {
+		t.Error("the value is still there")
+	}
+	if in, _ := finds(again.Prompt(), "[EMAIL_ADDRESS_1]"); !in {
+		t.Error("the placeholder is not there")
+	}
+	return true
+}
+
 func splice(text []byte, s spot, with string) []byte {
 	return append(append(append(make([]byte, 0, len(text)+len(with)), text[:s.start]...), with...), text[s.end:]...)
 }
@@ -271,7 +316,7 @@ func TestPlantedValueIsFound(t *testing.T) {
 	for _, r := range planted {
 		fmt.Fprintf(&escaped, `\u%04x`, r)
 	}
-	bodies, places, tries, found, opaque, refused := 0, 0, 0, 0, 0, 0
+	bodies, places, tries, found, opaque, refused, masked := 0, 0, 0, 0, 0, 0, 0
 	for _, r := range traffic(t) {
 		route := set.Route(r.method, proxy.NewText(r.path))
 		if !takesBody[route.Operation] {
@@ -295,6 +340,9 @@ func TestPlantedValueIsFound(t *testing.T) {
 			found++
 			if dark {
 				opaque++
+			}
+			if hidden(t, doc) {
+				masked++
 			}
 		}
 		for i, s := range spots(t, r.body) {
@@ -329,7 +377,8 @@ func TestPlantedValueIsFound(t *testing.T) {
 	if bodies == 0 || places == 0 {
 		t.Fatal("nothing was tried")
 	}
-	t.Logf("%d bodies, %d strings and keys, %d of %d planted values found (%d in opaque parts), %d refused", bodies, places, found, tries, opaque, refused)
+	t.Logf("%d bodies, %d strings and keys, %d of %d planted values found (%d in opaque parts, %d masked, the others where no edit can be made), %d refused",
+		bodies, places, found, tries, opaque, masked, refused)
 }
 
 func nestedJSON(text string) bool {
