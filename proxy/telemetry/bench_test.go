@@ -28,8 +28,9 @@ func BenchmarkExchange(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			o := Options{Sample: c.sample, Traceparent: func(*proxy.Head) string { return "" }}
 			t := prepare(o)
-			s := sinks{readers: []sdkmetric.Reader{sdkmetric.NewManualReader()}}
-			if c.traced {
+			var s sinks
+			if c.traced { // as with OTLP: metrics have a second reader
+				s.readers = []sdkmetric.Reader{sdkmetric.NewManualReader()}
 				s.processors = []sdktrace.SpanProcessor{sdktrace.NewBatchSpanProcessor(dropped{}, sdktrace.WithMaxQueueSize(spanQueue))}
 			}
 			if err := t.start(o, s); err != nil {

@@ -30,10 +30,10 @@ type exchange struct {
 	ended  bool
 }
 
-// stepTime is one step that ran.
+// stepTime is one step that ran, kept small: every exchange has sixteen.
 type stepTime struct {
-	word  string
-	start time.Time
+	step  uint8         // place in steps
+	start time.Duration // since the exchange began
 	took  time.Duration
 }
 
@@ -93,8 +93,8 @@ func (t *Telemetry) Step(ctx context.Context, name string) func() {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.worked += took
-		if x.count < maxSteps {
-			x.steps[x.count] = stepTime{label.word, start, took}
+		if t.tracer != nil && x.count < maxSteps {
+			x.steps[x.count] = stepTime{label.step, start.Sub(x.begin), took}
 			x.count++
 		}
 	}
@@ -151,19 +151,20 @@ func (t *Telemetry) decided(x *exchange, e *proxy.Event, err error) {
 			x.parent = traceOnly(r.Trace)
 		}
 	}
-	for _, f := range e.Findings {
+	for i := range e.Findings {
+		f := &e.Findings[i]
+		name := t.names.types.of(f.Type)
 		s.findings += f.Count
-		if len(s.types) < maxTypes {
-			s.types = append(s.types, t.names.types.of(f.Type))
+		if t.tracer != nil && len(s.types) < maxTypes {
+			s.types = append(s.types, name)
+		}
+		if err == nil {
+			t.count(mFindings, int64(f.Count), name, word(levels, f.Likelihood))
 		}
 	}
-	if err != nil {
-		return
+	if err == nil {
+		t.decision(x)
 	}
-	for _, f := range e.Findings {
-		t.count(mFindings, int64(f.Count), t.names.types.of(f.Type), word(levels, f.Likelihood))
-	}
-	t.decision(x)
 }
 
 // decision counts a decision. The caller holds the exchange's lock.
@@ -233,13 +234,14 @@ func (t *Telemetry) spans(x *exchange) {
 		name = s.operation + " " + s.model // {gen_ai.operation.name} {gen_ai.request.model}
 	}
 	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(x.begin))
-	defer func() { span.End(trace.WithTimestamp(t.now())) }()
 	if !span.IsRecording() {
-		return
+		return // not sampled: there is nothing to end
 	}
+	defer func() { span.End(trace.WithTimestamp(t.now())) }()
 	for _, step := range x.steps[:x.count] {
-		_, child := t.tracer.Start(ctx, step.word, trace.WithTimestamp(step.start))
-		child.End(trace.WithTimestamp(step.start.Add(step.took)))
+		start := x.begin.Add(step.start)
+		_, child := t.tracer.Start(ctx, steps[step.step], trace.WithTimestamp(start))
+		child.End(trace.WithTimestamp(start.Add(step.took)))
 	}
 	span.SetAttributes(s.attributes()...)
 	// A refusal by policy is what the server is for: only its own failures and

@@ -118,9 +118,9 @@ type Telemetry struct {
 
 var _ proxy.Observer = (*Telemetry)(nil)
 
-// stepLabel is a step's word and its label set.
+// stepLabel is a step's place in the table and its label set.
 type stepLabel struct {
-	word   string
+	step   uint8
 	option metric.MeasurementOption
 }
 
@@ -164,8 +164,8 @@ func prepare(o Options) *Telemetry {
 	}
 	t.labels.made = map[labelKey]metric.MeasurementOption{}
 	t.stepLabels = map[string]stepLabel{}
-	for _, s := range steps {
-		t.stepLabels[s] = stepLabel{s, t.labels.of(mStep, s)}
+	for i, s := range steps {
+		t.stepLabels[s] = stepLabel{uint8(i), t.labels.of(mStep, s)}
 	}
 	t.Know(o.Names)
 	return t
