@@ -281,3 +281,90 @@ func FuzzInput(f *testing.F) {
 func nulls(v ast.Value) string {
 	return strings.NewReplacer("[]", "null", "{}", "null").Replace(v.String())
 }
+
+// TestAnswers: what is remembered is given for the same input only, and within
+// its bound.
+func TestAnswers(t *testing.T) {
+	a := &answers{}
+	f := Example()
+	whole, m := planFacts(all), &memo{}
+	one, two := []said{{policy: "one"}}, []said{{policy: "two"}}
+	input := func(tokens int) ast.Value {
+		f.Request.Tokens = tokens
+		return whole.value(f, m)
+	}
+	a.put(f, input(1), one)
+	a.put(f, input(2), two)
+	if got, ok := a.get(input(1)); !ok || got[0].policy != "one" {
+		t.Errorf("the first input: %v, %v", got, ok)
+	}
+	if got, ok := a.get(input(3)); ok {
+		t.Errorf("an input that was not asked: %v", got)
+	}
+	a.known[input(3).Hash()] = answer{input(2), two} // a collision
+	if got, ok := a.get(input(3)); ok {
+		t.Errorf("another input of the same hash: %v", got)
+	}
+	for i := range 2*answerLimit + 10 {
+		a.put(f, input(i), one)
+		if len(a.known) > answerLimit {
+			t.Fatalf("%d answers are remembered, the bound is %d", len(a.known), answerLimit)
+		}
+	}
+	large := Example()
+	for i := range answerTypes + 1 {
+		large.Findings.Types[fmt.Sprint("T", i)] = proxy.Tally{}
+	}
+	a.put(large, whole.value(large, m), one)
+	if _, ok := a.get(whole.value(large, m)); ok {
+		t.Error("large facts are remembered")
+	}
+}
+
+// TestAnswersHoldNoMore decides series of facts that differ in one leaf of each
+// kind, by a set that remembers and by one that cannot.
+func TestAnswersHoldNoMore(t *testing.T) {
+	text := `package ostiary.policies.p
+
+# METADATA
+# title: Everything that can be seen is in the messages
+warn contains {"rule": "one", "message": sprintf("%s: %v", [section, value])} if some section, value in input
+`
+	dir := fstest.MapFS{"p.rego": {Data: []byte(text)}}
+	warm, err := Load(Options{FS: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cold, err := Load(Options{FS: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i, change := range []func(*proxy.Facts){
+			func(*proxy.Facts) {},
+			func(f *proxy.Facts) { f.Conversation.Lineage = "x" },
+			func(f *proxy.Facts) { f.Destination.Pool = "house" },
+			func(f *proxy.Facts) { f.Findings.Groups["a"] = proxy.Tally{Count: 1} },
+			func(f *proxy.Facts) { f.Findings.Groups["a"] = proxy.Tally{Count: 2} },
+			func(f *proxy.Facts) { f.Opaque.Kinds["image"] = 1 },
+			func(f *proxy.Facts) { f.Opaque.Kinds["image"] = 2 },
+			func(f *proxy.Facts) { f.Pools[1].Available = "no" },
+			func(f *proxy.Facts) { f.Pools[1].Dialects = nil },
+			func(f *proxy.Facts) { f.Pools = f.Pools[:1] },
+			func(f *proxy.Facts) { f.Principal.Groups = []string{"x"} },
+			func(f *proxy.Facts) { f.Request.Stream = true },
+			func(f *proxy.Facts) { f.State = []string{"file_id"} },
+			func(f *proxy.Facts) { f.Time.Unix++ },
+			func(f *proxy.Facts) { f.Uninspected.Count = 1 },
+		} {
+			f := Example()
+			change(f)
+			cold.answers, cold.memo = &answers{}, &memo{}
+			a, err1 := warm.Decide(context.Background(), f)
+			b, err2 := cold.Decide(context.Background(), f)
+			if err1 != nil || err2 != nil || !reflect.DeepEqual(a, b) {
+				t.Errorf("case %d: remembered %v, %v; evaluated %v, %v", i, a, err1, b, err2)
+			}
+		}
+	}
+}

@@ -64,7 +64,7 @@ func viewOf(f *proxy.Facts) view {
 	v := view{
 		pools: make([]place, len(f.Pools)), destination: f.Destination.Pool, boundary: f.Destination.Boundary,
 		binding: f.Findings.Groups[groupCredential].Count > 0 || f.Opaque.Count > 0 || f.Uninspected.Count > 0 || f.Request.Body == proxy.Unknown,
-		missing: missingFact(f.Version, f.Request.Body, f.Request.Operation, string(f.Mode)),
+		missing: missingFact(f.Version, f.Request.Bytes, f.Request.Body, f.Request.Operation, string(f.Mode)),
 	}
 	for i := range f.Pools {
 		v.pools[i] = place{f.Pools[i].Name, f.Pools[i].Boundary, f.Pools[i].Jurisdiction}
@@ -73,11 +73,11 @@ func viewOf(f *proxy.Facts) view {
 }
 
 // missingFact names what must be known before anything passes and is not.
-func missingFact(version int, body, operation, mode string) string {
+func missingFact(version, bytes int, body, operation, mode string) string {
 	switch {
 	case version < 1 || version > proxy.FactsVersion: // versions only add
 		return "version"
-	case body == "":
+	case body == "", body == "none" && bytes > 0:
 		return "request.body"
 	case operation == "":
 		return "request.operation"
@@ -102,7 +102,7 @@ func viewOfValue(input ast.Value) view {
 		destination: text("destination", "pool"), boundary: text("destination", "boundary"),
 		binding: number("findings", "groups", groupCredential, "count") > 0 || number("opaque", "count") > 0 ||
 			number("uninspected", "count") > 0 || text("request", "body") == proxy.Unknown,
-		missing: missingFact(number("version"), text("request", "body"), text("request", "operation"), text("mode")),
+		missing: missingFact(number("version"), number("request", "bytes"), text("request", "body"), text("request", "operation"), text("mode")),
 	}
 	if list, ok := dig(input, "pools").(*ast.Array); ok {
 		list.Foreach(func(t *ast.Term) {

@@ -50,6 +50,7 @@ type Set struct {
 	sets        []said // what query gives, in its order; members empty
 	plan        plan
 	memo        *memo
+	answers     *answers
 	known       Known
 	absent      []string // expected and not loaded
 	warnings    []string
@@ -86,7 +87,7 @@ func build(src *source, o *Options) (*Set, Problems) {
 	}
 	slices.Sort(expected)
 	expected = slices.Compact(expected)
-	s := &Set{program: pr, memo: &memo{}, known: o.Known, revision: src.revision(expected), warnings: src.warnings}
+	s := &Set{program: pr, memo: &memo{}, answers: &answers{}, known: o.Known, revision: src.revision(expected), warnings: src.warnings}
 	for _, name := range expected {
 		if _, ok := pr.sites[name]; !ok {
 			s.absent = append(s.absent, name)
@@ -234,30 +235,43 @@ func (s *Set) Decide(ctx context.Context, f *proxy.Facts) (verdict proxy.Verdict
 	if len(s.program.policies) == 0 {
 		return s.fold(nil, &v)
 	}
-	// A goroutine per evaluation, which OPA starts by itself, costs more than
-	// a small policy.
-	stop := topdown.NewCancel()
-	release := context.AfterFunc(ctx, stop.Cancel)
-	defer release()
-	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(s.plan.value(f, s.memo)), rego.EvalExternalCancel(stop))
-	if err != nil {
-		return proxy.Verdict{}, undecided(evaluation(err))
-	}
-	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
-		return proxy.Verdict{}, undecided(errUndefined)
-	}
-	list, ok := rs[0].Expressions[0].Value.(*ast.Array)
-	if !ok || list.Len() != len(s.sets) {
-		return proxy.Verdict{}, undecided(errUndefined)
-	}
-	all := slices.Clone(s.sets)
-	for i := range all {
-		all[i].members = list.Elem(i).Value
+	input := s.plan.value(f, s.memo)
+	all, known := s.answers.get(input)
+	if !known {
+		if all, err = s.evaluate(ctx, input); err != nil {
+			return proxy.Verdict{}, undecided(err)
+		}
+		s.answers.put(f, input, all)
 	}
 	if verdict, err = s.fold(all, &v); err != nil {
 		return proxy.Verdict{}, undecided(err)
 	}
 	return verdict, nil
+}
+
+// evaluate asks the policies about an input.
+func (s *Set) evaluate(ctx context.Context, input ast.Value) ([]said, error) {
+	// A goroutine per evaluation, which OPA starts by itself, costs more than
+	// a small policy.
+	stop := topdown.NewCancel()
+	release := context.AfterFunc(ctx, stop.Cancel)
+	defer release()
+	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(stop))
+	if err != nil {
+		return nil, evaluation(err)
+	}
+	if len(rs) != 1 || len(rs[0].Expressions) != 1 {
+		return nil, errUndefined
+	}
+	list, ok := rs[0].Expressions[0].Value.(*ast.Array)
+	if !ok || list.Len() != len(s.sets) {
+		return nil, errUndefined
+	}
+	all := slices.Clone(s.sets)
+	for i := range all {
+		all[i].members = list.Elem(i).Value
+	}
+	return all, nil
 }
 
 func undecided(err error) *proxy.Error {

@@ -20,37 +20,31 @@ route contains object.union(destination(class), {
 	concerns(class)
 }
 
-# A class is concerned by a finding of its groups that is not ordinary …
+# A class is concerned by a finding of its groups, except where all findings of
+# the group are of types that are ordinary when they stand alone, and they do.
 concerns(class) if {
-	some group, tally in input.findings.groups
-	group in class.groups
+	some group, tally in object.filter(input.findings.groups, class.groups)
 	found := tally.at_least[class.likelihood]
 	found > 0
-	found > ordinary(group, class.likelihood)
+	not ordinary(group, found, class.likelihood)
 }
 
-# … and by an ordinary one that stands beside a companion.
-concerns(class) if {
-	some group, tally in input.findings.groups
-	group in class.groups
-	tally.at_least[class.likelihood] > 0
-	some companion in residency.ordinary.beside
-	input.findings.groups[companion].at_least[class.likelihood] > 0
-}
-
-# How many findings of a group are of a type that is ordinary when it stands
-# alone. A type counts as ordinary only in the groups listed for that: a place
-# that is a health finding too is not.
-ordinary(group, likelihood) := sum([n |
-	some name in residency.ordinary.names
-	tally := input.findings.types[name]
-	group in tally.groups
-	n := tally.at_least[likelihood]
-]) if {
+# A type counts as ordinary only in the groups listed for that: a place that is
+# a health finding too is not.
+ordinary(group, found, likelihood) if {
 	group in residency.ordinary.groups
+	not beside(likelihood)
+	found == sum([n |
+		some tally in object.filter(input.findings.types, residency.ordinary.names)
+		group in tally.groups
+		n := tally.at_least[likelihood]
+	])
 }
 
-ordinary(group, _) := 0 if not group in residency.ordinary.groups
+beside(likelihood) if {
+	some tally in object.filter(input.findings.groups, residency.ordinary.beside)
+	tally.at_least[likelihood] > 0
+}
 
 # One place that is a boundary or a list of jurisdictions is a route as it
 # stands; what is either of several is said as the pools that lie there.

@@ -41,14 +41,7 @@ route contains {
 	"message": "The body of the request was not inspected, so it may be processed in-house only.",
 	"boundary": "internal",
 } if {
-	not read_or_absent
-}
-
-read_or_absent if input.request.body == "inspected"
-
-read_or_absent if {
-	input.request.body == "none"
-	input.request.bytes == 0
+	not input.request.body in {"inspected", "none"}
 }
 
 # METADATA
