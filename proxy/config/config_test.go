@@ -480,8 +480,14 @@ func FuzzKeysAreNotShown(f *testing.F) {
 		if !strings.Contains(form, "%") || strings.Contains(form, canary) {
 			t.Skip()
 		}
-		// Comments and keys outside the credential are the operator's prose.
-		if strings.ContainsAny(form, "\n\r#") && !strings.HasPrefix(form, "|") {
+		// Comments, and lines that are not the credential's, are the operator's
+		// prose.
+		for _, line := range strings.FieldsFunc(form, func(r rune) bool { return r == '\n' || r == '\r' })[1:] {
+			if !strings.HasPrefix(line, "      ") {
+				t.Skip()
+			}
+		}
+		if strings.Contains(form, "#") || strings.ContainsAny(form[:1], "\n\r") {
 			t.Skip()
 		}
 		text := "pools:\n  - name: a\n    boundary: internal\n    url: http://127.0.0.1:1\n    dialects: [openai]\n    credential: " + strings.ReplaceAll(form, "%", canary) + "\n"

@@ -327,14 +327,23 @@ var secretNames = []string{"value", "key", "api_key", "apikey", "token", "secret
 
 const secretRemedy = "name where it is to be had: {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT]}"
 
+// keyName reports whether a word is one that people give to keys of a
+// configuration: letters, without the digits that nearly every secret has.
+func keyName(s string) bool {
+	return len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '_' && r != '-' && r != '.' && !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z')
+	})
+}
+
 func (v value) unknown(e *ast.MappingValueNode, key string, names []string) {
 	pos := v.r.position(e.Key.GetToken())
 	lower := strings.ToLower(strings.ReplaceAll(key, "-", "_"))
 	near := nearest(key, names)
 	message, remedy, keep := "unknown key", "known here: "+strings.Join(names, ", "), ""
 	isSecret := slices.Contains(secretNames, lower)
-	// A key that is near to nothing could itself be what is to be hidden.
-	if near != "" || isSecret || !v.quiet && !looksSecret(key) {
+	// A key that is near to nothing could itself be what is to be hidden: a
+	// secret that was pasted with a line break before it, or with a colon in it.
+	if near != "" || isSecret || !v.quiet && keyName(key) {
 		message, keep = "unknown key "+strconv.Quote(key), key
 	}
 	if v.path != "" {
