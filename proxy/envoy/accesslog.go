@@ -294,14 +294,28 @@ func follow(ctx context.Context, path string, tick <-chan time.Time, fn func(Ent
 	}
 }
 
-// tail is a file that is followed.
+// tail is a path that is followed. After a rotation the old file is read on for
+// a while, for its writer goes on with it until it is told to open the new one.
 type tail struct {
 	path string
 	fn   func(Entry)
-	f    *os.File
-	at   int64 // bytes read of f
-	l    *lineReader
+	cur  *tailFile   // nil while there is none
+	old  []*tailFile // rotated away, oldest first
 }
+
+// tailFile is one file of a tail.
+type tailFile struct {
+	f    *os.File
+	at   int64 // bytes read
+	l    *lineReader
+	left int // looks until it counts as finished, once rotated away
+}
+
+// Bounds of rotation.
+const (
+	rotatedLooks = 300 // times followEvery: 30 s
+	maxRotated   = 8   // files read on at once; the oldest is given up first
+)
 
 func (t *tail) open(whence int) error {
 	f, err := os.Open(t.path)
@@ -313,44 +327,55 @@ func (t *tail) open(whence int) error {
 		_ = f.Close()
 		return err
 	}
-	t.close()
-	t.f, t.at = f, at
-	t.l = &lineReader{r: bufio.NewReaderSize(&counting{t}, maxLogLine)}
+	t.cur = &tailFile{f: f, at: at}
+	t.cur.l = &lineReader{r: bufio.NewReaderSize(t.cur, maxLogLine)}
 	return nil
 }
 
 func (t *tail) close() {
-	if t.f != nil {
-		_ = t.f.Close()
-		t.f = nil
+	for _, o := range t.old {
+		_ = o.f.Close()
+	}
+	if t.cur != nil {
+		_ = t.cur.f.Close()
 	}
 }
 
-type counting struct{ t *tail }
-
-func (c *counting) Read(p []byte) (int, error) {
-	n, err := c.t.f.Read(p)
-	c.t.at += int64(n)
+// Read implements [io.Reader] and counts.
+func (f *tailFile) Read(p []byte) (int, error) {
+	n, err := f.f.Read(p)
+	f.at += int64(n)
 	return n, err
 }
 
-// drain reads the open file to its present end.
-func (t *tail) drain() error {
+// drain reads a file to its present end.
+func (f *tailFile) drain(fn func(Entry)) error {
 	for {
-		e, err := t.l.next()
+		e, err := f.l.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		t.fn(e)
+		fn(e)
 	}
 }
 
 // read reads what is new and notices rotation and truncation.
 func (t *tail) read() error {
-	if t.f == nil {
+	for _, o := range t.old {
+		if err := o.drain(t.fn); err != nil {
+			return err
+		}
+		o.left--
+	}
+	for len(t.old) > 0 && (t.old[0].left <= 0 || len(t.old) > maxRotated) {
+		t.old[0].l.flush(t.fn)
+		_ = t.old[0].f.Close()
+		t.old = t.old[1:]
+	}
+	if t.cur == nil {
 		if err := t.open(io.SeekStart); err != nil {
 			if errors.Is(err, os.ErrNotExist) {
 				return nil
@@ -358,35 +383,29 @@ func (t *tail) read() error {
 			return err
 		}
 	}
-	now, err := os.Stat(t.path)
-	if err := t.drain(); err != nil {
+	// Looked at before reading: what the reading then finds is of this file.
+	now, statErr := os.Stat(t.path)
+	if err := t.cur.drain(t.fn); err != nil {
 		return err
 	}
-	if err != nil {
-		return nil // renamed and not made again yet: the old one may still be written
+	if statErr != nil {
+		return nil // renamed and not made again yet
 	}
-	open, err := t.f.Stat()
+	open, err := t.cur.f.Stat()
 	if err != nil {
 		return err
 	}
 	switch {
 	case !os.SameFile(now, open):
-		// The writer may go on with the old file until it is told to reopen,
-		// which Envoy is by the rename's author; what it wrote until now is read.
-		if err := t.drain(); err != nil {
-			return err
-		}
-		t.l.flush(t.fn)
-		if err := t.open(io.SeekStart); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return t.drain()
-	case open.Size() < t.at:
-		t.l.flush(t.fn)
-		if err := t.open(io.SeekStart); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-		return t.drain()
+		t.cur.left = rotatedLooks
+		t.old = append(t.old, t.cur)
+		t.cur = nil
+		return t.read()
+	case open.Size() < t.cur.at:
+		t.cur.l.flush(t.fn)
+		_ = t.cur.f.Close()
+		t.cur = nil
+		return t.read()
 	}
 	return nil
 }

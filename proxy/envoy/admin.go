@@ -130,6 +130,12 @@ func (a *admin) ready(ctx context.Context) bool {
 	return err == nil && strings.TrimSpace(string(b)) == "LIVE"
 }
 
+// stopped reports whether the listener's sockets are closed.
+func (a *admin) stopped(ctx context.Context) bool {
+	b, err := a.do(ctx, http.MethodGet, "/stats?filter="+url.QueryEscape(`^listener_manager\.listener_stopped$`))
+	return err == nil && !strings.HasSuffix(strings.TrimSpace(string(b)), ": 0")
+}
+
 // active gives the number of requests under way.
 func (a *admin) active(ctx context.Context) (int64, error) {
 	all, err := a.stats(ctx)

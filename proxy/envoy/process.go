@@ -56,6 +56,7 @@ const (
 	quitWithin     = 5 * time.Second        // from quitquitquit to SIGKILL; Envoy flushes its log in between
 	flushInterval  = 100                    // milliseconds; Envoy's default of 10 s would keep outcomes back
 	flushSizeKB    = 1                      // and of 64 KiB
+	stopWithin     = 2 * time.Second        // for the workers to close their sockets
 	acceptorsPause = 200 * time.Millisecond // see instance.drain
 	stdoutPath     = "/dev/stdout"          // Spec.AccessLog for the pipe
 )
@@ -402,12 +403,19 @@ func exitOf(s *os.ProcessState, up time.Duration) Exit {
 
 // stopAccepting makes clients go elsewhere: first every answer closes its
 // connection (HTTP/1) or says goaway (HTTP/2) while new connections are still
-// taken, so that none waits in a socket that is about to close; then the
-// listener closes.
+// taken, so that fewer wait in a socket that is about to close; then the
+// listener closes. It returns when it has.
 func (in *instance) stopAccepting(ctx context.Context) {
 	_, _ = in.admin.do(ctx, http.MethodPost, "/healthcheck/fail")
 	pause(ctx, acceptorsPause)
-	_, _ = in.admin.do(ctx, http.MethodPost, "/drain_listeners")
+	if _, err := in.admin.do(ctx, http.MethodPost, "/drain_listeners"); err != nil {
+		return
+	}
+	end, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	for end.Err() == nil && !in.admin.stopped(end) {
+		pause(end, readyEvery)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {
