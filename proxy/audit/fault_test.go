@@ -392,11 +392,11 @@ func faultStride() int {
 	if os.Getenv("OSTIARY_FAULTS") == "all" {
 		return 1
 	}
-	return 11
+	return 17
 }
 
 // At every operation, every fault: no acknowledged event is lost, none is
-// invented. Without OSTIARY_FAULTS=all each run tries every eleventh operation,
+// invented. Without OSTIARY_FAULTS=all each run tries every 17th operation,
 // from another one for each fault.
 func TestFaultAtEveryOperation(t *testing.T) {
 	start := func(t *testing.T, f fault) (*machine, Options, *work, bool) {

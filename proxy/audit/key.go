@@ -160,6 +160,7 @@ func hostLabel() string {
 	return label[:min(len(label), labelLimit)]
 }
 
+// defaultRandom is the source of keys and names.
 func defaultRandom() io.Reader { return rand.Reader }
 
 // Trusted reads what a verification of the log in dir may trust from a key
