@@ -22,6 +22,7 @@ import (
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/service/ext_proc/v3"
 	"google.golang.org/grpc"
 
+	"github.com/ostiary/ostiary/proxy/standin"
 	"github.com/ostiary/ostiary/testdata/env"
 )
 
@@ -34,6 +35,12 @@ import (
 // over the rounds. CPU is what the kernel charged the processes, which is the
 // steadier figure on shared machines.
 const benchVar = "OSTIARY_BENCH"
+
+// The stream of the benchmark: its events, and the time between them.
+const (
+	benchEvents = 200
+	benchPause  = 2 * time.Millisecond
+)
 
 // benchPath is one way to the upstream.
 type benchPath struct {
@@ -48,8 +55,14 @@ func TestBenchmarkWholePath(t *testing.T) {
 	if out == "" {
 		t.Skipf("set %s to a file to run it; \"make bench\" does", benchVar)
 	}
-	up := newUpstream(t, "openai")
-	paths := benchPaths(t, up)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: standin.New(standin.Options{Name: "openai", Events: benchEvents, Pause: benchPause})}
+	go func() { _ = srv.Serve(l) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	paths := benchPaths(t, "http://"+l.Addr().String())
 	var doc bytes.Buffer
 	fmt.Fprintf(&doc, "# Whole path\n\nWritten by `make bench`: every path to one stand-in upstream, in turns within one run, medians over the rounds.\n")
 	fmt.Fprintf(&doc, "%d cores, %s; load driver, upstream, Envoy and policy server share them.\n\n", runtime.NumCPU(), runtime.Version())
@@ -110,11 +123,11 @@ func (emptyProcessor) Process(s extprocv3.ExternalProcessor_ProcessServer) error
 
 // benchPaths starts every path: direct, Envoy alone, Envoy with an empty
 // processor, Envoy with Ostiary, and the embedded plane.
-func benchPaths(t *testing.T, up *upstream) []benchPath {
+func benchPaths(t *testing.T, up string) []benchPath {
 	t.Helper()
-	paths := []benchPath{{name: "direct", url: up.url}}
+	paths := []benchPath{{name: "direct", url: up}}
 
-	bare := startFaultEnvoy(t, faultEnvoyOptions{upstream: up.url, weaken: weakenings["bare"], socket: filepath.Join(shortTempDir(t), "none.sock")})
+	bare := startFaultEnvoy(t, faultEnvoyOptions{upstream: up, weaken: weakenings["bare"], socket: filepath.Join(shortTempDir(t), "none.sock")})
 	paths = append(paths, benchPath{name: "Envoy alone", url: bare.url, envoy: bare.pid})
 
 	socket := filepath.Join(shortTempDir(t), "empty.sock")
@@ -126,14 +139,14 @@ func benchPaths(t *testing.T, up *upstream) []benchPath {
 	extprocv3.RegisterExternalProcessorServer(gs, emptyProcessor{})
 	go func() { _ = gs.Serve(l) }()
 	t.Cleanup(gs.Stop)
-	empty := startFaultEnvoy(t, faultEnvoyOptions{upstream: up.url, socket: socket})
+	empty := startFaultEnvoy(t, faultEnvoyOptions{upstream: up, socket: socket})
 	paths = append(paths, benchPath{name: "Envoy, empty processor", url: empty.url, envoy: empty.pid})
 
 	for _, plane := range []string{"envoy", "embedded"} {
 		dir := shortTempDir(t)
 		listen := freeAddress(t)
 		file := filepath.Join(dir, "ostiary.yaml")
-		if err := os.WriteFile(file, []byte(smallest(listen, plane, up.url, up.url, "")), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(smallest(listen, plane, up, up, "")), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		cmd := exec.Command("ostiary", "run", "--config", file)
@@ -306,7 +319,6 @@ func benchStreams(t *testing.T, paths []benchPath) []benchStream {
 				t.Fatal(err)
 			}
 			req.Header.Set("content-type", "application/json")
-			req.Header.Set("x-standin-events", "200")
 			resp, err := client.Do(req)
 			if err != nil {
 				t.Fatal(err)

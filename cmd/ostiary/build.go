@@ -192,6 +192,9 @@ func identifier(ctx context.Context, cfg *config.Config) (proxy.Identifier, []st
 				var key identity.Key
 				if key, err = identity.NewKey(secret); err == nil {
 					app.Keys = append(app.Keys, key)
+					if secret.Len() < identity.ShortKey {
+						warnings = append(warnings, fmt.Sprintf("application %s: a key has fewer than %d characters and can be guessed; use a longer one", a.Name, identity.ShortKey))
+					}
 				}
 			}
 			if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // Bounds of keys and of what is compared.
 const (
-	minKey        = 16 // bytes of an application key: shorter ones can be guessed over a network
+	minKey        = 4  // bytes of an application key; see ShortKey
 	maxCandidates = 16 // values in the key headers of one request; a client sends one or two
 	maxCandidate  = 4096
 )
@@ -48,6 +48,10 @@ type Application struct {
 
 // Key is the digest of an application key.
 type Key struct{ sum [sha256.Size]byte }
+
+// ShortKey is the length in bytes below which a key can be guessed over a
+// network. Shorter ones are taken, and the caller should warn.
+const ShortKey = 16
 
 // NewKey makes the digest. The error, which holds nothing of the key, says that
 // it is too short or holds what a header cannot carry.

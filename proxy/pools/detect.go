@@ -41,29 +41,25 @@ type Server struct {
 	Kind     string   // ollama, vllm, llama.cpp, sglang, lmstudio
 	URL      string   // base, without /v1
 	Dialects []string // that this kind speaks
-	// Owners are the values of owned_by in its list of models by which a server
-	// of this kind is known; empty: see tags.
-	Owners []string
-	// tags: known by GET /api/tags, which also says which models are remote.
+	// tags: GET /api/tags says which models are remote.
 	tags bool
 }
 
 // LocalServers are the model servers that are looked for on this machine, in
-// order. Ports are the defaults of their documentation; the values of owned_by
-// are constants of their sources (vllm entrypoints/openai protocol, llama.cpp
-// tools/server, sglang srt/entrypoints/openai/protocol.py), and so is the list
-// /api/tags of Ollama.
+// order, on the ports of their documentation; Ollama's list /api/tags is of its
+// own API.
 //
-// A server is known by what it says, not by its port: a gateway on port 8000
-// that passes requests on to a provider must not be taken for in-house.
+// Whoever answers is taken for in-house, but for a gateway: one whose list names
+// a provider as the owner of a model, or a model that runs at its maker's only.
+// The start prints what was taken, so that a person can object.
 func LocalServers() []Server {
 	both := []string{proxy.DialectOpenAI, proxy.DialectAnthropic}
 	return []Server{
 		{Kind: "ollama", URL: "http://127.0.0.1:11434", Dialects: both, tags: true},
-		{Kind: "vllm", URL: "http://127.0.0.1:8000", Dialects: both, Owners: []string{"vllm"}},
-		{Kind: "llama.cpp", URL: "http://127.0.0.1:8080", Dialects: both, Owners: []string{"llamacpp"}},
-		{Kind: "sglang", URL: "http://127.0.0.1:30000", Dialects: both, Owners: []string{"sglang"}},
-		{Kind: "lmstudio", URL: "http://127.0.0.1:1234", Dialects: []string{proxy.DialectOpenAI}, Owners: []string{"organization_owner", "organization-owner"}},
+		{Kind: "vllm", URL: "http://127.0.0.1:8000", Dialects: both},
+		{Kind: "llama.cpp", URL: "http://127.0.0.1:8080", Dialects: both},
+		{Kind: "sglang", URL: "http://127.0.0.1:30000", Dialects: both},
+		{Kind: "lmstudio", URL: "http://127.0.0.1:1234", Dialects: []string{proxy.DialectOpenAI}},
 	}
 }
 
@@ -80,7 +76,7 @@ type Found struct {
 // Passed is a server that answered and was not taken.
 type Passed struct {
 	URL string
-	Why string // self, unknown_server, no_local_model
+	Why string // self, gateway, unknown_server, no_local_model
 }
 
 // Detect looks for the first of the candidates that answers with a list of
@@ -190,11 +186,12 @@ func (s Server) models(ctx context.Context, client *http.Client) (out []model, w
 		return nil, why
 	}
 	remote := map[string]bool{}
+	var tags modelList
 	if s.tags {
-		tags, why := get(ctx, client, s.URL+"/api/tags")
-		if why != "" || tags.Models == nil {
-			return nil, "unknown_server"
-		}
+		// Where there is no such list it is not Ollama, but what it is.
+		tags, _ = get(ctx, client, s.URL+"/api/tags")
+	}
+	if tags.Models != nil {
 		known := map[string]bool{}
 		for _, m := range tags.Models {
 			known[m.Name] = true
@@ -207,14 +204,33 @@ func (s Server) models(ctx context.Context, client *http.Client) (out []model, w
 		}
 	}
 	for _, m := range list.Data {
-		if !s.tags && !slices.Contains(s.Owners, m.OwnedBy) {
-			return nil, "unknown_server"
+		if providers(m.OwnedBy, m.ID) {
+			return nil, "gateway"
 		}
 		if len(out) < detectModels && usableName(m.ID) && !remote[m.ID] && !leavesHouse(m.ID) {
 			out = append(out, model{m.ID, max(m.Context, 0)})
 		}
 	}
 	return out, ""
+}
+
+// owners are what closed APIs, and gateways to them, call the owner of a model.
+var owners = []string{
+	"openai", "openai-dev", "openai-internal", "system", "anthropic", "google", "azure", "bedrock", "amazon", "vertex_ai", "mistralai", "cohere", "xai", "deepseek", "perplexity", "openrouter",
+}
+
+// closed are how names of models begin that run at their makers' only.
+var closed = []string{"gpt-", "chatgpt", "o1", "o3", "o4", "claude", "gemini", "grok-", "command-", "anthropic/", "openai/", "google/"}
+
+// providers reports whether a listed model runs at a provider: then the server
+// is a gateway, and what is sent to it leaves the house.
+func providers(owner, name string) bool {
+	name = strings.ToLower(name)
+	if strings.Contains(name, "gpt-oss") {
+		return false // open weights, whoever serves them
+	}
+	return slices.Contains(owners, strings.ToLower(owner)) ||
+		slices.ContainsFunc(closed, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // usableName keeps names out that could not be configured either: a wildcard,

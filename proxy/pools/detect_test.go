@@ -108,11 +108,13 @@ func TestDetect(t *testing.T) {
 
 		{"ourselves", "vllm", map[string]string{"/v1/models": list("vllm", "qwen"), "X-Ostiary-Decision-Id:": "01J"}, "self"},
 		{"ourselves, by any header of ours", "vllm", map[string]string{"/v1/models": list("vllm", "qwen"), "x-ostiary-new:": "1"}, "self"},
-		{"a gateway to a provider on the port of vLLM", "vllm", map[string]string{"/v1/models": list("openai", "gpt-5")}, "unknown_server"},
-		{"one model of a provider among local ones", "vllm", map[string]string{"/v1/models": `{"data":[{"id":"a","owned_by":"vllm"},{"id":"b","owned_by":"openai"}]}`}, "unknown_server"},
-		{"a server that does not say what it is", "llama.cpp", map[string]string{"/v1/models": `{"data":[{"id":"a"}]}`}, "unknown_server"},
-		{"not Ollama on its port", "ollama", map[string]string{"/v1/models": list("library", "a")}, "unknown_server"},
-		{"Ollama whose tags are something else", "ollama", map[string]string{"/v1/models": list("library", "a"), "/api/tags": list("library", "a")}, "unknown_server"},
+		{"a gateway to a provider on the port of vLLM", "vllm", map[string]string{"/v1/models": list("openai", "gpt-5")}, "gateway"},
+		{"one model of a provider among local ones", "vllm", map[string]string{"/v1/models": `{"data":[{"id":"a","owned_by":"vllm"},{"id":"b","owned_by":"openai"}]}`}, "gateway"},
+		{"a gateway that does not name the owner", "vllm", map[string]string{"/v1/models": list("me", "claude-demo")}, "gateway"},
+		{"a server that does not say what it is", "llama.cpp", map[string]string{"/v1/models": `{"data":[{"id":"a"}]}`}, "a *=a openai,anthropic 0"},
+		{"open weights with a name like a provider's", "vllm", map[string]string{"/v1/models": list("vllm", "openai/gpt-oss-120b")}, "openai/gpt-oss-120b *=openai/gpt-oss-120b openai,anthropic 4096"},
+		{"not Ollama on its port", "ollama", map[string]string{"/v1/models": list("library", "a")}, "a *=a openai,anthropic 4096"},
+		{"Ollama whose tags are something else", "ollama", map[string]string{"/v1/models": list("library", "a"), "/api/tags": list("library", "a")}, "a *=a openai,anthropic 4096"},
 		{"another web server", "llama.cpp", map[string]string{"/v1/models": "<html>"}, "unknown_server"},
 		{"JSON of something else", "llama.cpp", map[string]string{"/v1/models": `{"ok":true}`}, "unknown_server"},
 		{"a web server without models", "llama.cpp", nil, "unknown_server"},
@@ -173,7 +175,7 @@ func TestDetectTakesTheFirstInOrder(t *testing.T) {
 	if !ok || f.Kind != "vllm" || f.Models[0] != "slow" {
 		t.Errorf("found %v %s", ok, f.Kind)
 	}
-	if d := cmp.Diff([]pools.Passed{{URL: gateway.URL, Why: "unknown_server"}}, f.Passed); d != "" {
+	if d := cmp.Diff([]pools.Passed{{URL: gateway.URL, Why: "gateway"}}, f.Passed); d != "" {
 		t.Error(d)
 	}
 }
