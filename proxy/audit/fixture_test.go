@@ -85,9 +85,10 @@ func testTime(n int) string {
 	return time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Second).Format("2006-01-02T15:04:05.000Z")
 }
 
-// quiet are options under which checkpoints are signed only when asked for.
+// quiet are options under which checkpoints are signed only when asked for, and
+// the disk is not waited for.
 func quiet() Options {
-	return Options{Segment: minSegment, Ahead: 1, CheckpointEvery: time.Hour, Origin: "test.example/log"}
+	return Options{Segment: minSegment, Ahead: 1, CheckpointEvery: time.Hour, Origin: "test.example/log", fs: memory{}}
 }
 
 func open(t testing.TB, dir string, o Options) *Log {
