@@ -7,12 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -513,7 +513,7 @@ func TestFailedLogStaysFailed(t *testing.T) {
 	l, err := Open(m.root, o)
 	must(t, err)
 	record(t, l, small(0))
-	settle(m)
+	settle(l)
 	m.mu.Lock()
 	m.fault = fault{m.ops + 2, failIO} // write, then Sync
 	m.mu.Unlock()
@@ -541,19 +541,21 @@ func TestFailedLogStaysFailed(t *testing.T) {
 	}
 }
 
-// settle waits until the machine is at rest: the next segments are prepared.
-func settle(m *machine) {
-	for last, same := -1, 0; same < 1000; {
-		m.mu.Lock()
-		n := m.ops
-		m.mu.Unlock()
-		if n == last {
-			same++
-		} else {
-			last, same = n, 0
+// settle waits until the segment ahead is prepared, and leaves its zeros at that:
+// from then on only the test touches the disk.
+func settle(l *Log) {
+	for ready := 0; ready < l.opt.Ahead; {
+		l.spares.mu.Lock()
+		ready = len(l.spares.ready)
+		if ready == l.opt.Ahead {
+			for _, s := range l.spares.ready {
+				s.mu.Lock()
+				s.taken = true
+				s.mu.Unlock()
+			}
 		}
-		// Nothing but the scheduler is waited for.
-		runtime.Gosched()
+		l.spares.mu.Unlock()
+		time.Sleep(time.Millisecond)
 	}
 }
 

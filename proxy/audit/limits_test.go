@@ -57,18 +57,7 @@ func stalled(t *testing.T) (l *Log, g *gate, first chan error) {
 	o := quiet()
 	o.fs = g
 	l = open(t, filepath.Join(t.TempDir(), "log"), o)
-	for prepared := 0; prepared < o.Ahead; { // no Sync of theirs shall wait at the gate
-		l.spares.mu.Lock()
-		prepared = len(l.spares.ready)
-		l.spares.mu.Unlock()
-		time.Sleep(time.Millisecond)
-	}
-	l.spares.mu.Lock()
-	spare := l.spares.ready[0]
-	l.spares.mu.Unlock()
-	spare.mu.Lock()
-	spare.taken = true // its zeros are not the matter
-	spare.mu.Unlock()
+	settle(l) // no Sync of a prepared segment shall wait at the gate
 	g.shut()
 	first = make(chan error, 1)
 	go func() { first <- l.Record(context.Background(), small(0)) }()
