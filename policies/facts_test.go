@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -366,5 +367,16 @@ warn contains {"rule": "one", "message": sprintf("%s: %v", [section, value])} if
 				t.Errorf("case %d: remembered %v, %v; evaluated %v, %v", i, a, err1, b, err2)
 			}
 		}
+	}
+}
+
+// TestEvaluator: a revision names the version of OPA that is linked in.
+func TestEvaluator(t *testing.T) {
+	b, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "github.com/open-policy-agent/" + evaluator + "\n"; !strings.Contains(string(b), want) {
+		t.Errorf("go.mod does not require %q", evaluator)
 	}
 }
