@@ -201,14 +201,13 @@ func prose(size, n int) string {
 // benchCell measures all paths at one size and number of connections, in turns.
 func benchCell(t *testing.T, paths []benchPath, size, conns int) []benchRow {
 	t.Helper()
-	rounds, slice := 7, 40*conns
+	rounds, slice := 5, min(100+10*conns, 400)
 	switch {
 	case size >= 1<<20:
-		rounds, slice = 5, 4*conns
+		rounds, slice = 3, max(8, conns)
 	case size >= 64<<10:
-		slice = 15 * conns
+		rounds, slice = 3, 60+3*conns
 	}
-	slice = min(slice, 640)
 	all := make([][]benchRow, len(paths))
 	n := 0
 	for round := range rounds + 1 {
