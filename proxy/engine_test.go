@@ -282,7 +282,7 @@ func TestExchange(t *testing.T) {
 			if r.Waits() {
 				r = s.Body(context.Background(), []byte(tt.body))
 			}
-			decisions, outcomes := h.kinds()
+			decisions, _ := h.kinds()
 			if len(decisions) != 1 {
 				t.Fatalf("%d decisions recorded at the ruling, want 1", len(decisions))
 			}
@@ -320,7 +320,7 @@ func TestExchange(t *testing.T) {
 			if err := e.Close(context.Background()); err != nil {
 				t.Fatal(err)
 			}
-			decisions, outcomes = h.kinds()
+			decisions, outcomes := h.kinds()
 			if len(decisions) != 1 || len(outcomes) != 1 || outcomes[0].DecisionID != decisions[0].ID {
 				t.Errorf("%d decisions and %d outcomes after the end, want one of each, joined", len(decisions), len(outcomes))
 			}

@@ -19,9 +19,6 @@ type Checkpoint struct {
 	Root   tlog.Hash
 }
 
-// checkpointLimit bounds a checkpoint with its signatures.
-const checkpointLimit = 16 << 10
-
 // String gives the text that is signed: three lines.
 func (c Checkpoint) String() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, c.Root)

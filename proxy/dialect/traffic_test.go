@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -89,6 +90,9 @@ func rubyLLM(t testing.TB, file string) []recorded {
 	lines := bufio.NewReader(z)
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
+		if err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
 		if len(line) == 0 {
 			return out
 		}

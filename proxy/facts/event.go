@@ -85,14 +85,13 @@ func findings(segments []proxy.Segment, list []proxy.Finding) []proxy.FindingRec
 		level proxy.Likelihood
 	}
 	index := map[key]int{}
-	var keys []key
 	var out []proxy.FindingRecord
 	for _, f := range list {
 		k := key{f.Type, f.Likelihood}
 		i, ok := index[k]
 		if !ok {
 			i = len(out)
-			index[k], keys = i, append(keys, k)
+			index[k] = i
 			out = append(out, proxy.FindingRecord{Type: f.Type, Likelihood: f.Likelihood.String(), Groups: sorted(f.Groups)})
 		}
 		out[i].Count++
