@@ -172,12 +172,12 @@ func (p *Process) Replace(ctx context.Context, s Spec) error {
 	p.replacing.Lock()
 	defer p.replacing.Unlock()
 	p.mu.Lock()
-	closing, same := p.closing, p.spec.Listen == s.Listen
+	closing, before := p.closing, p.spec.Listen
 	p.mu.Unlock()
 	if closing {
 		return errors.New("envoy: replace: it is being stopped")
 	}
-	if !same {
+	if before != s.Listen {
 		if err := portFree(s.Listen); err != nil {
 			return err
 		}
@@ -192,6 +192,11 @@ func (p *Process) Replace(ctx context.Context, s Spec) error {
 	old.retired = true
 	p.mu.Unlock()
 	go p.watch(in)
+	if at, err := listenAddress(before); err == nil && before == s.Listen {
+		if err := holdConnections(old.cmd.Process.Pid, at.Port()); err != nil {
+			p.o.Log.Warn("connections that arrive while envoy is replaced may be reset", "err", err)
+		}
+	}
 	old.stopAccepting(ctx)
 	go func() { // ends with the old Envoy
 		ctx, cancel := context.WithTimeout(context.Background(), p.o.DrainWithin)

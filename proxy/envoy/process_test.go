@@ -1,13 +1,17 @@
 package envoy_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,7 +37,7 @@ func supervise(t *testing.T) *supervised {
 	t.Helper()
 	s := &supervised{world: newWorld(t)}
 	o := envoy.Options{
-		Binary: envoy.Binary{Path: s.bin, Version: "1.40.0"}, Dir: filepath.Join(s.dir, "run"), Concurrency: 1,
+		Binary: envoy.Binary{Path: s.bin, Version: "1.40.0"}, Dir: filepath.Join(s.dir, "run"), Concurrency: 2,
 		AccessLog: func(e envoy.Entry) { s.mu.Lock(); s.entries = append(s.entries, e); s.mu.Unlock() },
 		Exited:    func(e envoy.Exit) { s.mu.Lock(); s.exits = append(s.exits, e); s.mu.Unlock() },
 	}
@@ -362,5 +366,55 @@ func TestEnvoyGetsNoKeys(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join(s.dir, "run", "bootstrap-1.json"))
 	if err != nil || strings.Contains(string(raw), "cloud-secret") {
 		t.Error("the bootstrap holds a key, or cannot be read: ", err)
+	}
+}
+
+// TestEnvoyDiesWithUs: this test runs itself as the process that dies.
+func TestEnvoyDiesWithUs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a child that its parent died")
+	}
+	if dir := os.Getenv("OSTIARY_TEST_DIES"); dir != "" {
+		p, err := envoy.Start(t.Context(), envoy.Spec{
+			Listen: os.Getenv("OSTIARY_TEST_LISTEN"), Socket: dir + "/p.sock", Admin: dir + "/a.sock", AccessLog: "/dev/stdout",
+		}, envoy.Options{Binary: envoy.Binary{Path: findEnvoy(t)}, Dir: dir + "/run", Concurrency: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("envoy-pid", p.Pid())
+		select {} // until it is killed
+	}
+	findEnvoy(t)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestEnvoyDiesWithUs$")
+	listen := freePort(t)
+	cmd.Env = append(os.Environ(), "OSTIARY_TEST_DIES="+shortDir(t), "OSTIARY_TEST_LISTEN="+listen)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := 0
+	for sc := bufio.NewScanner(out); pid == 0 && sc.Scan(); {
+		if _, err := fmt.Sscanf(sc.Text(), "envoy-pid %d", &pid); err != nil {
+			t.Log(sc.Text())
+		}
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if pid == 0 {
+		t.Fatal("the child did not start Envoy")
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		c, err := net.Dial("tcp", listen)
+		if err != nil {
+			return
+		}
+		_ = c.Close()
+		if time.Now().After(end) {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			t.Fatal("Envoy outlives us and holds the port")
+		}
 	}
 }
