@@ -134,7 +134,7 @@ func (s *server) accessEntry(e envoy.Entry) {
 		return
 	}
 	known := s.engine.Complete(e.DecisionID, proxy.Transfer{
-		Status: e.Code, Sent: e.Sent(), SentBytes: e.SentBytes, Bytes: e.Tx, Duration: e.Duration, TTFB: e.FirstByte,
+		Status: e.Code, Sent: e.SentBytes > 0, SentBytes: e.SentBytes, Bytes: e.Tx, Duration: e.Duration, TTFB: e.FirstByte,
 		Attempts: e.Attempts, Reason: ended(e),
 	})
 	if !known && e.Sent() {
