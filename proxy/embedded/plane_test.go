@@ -200,6 +200,7 @@ func TestRefused(t *testing.T) {
 		{"upgrade", "GET /v1/realtime HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n", "403", "upgrade_not_supported", "upgrade_not_supported"},
 		{"too large", post(chat, "", strings.Repeat("x", 1<<20+1)), "413", "request_too_large", "request_too_large"},
 		{"too large, chunked", "POST " + chat + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n" + strings.Repeat("x", 1<<20+1) + "\r\n0\r\n\r\n", "413", "request_too_large", "request_too_large"},
+		{"too large, announced", "POST " + chat + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n", "413", "request_too_large", "request_too_large"},
 		{"a length and chunks", "POST " + chat + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nb\r\nplease-deny\r\n0\r\n\r\n", "403", "data_policy_denied", "data_policy_denied"},
 		{"two lengths", post(chat, "Content-Length: 99\r\n", "x"), "400", "", ""},
 		{"head too large", "GET /v1/models HTTP/1.1\r\nHost: localhost\r\nx-a: " + strings.Repeat("x", 80<<10) + "\r\n\r\n", "431", "", ""},
@@ -369,8 +370,10 @@ func TestUpstreamFails(t *testing.T) {
 			if err != nil {
 				return
 			}
-			hangs.Add(1)
 			_, _ = bufio.NewReader(c).ReadString('\n')
+			if hangs.Add(1)%2 == 0 {
+				_ = c.(*net.TCPConn).SetLinger(0) // with a reset
+			}
 			_ = c.Close()
 		}
 	}()
@@ -395,6 +398,7 @@ func TestUpstreamFails(t *testing.T) {
 	}{
 		{name: "refuses connections", body: "x", option: at("http", closed.Addr().String()), status: 503, code: "upstream_unavailable", reason: "upstream_failed", sent: "no", attempts: 3},
 		{name: "hangs up", body: "x", option: at("http", rude.Addr().String()), status: 503, code: "upstream_unavailable", reason: "upstream_failed", sent: "yes", attempts: 1},
+		{name: "hangs up with a reset", body: "x", option: at("http", rude.Addr().String()), status: 503, code: "upstream_unavailable", reason: "upstream_failed", sent: "yes", attempts: 1},
 		{name: "has a certificate of nobody", body: "x", option: at("https", other.Listener.Addr().String()), status: 503, code: "upstream_unavailable", reason: "upstream_failed", sent: "no"},
 		{name: "is not known", body: "x", option: func(s *site, _ *embedded.Options) { delete(s.pools, "openai") }, status: 503, code: "upstream_unavailable", reason: "upstream_unknown", sent: "no"},
 		{name: "is silent", body: "x", option: func(_ *site, o *embedded.Options) { o.Timeouts.Answer = 50 * time.Millisecond }, status: 504, code: "upstream_timeout", reason: "upstream_timeout", sent: "yes", attempts: 1},
@@ -510,12 +514,15 @@ func TestServerThatClosesAtHundred(t *testing.T) {
 			go func() {
 				defer func() { _ = c.Close() }()
 				b := bufio.NewReader(c)
-				for range 100 {
+				for n := range 101 {
 					r, err := http.ReadRequest(b)
 					if err != nil {
 						return
 					}
 					_, _ = io.Copy(io.Discard, r.Body)
+					if n == 100 {
+						return // the request that meets the close
+					}
 					_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 				}
 			}()
@@ -551,6 +558,49 @@ func TestServerThatClosesAtHundred(t *testing.T) {
 			t.Errorf("outcome %+v", o.Outcome)
 		}
 	}
+}
+
+// A server that hangs up on a kept connection may have worked on the request: it
+// gets it once, also where the client's idempotency key makes net/http willing.
+func TestKeptConnectionThatHangsUp(t *testing.T) {
+	up := listen(t)
+	defer func() { _ = up.Close() }()
+	var got atomic.Int64
+	go func() {
+		for {
+			c, err := up.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				b := bufio.NewReader(c)
+				for n := range 2 {
+					r, err := http.ReadRequest(b)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					got.Add(1)
+					if n == 0 {
+						_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+					}
+				}
+			}()
+		}
+	}()
+	s := open(t, standin.Options{}, func(s *site, _ *embedded.Options) {
+		s.pools["openai"] = embedded.Upstream{URL: &url.URL{Scheme: "http", Host: up.Addr().String()}}
+	})
+	for _, status := range []int{200, 503} {
+		if resp, _ := s.ask(t, client(1), "POST", chat, "x", "idempotency-key", "k"); resp.StatusCode != status {
+			t.Errorf("answers %d, want %d", resp.StatusCode, status)
+		}
+	}
+	if got.Load() != 2 {
+		t.Errorf("2 requests arrived as %d", got.Load())
+	}
+	s.account(t)
 }
 
 // Clients that are slow on purpose are let go, and the decision says so.
@@ -680,7 +730,11 @@ func TestExpectTrailersOffer(t *testing.T) {
 // With TLS on both sides, HTTP/2 on both; the name in the handshake counts.
 func TestTLS(t *testing.T) {
 	model := standin.New(standin.Options{Keep: 10})
-	up := httptest.NewUnstartedServer(model)
+	up := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("trailer", "x-late")
+		model.ServeHTTP(w, r)
+		w.Header().Set("x-late", "of the upstream")
+	}))
 	up.EnableHTTP2 = true
 	up.StartTLS()
 	defer up.Close()
@@ -697,19 +751,23 @@ func TestTLS(t *testing.T) {
 	}{{"example.com", "example.com", 200}, {"example.com", "example.com:8484", 200}, {"example.com", "other.example.com", 403}} {
 		c := &http.Client{Timeout: patience, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: tt.name}}}
 		r, _ := http.NewRequest("POST", "https://"+s.addr+chat, strings.NewReader(`{"a":1}`))
-		r.Host = tt.host
+		r.Host, r.Trailer = tt.host, http.Header{"X-Late": {"of the client"}}
+		r.ContentLength = -1 // trailers follow a body of unknown length
 		resp, err := c.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		b, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
+		if len(resp.Trailer) != 0 {
+			t.Error("an answer's trailer reaches the client")
+		}
 		if resp.StatusCode != tt.status || resp.ProtoMajor != 2 || tt.status == 403 && code(string(b)) != proxy.CodeHostNotAllowed {
 			t.Errorf("host %s: %d %s over HTTP/%d, want %d", tt.host, resp.StatusCode, code(string(b)), resp.ProtoMajor, tt.status)
 		}
 	}
 	got := model.Requests()
-	if len(got) != 2 || got[0].Proto != "HTTP/2.0" || got[0].Header.Get("x-api-key") != "k" {
+	if len(got) != 2 || got[0].Proto != "HTTP/2.0" || got[0].Header.Get("x-api-key") != "k" || len(got[0].Trailer) != 0 {
 		t.Fatalf("%d requests upstream", len(got))
 	}
 	_, outcomes := s.account(t)
