@@ -12,7 +12,9 @@ import (
 // is neither taken nor refused.
 func TestHoldConnections(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		l, err := net.Listen("tcp", address)
+		var plain net.ListenConfig
+		plain.SetMultipathTCP(false) // Go's default; it takes no filter, and Envoy's sockets are TCP's own
+		l, err := plain.Listen(t.Context(), "tcp", address)
 		if err != nil {
 			if address != "127.0.0.1:0" {
 				t.Log("no IPv6 here: ", err)

@@ -2,10 +2,12 @@ package envoy_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -31,6 +33,21 @@ type supervised struct {
 	mu      sync.Mutex
 	entries []envoy.Entry
 	exits   []envoy.Exit
+	log     bytes.Buffer
+}
+
+// Write implements io.Writer for the logger.
+func (s *supervised) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(p)
+}
+
+// logged gives what was logged.
+func (s *supervised) logged() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.String()
 }
 
 func supervise(t *testing.T) *supervised {
@@ -38,6 +55,7 @@ func supervise(t *testing.T) *supervised {
 	s := &supervised{world: newWorld(t)}
 	o := envoy.Options{
 		Binary: envoy.Binary{Path: s.bin, Version: "1.40.0"}, Dir: filepath.Join(s.dir, "run"), Concurrency: 2,
+		Log:       slog.New(slog.NewTextHandler(s, nil)),
 		AccessLog: func(e envoy.Entry) { s.mu.Lock(); s.entries = append(s.entries, e); s.mu.Unlock() },
 		Exited:    func(e envoy.Exit) { s.mu.Lock(); s.exits = append(s.exits, e); s.mu.Unlock() },
 	}
@@ -333,6 +351,9 @@ func TestReplaceRefusesNobody(t *testing.T) {
 	}
 	if _, exits := s.count(); exits != 0 {
 		t.Errorf("%d exits were called unexpected", exits)
+	}
+	if runtime.GOOS == "linux" && strings.Contains(s.logged(), "may be reset") {
+		t.Errorf("connections could not be held back: %s", s.logged())
 	}
 	bad := s.spec
 	bad.TLS = &envoy.TLS{Cert: "/nowhere/c", Key: "/nowhere/k"}
