@@ -186,10 +186,7 @@ func Example() *proxy.Facts {
 	}
 }
 
-var (
-	undefinedFunction = regexp.MustCompile(`^undefined function (\S+)$`)
-	undefinedRef      = regexp.MustCompile(`undefined ref: (\S+)`)
-)
+var undefinedFunction = regexp.MustCompile(`^undefined function (\S+)$`)
 
 // problemsOf words OPA's errors for an author. They speak of the policy's text
 // alone.

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -384,8 +382,3 @@ func settle(ctx context.Context, upstreams ...*byteCounter) []byte {
 	}
 	return got
 }
-
-var errNoAnswer = errors.New("no answer")
-
-// discard reads r to its end.
-func discard(r io.Reader) { _, _ = io.Copy(io.Discard, r) }

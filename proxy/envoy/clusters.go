@@ -27,6 +27,8 @@ const (
 	policyConnWindow = 64 << 20
 	policyKeepalive  = 10 * time.Second
 	keepaliveTimeout = 2 * time.Second
+	secretRetryBase  = 100 * time.Millisecond // before SDS is asked again after the policy server was away
+	secretRetryMax   = time.Second
 	secretTimeout    = 2 * time.Second // for the first answer of SDS; longer would only delay the listener
 
 	externalConnect   = 5 * time.Second
@@ -157,10 +159,16 @@ func (b *build) upstreamHTTP(u Upstream, t target) *upstreamhttpv3.HttpProtocolO
 // injector adds the pool's key to what goes to this cluster, and to nothing
 // else. Without a key the request is refused.
 func (b *build) injector(u Upstream) proto.Message {
+	// Envoy's own back-off goes up to 30 s: after an outage of the policy server
+	// that long, requests would be refused for want of a key that is there.
+	service := b.policyService()
+	service.GetEnvoyGrpc().RetryPolicy = &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
+		BaseInterval: lasting(secretRetryBase), MaxInterval: lasting(secretRetryMax),
+	}}
 	secrets := &corev3.ConfigSource{
 		ConfigSourceSpecifier: &corev3.ConfigSource_ApiConfigSource{ApiConfigSource: &corev3.ApiConfigSource{
 			ApiType: corev3.ApiConfigSource_GRPC, TransportApiVersion: corev3.ApiVersion_V3,
-			GrpcServices: []*corev3.GrpcService{b.policyService()}, SetNodeOnFirstMessageOnly: true,
+			GrpcServices: []*corev3.GrpcService{service}, SetNodeOnFirstMessageOnly: true,
 		}},
 		InitialFetchTimeout: lasting(secretTimeout),
 		ResourceApiVersion:  corev3.ApiVersion_V3,

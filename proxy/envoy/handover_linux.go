@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the replacement is golang.org/x/net/bpf, a module for four constant instructions
+
 package envoy
 
 import (

@@ -269,7 +269,7 @@ func (s *site) tricks(t *testing.T) {
 		}
 		s.since(m, 1)
 		for _, r := range s.pools["openai"].Requests() {
-			if len(r.Trailer) != 0 || r.Header.Get("x-secret") != "" || string(r.Body) != body {
+			if len(r.Trailer.Get("x-secret")) != 0 || r.Header.Get("x-secret") != "" || string(r.Body) != body {
 				t.Error("a trailer arrived, or the body did not")
 			}
 		}
