@@ -103,8 +103,7 @@ func (c *conversation) requestHeaders(m *extprocv3.ProcessingRequest, h *extproc
 // message does not end the stream; they are never forwarded.
 func (c *conversation) requestBody(b *extprocv3.HttpBody) error {
 	return c.rule(proxy.PhaseBody, func(ctx context.Context) proxy.Ruling {
-		switch {
-		case len(b.GetBody()) > c.server.body:
+		if len(b.GetBody()) > c.server.body {
 			return c.session.TooLarge()
 		}
 		return c.session.Body(ctx, b.GetBody())
