@@ -185,8 +185,8 @@ func newSite(t *testing.T, start func(*testing.T, Setup) string) *site {
 			ups[i].URL.Path = "/base" // a pool's URL may have a path
 		}
 		s.pools[name], s.wires[name] = standin.New(o), standin.Count(l)
-		h := &http.Server{Handler: s.pools[name]}
-		go func() { _ = h.Serve(s.wires[name]) }() // ends with Close
+		h, wire := &http.Server{Handler: s.pools[name]}, s.wires[name]
+		go func() { _ = h.Serve(wire) }() // ends with Close
 		t.Cleanup(func() { _ = h.Close() })
 	}
 	set, err := pools.New(ups)
