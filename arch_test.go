@@ -46,7 +46,7 @@ var law = []struct {
 		"github.com/open-policy-agent/opa/v1/storage", "github.com/open-policy-agent/opa/v1/types", "github.com/open-policy-agent/opa/v1/loader", "github.com/open-policy-agent/opa/v1/util",
 	}},
 	{room: "policies/*", ours: []string{"proxy", "policies"}},
-	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc"}},
+	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e"}},
 	{room: ".", ours: []string{"all"}, others: []string{""}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	func_e "github.com/tetratelabs/func-e"
 
 	"github.com/ostiary/ostiary/proxy/envoy"
 )
@@ -83,7 +84,7 @@ flushed soon, because the audit log learns from it what was sent.`,
 }
 
 func envoyFetchCommand() *cobra.Command {
-	var o envoy.FetchOptions
+	o := envoy.FetchOptions{Run: func_e.Run}
 	c := &cobra.Command{
 		Use:   "fetch",
 		Short: "Download an Envoy that 'ostiary run' will find",

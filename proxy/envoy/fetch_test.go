@@ -1,8 +1,3 @@
-//go:build funce
-
-// The build tag is here because go.sum does not list what func-e's runner
-// imports yet; take it away with `go get github.com/tetratelabs/func-e`.
-
 package envoy_test
 
 import (
