@@ -19,6 +19,8 @@ RACE := ./...
 PARALLEL ?= 2
 TIMEOUT ?= 25m
 FUZZTIME ?= 1m
+# Benchmarks of the steps of an exchange.
+STEPS = Classify/|Read/|Body/|Decide|Record|Exchange
 
 .PHONY: quick test test-all bench env clean fmt lint vet staticcheck race
 
@@ -39,8 +41,12 @@ test-all: env lint race
 race:
 	go test -race -short -p $(PARALLEL) -timeout $(TIMEOUT) $(RACE)
 
+# The whole path first, then the steps, into BENCHMARKS.md.
 bench: env
-	go test -run '^$$' -bench . -benchmem -p 1 -timeout 60m $(PACKAGES)
+	OSTIARY_BENCH=$(CURDIR)/BENCHMARKS.md go test -count=1 -run BenchmarkWholePath -timeout 30m ./cmd/ostiary
+	{ printf '\n## Steps\n\n```\n'; \
+	go test -run '^$$' -bench '$(STEPS)' -benchmem -benchtime 0.5s -p 1 -timeout 30m ./classifiers/all ./proxy/dialect ./policies ./proxy/audit ./proxy/telemetry ./cmd/ostiary | grep -E '^(pkg:|Benchmark)'; \
+	printf '```\n'; } >> BENCHMARKS.md
 
 lint: fmt vet staticcheck
 

@@ -63,6 +63,13 @@ func TestBenchmarkWholePath(t *testing.T) {
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	paths := benchPaths(t, "http://"+l.Addr().String())
+	time.Sleep(2 * time.Second) // what starting left behind is over
+	resting := make([]int, len(paths))
+	for i, p := range paths {
+		if p.policy != 0 {
+			resting[i] = rss(p.policy)
+		}
+	}
 	var doc bytes.Buffer
 	fmt.Fprintf(&doc, "# Whole path\n\nWritten by `make bench`: every path to one stand-in upstream, in turns within one run, medians over the rounds.\n")
 	fmt.Fprintf(&doc, "%d cores, %s; load driver, upstream, Envoy and policy server share them.\n\n", runtime.NumCPU(), runtime.Version())
@@ -82,10 +89,10 @@ func TestBenchmarkWholePath(t *testing.T) {
 	for _, s := range benchStreams(t, paths) {
 		fmt.Fprintf(&doc, "| %s | %.2f | %.0f |\n", s.name, ms(s.first), float64(s.age.Microseconds()))
 	}
-	fmt.Fprintf(&doc, "\n## Memory at rest\n\n| process | resident MiB |\n|---|---|\n")
-	for _, p := range paths {
+	fmt.Fprintf(&doc, "\n## Memory of the policy server\n\n| process | resident MiB at rest | after the load above |\n|---|---|---|\n")
+	for i, p := range paths {
 		if p.policy != 0 {
-			fmt.Fprintf(&doc, "| %s | %d |\n", p.name, rss(p.policy)>>20)
+			fmt.Fprintf(&doc, "| %s | %d | %d |\n", p.name, resting[i]>>20, rss(p.policy)>>20)
 		}
 	}
 	t.Log("\n" + doc.String())
@@ -263,10 +270,10 @@ func drive(t *testing.T, url string, size, conns, count int, n *int) (times []ti
 			t.Error(err)
 			return 0
 		}
-		_, _ = io.Copy(io.Discard, resp.Body)
+		b, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK {
-			t.Errorf("status %d", resp.StatusCode)
+			t.Errorf("%s, %d bytes on %d connections: status %d %s", url, size, conns, resp.StatusCode, reply{body: b}.code())
 		}
 		return time.Since(start)
 	}
