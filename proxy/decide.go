@@ -77,7 +77,7 @@ func (s *Session) read(ctx context.Context, body []byte, phase Phase) (*inspecte
 	if s.x.AskedBy != "path" {
 		s.x.Asked, s.x.AskedBy = s.snap.Chooser.Ask(&s.x, p)
 	}
-	s.seen.Exchange, s.seen.Prompt, s.seen.Report = &s.x, p, &report
+	s.seen.Prompt, s.seen.Report = p, &report
 	facts, err := s.snap.Stater.Facts(&s.seen)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,8 +13,9 @@ import (
 
 // Bounds of the engine's own work.
 const (
-	outcomeQueue = 8192 // outcomes waiting to be recorded; a full queue holds the data plane's reader up, it loses nothing
-	outcomeBatch = 256  // outcomes recorded in one call
+	outcomeQueue = 8192        // outcomes waiting to be recorded; a full queue holds the data plane's reader up, it loses nothing
+	outcomeBatch = 256         // outcomes recorded in one call
+	silenceLimit = time.Minute // for the outcome of a release whose answer never came
 )
 
 // Engine walks exchanges through a [Snapshot]. One Engine serves all data
@@ -55,10 +58,8 @@ func NewEngine(s *Snapshot, r Recorder, o Observer) *Engine {
 		o = silence{}
 	}
 	e := &Engine{
-		recorder: r, observer: o, now: time.Now,
-		pending:  map[string]*pending{},
-		outcomes: make(chan *outcome, outcomeQueue),
-		drained:  make(chan struct{}),
+		recorder: r, observer: o, now: time.Now, pending: map[string]*pending{},
+		outcomes: make(chan *outcome, outcomeQueue), drained: make(chan struct{}),
 	}
 	e.snapshot.Store(s)
 	go e.drain()
@@ -119,13 +120,23 @@ func (e *Engine) Complete(decisionID string, t Transfer) bool {
 // plane that would have told of them is gone.
 func (e *Engine) Orphan(reason string) {
 	e.mu.Lock()
-	lost := e.pending
-	e.pending = map[string]*pending{}
+	ids := slices.Collect(maps.Keys(e.pending))
 	e.mu.Unlock()
-	for id, p := range lost {
-		e.enqueue(&outcome{p.ctx, e.outcomeEvent(id, &OutcomeRecord{
-			DurationMS: e.now().Sub(p.asked).Milliseconds(), Reason: reason, Sent: Unknown, Status: p.status, TTFBMS: p.ttfb.Milliseconds(),
-		})})
+	e.giveUp(reason, ids...)
+}
+
+// giveUp records outcomes that nobody told of as unknown.
+func (e *Engine) giveUp(reason string, ids ...string) {
+	for _, id := range ids {
+		e.mu.Lock()
+		p, ok := e.pending[id]
+		delete(e.pending, id)
+		e.mu.Unlock()
+		if ok {
+			e.enqueue(&outcome{p.ctx, e.outcomeEvent(id, &OutcomeRecord{
+				DurationMS: e.now().Sub(p.asked).Milliseconds(), Reason: reason, Sent: Unknown, Status: p.status, TTFBMS: p.ttfb.Milliseconds(),
+			})})
+		}
 	}
 }
 
@@ -232,7 +243,7 @@ func (e *Engine) record(ctx context.Context, s *Snapshot, events ...*Event) erro
 
 func (e *Engine) event(kind string) *Event {
 	now := e.now()
-	return &Event{V: EventVersion, ID: newID(now), Kind: kind, Time: stamp(now)}
+	return &Event{V: EventVersion, ID: newID(now), Kind: kind, Time: now.UTC().Format("2006-01-02T15:04:05.000Z")}
 }
 
 func (e *Engine) outcomeEvent(decisionID string, o *OutcomeRecord) *Event {
@@ -240,8 +251,6 @@ func (e *Engine) outcomeEvent(decisionID string, o *OutcomeRecord) *Event {
 	ev.DecisionID, ev.Outcome = decisionID, o
 	return ev
 }
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func yes(b bool) string {
 	if b {

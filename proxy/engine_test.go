@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ostiary/ostiary/proxy"
@@ -450,6 +451,32 @@ func TestCredentialsGoToTheirPoolOnly(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A release that the data plane never acted on is told of by nobody: it is given
+// up, or such releases would fill the engine in time.
+func TestSilentReleasesAreGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &house{}
+		e := proxy.NewEngine(h.snapshot(proxy.Enforce), h, nil)
+		for _, answered := range []bool{false, true} {
+			s, _ := e.Open(context.Background(), post("/v1/chat/completions"))
+			s.Body(context.Background(), []byte("x"))
+			if answered {
+				s.Responded(proxy.ResponseHead{Status: 200})
+			}
+			s.Close()
+		}
+		time.Sleep(time.Hour)
+		if e.Pending() != 1 {
+			t.Errorf("%d pending after an hour, want the one whose answer is under way", e.Pending())
+		}
+		_ = e.Close(context.Background())
+		_, o := h.kinds()
+		if len(o) != 2 || o[0].Outcome.Reason != "data_plane_silent" || o[0].Outcome.Sent != proxy.Unknown {
+			t.Errorf("%d outcomes, the first %+v", len(o), o[0].Outcome)
+		}
+	})
 }
 
 func TestOverload(t *testing.T) {

@@ -42,6 +42,7 @@ type Session struct {
 	verdict  *Verdict
 	would    *WouldRecord
 	timing   TimingRecord
+	reported bool     // the head of the answer came
 	answered []Header // the x-ostiary headers of the answer
 }
 
@@ -65,6 +66,7 @@ func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
 	s = &Session{engine: e, snap: snap, limits: snap.Limits.WithDefaults()}
 	s.x = Exchange{ID: newID(h.Received), Head: h, AskedBy: "none"}
 	s.x.Route = Route{Dialect: DialectNone, Operation: OpUnknown, Path: h.Path}
+	s.seen.Exchange = &s.x
 	s.ctx = context.WithoutCancel(e.observer.Begin(ctx, &s.x.Head))
 	defer s.guard(&r)
 
@@ -81,7 +83,6 @@ func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
 		return s, s.refuse(denial{status: 403, code: CodeUpgradeRefused, message: "Tunnels and protocol upgrades cannot be inspected and are not supported."})
 	}
 	done := e.observer.Step(s.ctx, "identify")
-	s.x.Principal, r = Principal{}, Ruling{}
 	principal, err := snap.Identifier.Identify(&s.x.Head)
 	done()
 	if err != nil {
@@ -144,6 +145,7 @@ func (s *Session) Reject(code string) (r Ruling) {
 func (s *Session) Responded(h ResponseHead) (plan ResponsePlan) {
 	switch s.state {
 	case stateReleased:
+		s.reported = true
 		s.engine.mu.Lock()
 		if p, ok := s.engine.pending[s.x.ID]; ok {
 			p.status, p.ttfb = h.Status, s.engine.now().Sub(s.x.Head.Received)
@@ -161,12 +163,17 @@ func (s *Session) Responded(h ResponseHead) (plan ResponsePlan) {
 
 // Close ends the session. Where no decision was made, it records that the
 // exchange was aborted; where there is a release, the outcome stays pending for
-// [Engine.Complete].
+// [Engine.Complete]. A data plane that was given a release and ended before the
+// answer may never have acted on it and then tells nothing: its outcome is given
+// up after a while.
 func (s *Session) Close() {
-	if s.state == stateBody {
+	defer s.engine.open.Add(-1)
+	switch {
+	case s.state == stateBody:
 		s.refuse(denial{code: CodeAborted, message: "The client left before a decision.", silent: true})
+	case s.state == stateReleased && !s.reported:
+		time.AfterFunc(silenceLimit, func() { s.engine.giveUp("data_plane_silent", s.x.ID) })
 	}
-	s.engine.open.Add(-1)
 	if s.state != stateReleased {
 		s.engine.observer.End(s.ctx)
 	}
@@ -271,7 +278,6 @@ func (s *Session) decisionEvent(d *DecisionRecord) *Event {
 	if d.Reasons == nil {
 		d.Reasons = []Reason{}
 	}
-	s.seen.Exchange = &s.x
 	s.snap.Stater.Describe(&s.seen, ev)
 	return ev
 }

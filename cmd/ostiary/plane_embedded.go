@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -106,6 +107,9 @@ func (p *embeddedPlane) reload(_ context.Context, b *built) error {
 
 func (p *embeddedPlane) stop(ctx context.Context) error {
 	err := p.plane.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, p.plane.Close()) // what did not drain in time is cut
+	}
 	<-p.served
 	return err
 }
