@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -210,12 +211,7 @@ func denialOf(err error) denial {
 	d := denial{status: kind.Status(), code: kind.Code(), message: kind.row().sentence}
 	var e *Error
 	if errors.As(err, &e) {
-		if e.Code != "" {
-			d.code = e.Code
-		}
-		if e.Hint != "" {
-			d.message = e.Hint
-		}
+		d.code, d.message = cmp.Or(e.Code, d.code), cmp.Or(e.Hint, d.message)
 	}
 	switch d.code {
 	case CodeUnknownKey:
