@@ -204,7 +204,7 @@ func (s *Session) carryOut(in *inspected, c course) Ruling {
 		return s.answer(s.snap.Dialects.Models(s.x.Route, &s.x.Head, s.snap.Chooser.Models()))
 	}
 	f := &Forward{
-		Pool: c.pool, Phase: in.phase, DecisionID: s.x.ID, Revision: s.snap.Decider.Revision(), Action: c.action,
+		Pool: c.pool, Phase: in.phase, DecisionID: s.x.ID, Revision: s.snap.Decider.Revision(), Pools: s.snap.Pools, Action: c.action,
 		Path: s.x.Route.Path, Body: body, Set: []Header{{HeaderDecisionID, s.x.ID}}, Remove: s.remove(c.to, in),
 		Answer: []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(c.action)}, {HeaderPool, c.pool}},
 	}

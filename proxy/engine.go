@@ -13,9 +13,10 @@ import (
 
 // Bounds of the engine's own work.
 const (
-	outcomeQueue = 8192        // outcomes waiting to be recorded; a full queue holds the data plane's reader up, it loses nothing
-	outcomeBatch = 256         // outcomes recorded in one call
-	silenceLimit = time.Minute // for the outcome of a release whose answer never came
+	outcomeQueue = 8192                  // outcomes waiting to be recorded; a full queue holds the data plane's reader up, it loses nothing
+	outcomeBatch = 256                   // outcomes recorded in one call
+	outcomeDelay = 50 * time.Millisecond // for which the first of them waits for others
+	silenceLimit = time.Minute           // for the outcome of a release whose answer never came
 )
 
 // Engine walks exchanges through a [Snapshot]. One Engine serves all data
@@ -198,13 +199,13 @@ func (e *Engine) enqueue(o *outcome) {
 	e.outcomes <- o
 }
 
-// drain records outcomes in batches until the queue is closed.
+// drain records outcomes in batches until the queue is closed. It lets them
+// gather for a moment: each commit keeps the disk from the decisions that
+// clients wait for.
 func (e *Engine) drain() {
 	defer close(e.drained)
-	var batch []*Event
-	var of []*outcome
 	for o := range e.outcomes {
-		batch, of = append(batch[:0:0], o.event), append(of[:0], o)
+		batch, of, full := []*Event{o.event}, []*outcome{o}, time.NewTimer(outcomeDelay)
 	fill:
 		for len(batch) < outcomeBatch {
 			select {
@@ -213,10 +214,11 @@ func (e *Engine) drain() {
 					break fill
 				}
 				batch, of = append(batch, o.event), append(of, o)
-			default:
+			case <-full.C:
 				break fill
 			}
 		}
+		full.Stop()
 		ctx, cancel := context.WithTimeout(context.Background(), e.Snapshot().Limits.WithDefaults().Commit)
 		err := e.recorder.Record(ctx, batch...)
 		cancel()

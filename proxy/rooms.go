@@ -164,6 +164,7 @@ type Snapshot struct {
 	Mode       Mode
 	Limits     Limits
 	Revision   string // of the configuration
+	Pools      string // digest of the pools, see [Directory]
 }
 
 // Limits are the bounds of one exchange. Zero fields take the defaults.

@@ -27,8 +27,9 @@ const (
 	HeaderKey = "ostiary-key"
 )
 
-// PoolSelf is the name that stands for Ostiary where it answers itself.
-const PoolSelf = "ostiary"
+// PoolSelf is the name that stands for Ostiary where it answers itself, PoolNone
+// what stands in an answer where no pool was asked.
+const PoolSelf, PoolNone = "ostiary", "none"
 
 // Header is one header to set. It holds names and values of ours.
 type Header struct{ Name, Value string }
@@ -67,6 +68,7 @@ type Forward struct {
 	Phase      Phase
 	DecisionID string
 	Revision   string // of the policies
+	Pools      string // digest of the pools that Pool is one of; see [Snapshot]
 	Action     Action
 	Path       Text     // own path with query: what follows the pool's URL
 	Body       []byte   // what to send; nil where the body received goes on byte for byte

@@ -229,7 +229,7 @@ func denialOf(err error) denial {
 // cannot be recorded, the answer says that.
 func (s *Session) refuse(d denial) Ruling {
 	s.state = stateAnswered
-	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Deny)}}
+	s.answered = []Header{{HeaderDecisionID, s.x.ID}, {HeaderAction, string(Deny)}, {HeaderPool, PoolNone}}
 	e := s.engine
 	ev := s.decisionEvent(&DecisionRecord{Action: Deny, Code: d.code, Reasons: d.reasons, Rejected: d.reject, Status: d.status})
 	out := &OutcomeRecord{Sent: "no", Status: d.status, Reason: "refused", DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds()}

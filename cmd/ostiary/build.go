@@ -100,6 +100,7 @@ func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, err
 			Body: int(cfg.Limits.Body), Decision: cfg.Limits.Decision, Commit: cfg.Limits.Commit, Exchanges: cfg.Limits.Exchanges,
 		},
 		Revision: cfg.Revision(),
+		Pools:    set.Digest(),
 	}
 	return b, nil
 }

@@ -207,7 +207,7 @@ func send(ctx context.Context, w io.Writer, base, prompt string) (decisionID str
 		return "", fmt.Errorf("the answer is no JSON (status %d)", resp.StatusCode)
 	}
 	fmt.Fprintf(w, "   action    %s", resp.Header.Get(proxy.HeaderAction))
-	if pool := resp.Header.Get(proxy.HeaderPool); pool != "" {
+	if pool := resp.Header.Get(proxy.HeaderPool); pool != "" && pool != proxy.PoolNone {
 		fmt.Fprintf(w, " to %s", pool)
 	}
 	fmt.Fprintf(w, " (HTTP %d)\n", resp.StatusCode)

@@ -530,7 +530,8 @@ func TestFaultsOfTheForm(t *testing.T) {
 	env.Envoy(t)
 	h := newFaultHouse(t)
 	h.start()
-	e := h.envoy()
+	envoys := map[string]*faultEnvoy{"locked": h.envoy(), "bare": h.envoy(weakenings["bare"]...)}
+	e := envoys["locked"]
 	address := strings.TrimPrefix(e.url, "http://")
 	denied := chat("Use " + demoToken0 + " and " + faultMarker)
 	big := func(n int) string { return chat(faultMarker + strings.Repeat("x", n)) }
@@ -574,13 +575,14 @@ func TestFaultsOfTheForm(t *testing.T) {
 		status []int
 		run    func() (int, []byte)
 		shape  bool
+		why    string // nothing makes it leak
 	}{
-		{"over the limit, HTTP/1", []int{413}, func() (int, []byte) { return raw(asHTTP("/v1/chat/completions", address, big(1<<20))) }, true},
+		{"over the limit, HTTP/1", []int{413}, func() (int, []byte) { return raw(asHTTP("/v1/chat/completions", address, big(1<<20))) }, true, ""},
 		{"over the limit, chunked", []int{413}, func() (int, []byte) {
 			return raw("POST /v1/chat/completions HTTP/1.1\r\nhost: " + address + "\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n" + chunked(big(1<<20)))
-		}, true},
-		{"over the limit, HTTP/2", []int{413, -1}, func() (int, []byte) { return h2("POST", strings.NewReader(big(1<<20))) }, false},
-		{"far over the limit, HTTP/2", []int{413, -1}, func() (int, []byte) { return h2("POST", strings.NewReader(big(8<<20))) }, false},
+		}, true, ""},
+		{"over the limit, HTTP/2", []int{413, -1}, func() (int, []byte) { return h2("POST", strings.NewReader(big(1<<20))) }, false, ""},
+		{"far over the limit, HTTP/2", []int{413, -1}, func() (int, []byte) { return h2("POST", strings.NewReader(big(8<<20))) }, false, ""},
 		{"Expect: 100-continue", []int{403}, func() (int, []byte) {
 			req, _ := http.NewRequest("POST", e.url+"/v1/chat/completions", strings.NewReader(denied))
 			req.Header.Set("expect", "100-continue")
@@ -591,29 +593,29 @@ func TestFaultsOfTheForm(t *testing.T) {
 			defer resp.Body.Close()
 			b, _ := io.ReadAll(resp.Body)
 			return resp.StatusCode, b
-		}, true},
+		}, true, ""},
 		{"HTTP/1 trailers", []int{403}, func() (int, []byte) {
 			return raw("POST /v1/chat/completions HTTP/1.1\r\nhost: " + address + "\r\ntrailer: x-note\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\nx-note: %s\r\n\r\n", len(denied), denied, faultMarker))
-		}, true},
+		}, true, ""},
 		{"gzip", []int{403}, func() (int, []byte) {
 			return raw(asHTTP("/v1/chat/completions", address, gz(denied), "content-encoding: gzip"))
-		}, true},
+		}, true, ""},
 		{"gzip bomb", []int{413, 400}, func() (int, []byte) {
 			return raw(asHTTP("/v1/chat/completions", address, gz(chat(strings.Repeat("0", 64<<20))), "content-encoding: gzip"))
-		}, true},
+		}, true, ""},
 		{"WebSocket upgrade", []int{403}, func() (int, []byte) {
 			return raw("GET /v1/realtime?note=" + faultMarker + " HTTP/1.1\r\nhost: " + address + "\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AQIDBAUGBwgJCgsMDQ4PEC==\r\n\r\n")
-		}, false},
+		}, false, "Envoy takes no upgrade that is not configured"},
 		{"CONNECT", []int{403}, func() (int, []byte) {
 			return raw("CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com:443\r\n\r\n" + faultMarker)
-		}, false},
+		}, false, "no route of Envoy's takes a tunnel"},
 		{"h2c upgrade", []int{403}, func() (int, []byte) {
 			return raw("POST /v1/chat/completions HTTP/1.1\r\nhost: " + address + "\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\ncontent-length: " + fmt.Sprint(len(denied)) + "\r\n\r\n" + denied)
-		}, false},
-		{"HTTP/2 GET with a body", []int{403}, func() (int, []byte) { return h2("GET", strings.NewReader(denied)) }, true},
+		}, false, ""},
+		{"HTTP/2 GET with a body", []int{403}, func() (int, []byte) { return h2("GET", strings.NewReader(denied)) }, true, ""},
 		{"HTTP/2 trailers", []int{403}, func() (int, []byte) {
 			return h2("POST", io.MultiReader(strings.NewReader(denied)), "trailer", faultMarker)
-		}, true},
+		}, true, ""},
 		{"a client that leaves in mid-body", []int{0}, func() (int, []byte) {
 			c, err := net.Dial("tcp", address)
 			if err != nil {
@@ -623,23 +625,35 @@ func TestFaultsOfTheForm(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 			c.Close()
 			return 0, nil
-		}, false},
+		}, false, ""},
 	}
-	for _, row := range rows {
-		h.up.take()
-		status, body := row.run()
-		leaked := bytes.Contains(settleFor(h.up.byteCounter), []byte(faultMarker))
-		t.Logf("%-40s %d leaked %v", row.name, status, leaked)
-		if leaked {
-			t.Errorf("%s: LEAKS (status %d)", row.name, status)
-		}
-		if !slices.Contains(row.status, status) {
-			t.Errorf("%s: status %d, want %v", row.name, status, row.status)
-		}
-		if row.shape && !shaped(body) {
-			t.Errorf("%s: the answer is no error in the API's shape", row.name)
+	for _, variant := range []string{"locked", "bare"} {
+		e = envoys[variant]
+		address = strings.TrimPrefix(e.url, "http://")
+		for _, row := range rows {
+			h.up.take()
+			status, body := row.run()
+			leaked := len(settleFor(h.up.byteCounter)) > 0 // one byte is too many
+			t.Logf("%-40s %-7s %4d leaked %-5v %s", row.name, variant, status, leaked, row.why)
+			if variant == "bare" {
+				if leaked == (row.why != "") {
+					t.Errorf("%s: leaked %v without the external processor and the locks: the row proves nothing", row.name, leaked)
+				}
+				continue
+			}
+			if leaked {
+				t.Errorf("%s: LEAKS (status %d)", row.name, status)
+			}
+			if !slices.Contains(row.status, status) {
+				t.Errorf("%s: status %d, want %v", row.name, status, row.status)
+			}
+			if row.shape && !shaped(body) {
+				t.Errorf("%s: the answer is no error in the API's shape", row.name)
+			}
 		}
 	}
+	e = envoys["locked"]
+	address = strings.TrimPrefix(e.url, "http://")
 	// Positive controls: the same forms let an ordinary prompt through, and what
 	// is stripped on the way leaks when the strip is taken out.
 	control := func(name string, e2 *faultEnvoy, want bool, run func(e *faultEnvoy)) {

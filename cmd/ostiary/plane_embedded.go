@@ -36,7 +36,7 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 		return err
 	}
 	o := embedded.Options{
-		Engine: p.server.engine, Upstreams: p.upstream, BodyLimit: int(b.cfg.Limits.Body), Connections: b.cfg.Limits.Connections, Log: p.server.log,
+		Engine: p.server.engine, Upstreams: p.upstream, Pools: func() string { return p.table.Load().built.snap.Pools }, BodyLimit: int(b.cfg.Limits.Body), Connections: b.cfg.Limits.Connections, Log: p.server.log,
 	}
 	if b.cfg.TLS.Cert != "" {
 		cert, err := tls.LoadX509KeyPair(b.cfg.TLS.Cert, b.cfg.TLS.Key)

@@ -55,7 +55,9 @@ func (p *Plane) forward(w http.ResponseWriter, r *http.Request, x *passage) {
 	defer func() { p.engine.Complete(f.DecisionID, x.transfer()) }()
 
 	var ok bool
-	if x.upstream, ok = p.upstreams(f.Pool); !ok || x.upstream.URL == nil {
+	// Compared on both sides: what is between the two is of these pools.
+	same := p.sees(f)
+	if x.upstream, ok = p.upstreams(f.Pool); !ok || x.upstream.URL == nil || !same || !p.sees(f) {
 		x.because(reasonUnreachable)
 		x.unavailable(w)
 		return
@@ -81,6 +83,9 @@ func (p *Plane) forward(w http.ResponseWriter, r *http.Request, x *passage) {
 		ErrorLog:       p.quiet,
 	}).ServeHTTP(x.out, r.WithContext(ctx))
 }
+
+// sees reports whether the plane's pools are those that a release was made for.
+func (p *Plane) sees(f *proxy.Forward) bool { return p.pools == nil || p.pools() == f.Pools }
 
 // target joins a pool's URL and a request's own path. What is sent must be what
 // was inspected, to the byte.

@@ -41,6 +41,10 @@ type Options struct {
 	// Upstreams says how a pool is reached, credential included. It is asked for
 	// each request, so that keys can change.
 	Upstreams func(pool string) (Upstream, bool)
+	// Pools gives the digest of the pools that Upstreams speaks of. A release made
+	// for others is not carried out: its pool's name may mean another place now.
+	// Nil: not compared.
+	Pools func() string
 	// BodyLimit is the largest body in bytes; 0 means [proxy.DefaultBodyLimit].
 	BodyLimit int
 	// TLS, where it is not nil, is served by [Plane.Serve]. It needs certificates.
@@ -77,6 +81,7 @@ func (t Timeouts) withDefaults() Timeouts {
 type Plane struct {
 	engine    *proxy.Engine
 	upstreams func(string) (Upstream, bool)
+	pools     func() string
 	body      int
 	times     Timeouts
 	log       *slog.Logger
@@ -93,7 +98,7 @@ type Plane struct {
 // New makes a plane. It serves as a handler at once; [Plane.Serve] sets the limits
 // that a handler cannot.
 func New(o Options) *Plane {
-	p := &Plane{engine: o.Engine, upstreams: o.Upstreams, body: o.BodyLimit, times: o.Timeouts.withDefaults(), log: o.Log, routes: map[string]*route{}}
+	p := &Plane{engine: o.Engine, upstreams: o.Upstreams, pools: o.Pools, body: o.BodyLimit, times: o.Timeouts.withDefaults(), log: o.Log, routes: map[string]*route{}}
 	if p.body == 0 {
 		p.body = proxy.DefaultBodyLimit
 	}

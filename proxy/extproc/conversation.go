@@ -254,7 +254,7 @@ func (s *Server) lateAnswer(h *proxy.Head) (a proxy.Answer) {
 		Status: proxy.Unclassified.Status(), Code: proxy.Unclassified.Code(), RetryAfter: 1,
 		Message: "The request could not be inspected in time and was not forwarded. Try again later.",
 	})
-	a.Header = append(a.Header, proxy.Header{Name: proxy.HeaderAction, Value: string(proxy.Deny)})
+	a.Header = append(a.Header, proxy.Header{Name: proxy.HeaderAction, Value: string(proxy.Deny)}, proxy.Header{Name: proxy.HeaderPool, Value: proxy.PoolNone})
 	a.Detail = "ostiary_denied"
 	return a
 }
