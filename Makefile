@@ -35,7 +35,7 @@ test: env lint race
 	OSTIARY_TEST_REQUIRE=1 go test -count=1 -p $(PARALLEL) -timeout $(TIMEOUT) $(PACKAGES)
 
 test-all: env lint race
-	OSTIARY_TEST_REQUIRE=1 OSTIARY_TEST_ALL=1 go test -count=1 -p $(PARALLEL) -timeout 120m $(PACKAGES)
+	OSTIARY_TEST_REQUIRE=1 OSTIARY_TEST_ALL=1 OSTIARY_FAULTS=all OSTIARY_KILLS=100 go test -count=1 -p $(PARALLEL) -timeout 120m $(PACKAGES)
 	testdata/env/fuzz.sh $(FUZZTIME)
 
 race:
