@@ -47,7 +47,7 @@ bench: env
 	{ printf '\n## Steps\n\n```\n'; \
 	go test -run '^$$' -bench '$(STEPS)' -benchmem -benchtime 0.5s -p 1 -timeout 30m ./classifiers/all ./proxy/dialect ./policies ./proxy/audit ./proxy/telemetry ./cmd/ostiary | grep -E '^(pkg:|Benchmark)'; \
 	printf '```\n\n## Where the time of an exchange goes\n\nCPU profile of BenchmarkExchange/4_KB (policy server without a data plane), by what each function calls in turn.\n\n```\n'; \
-	go test -run '^$$' -bench 'Exchange/^4_KB$$$$' -benchtime 2s -cpuprofile .cache/cpu.prof -o .cache/bench.test ./cmd/ostiary > /dev/null; \
+	go test -run '^$$' -bench 'Exchange/^4_KB$$' -benchtime 2s -cpuprofile .cache/cpu.prof -o .cache/bench.test ./cmd/ostiary > /dev/null; \
 	go tool pprof -top -cum -nodecount 400 .cache/bench.test .cache/cpu.prof 2>/dev/null | grep -E 'flat%|ostiary/(proxy|classifiers|policies)|Syscall6|gcBgMarkWorker|schedule$$|futex$$|mcall$$' | head -45; \
 	printf '```\n'; } >> BENCHMARKS.md
 

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/envoy"
 	"github.com/ostiary/ostiary/proxy/standin"
 	"github.com/ostiary/ostiary/testdata/env"
 )
@@ -385,4 +386,31 @@ func TestObserve(t *testing.T) {
 			t.Errorf("would have: %s", got)
 		}
 	})
+}
+
+// What Envoy sent is reconciled with what was decided: a send under a decision of
+// the log is governed, whoever made it; any other is an alarm in the log.
+func TestSentIsReconciledWithDecided(t *testing.T) {
+	in := launch(t, "embedded", "")
+	id := in.post("/v1/chat/completions", chat(ordinary)).header.Get(proxy.HeaderDecisionID)
+	sent := envoy.Entry{Decision: "allow", Upstream: "127.0.0.1:1", SentBytes: 100, Rx: 10, BodyCalls: 1, Code: 200}
+	for _, c := range []struct {
+		name   string
+		change func(*envoy.Entry)
+		gaps   int
+	}{
+		{"of the log", func(e *envoy.Entry) { e.DecisionID = id }, 0},
+		{"of nobody", func(e *envoy.Entry) { e.DecisionID = "01AAAAAAAAAAAAAAAAAAAAAAAA" }, 1},
+		{"without a verdict", func(e *envoy.Entry) { e.Decision = "" }, 1},
+		{"without a look at the body", func(e *envoy.Entry) { e.DecisionID, e.BodyCalls = id, 0 }, 1},
+		{"not sent", func(e *envoy.Entry) { e.Decision, e.Upstream, e.SentBytes = "", "", 0 }, 0},
+	} {
+		before := len(in.events(proxy.EventGap))
+		e := sent
+		c.change(&e)
+		in.accessEntry(e)
+		if n := len(in.events(proxy.EventGap)) - before; n != c.gaps {
+			t.Errorf("a send %s: %d alarms, want %d", c.name, n, c.gaps)
+		}
+	}
 }

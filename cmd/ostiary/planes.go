@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/envoy"
 	"github.com/ostiary/ostiary/proxy/extproc"
@@ -137,13 +138,24 @@ func (s *server) accessEntry(e envoy.Entry) {
 		Status: e.Code, Sent: e.SentBytes > 0, SentBytes: e.SentBytes, Bytes: e.Tx, Duration: e.Duration, TTFB: e.FirstByte,
 		Attempts: e.Attempts, Reason: ended(e),
 	})
-	if !known && e.Sent() {
-		// Sent, and nobody here remembers a decision of that id.
+	if !known && e.Sent() && !s.recorded(e.DecisionID) {
+		// Sent, and no decision of that id was ever made.
 		s.log.Error("UNGOVERNED: Envoy sent a request under a decision that is not known", "decision", e.DecisionID)
 		if err := s.engine.Ungoverned(context.Background(), "decision_not_known"); err != nil {
 			s.log.Error("the alarm could not be recorded", "error", err)
 		}
 	}
+}
+
+// recorded reports whether the log has a decision of that id: an Envoy that is
+// not ours tells of streams that began before this process did.
+func (s *server) recorded(id string) bool {
+	r, err := audit.OpenReader(s.places.log)
+	if err != nil {
+		return false
+	}
+	found, err := r.Show(id)
+	return err == nil && len(found) > 0
 }
 
 // ended says in a constant word how an exchange ended that did not end well, by
