@@ -11,6 +11,9 @@ import (
 	"github.com/ostiary/ostiary/proxy"
 )
 
+// retriesKnown is the most retries that are recorded; SDKs make two by default.
+const retriesKnown = 99
+
 // opaqueListed is how many opaque parts an event lists; Facts count them all.
 const opaqueListed = 64
 
@@ -32,7 +35,10 @@ func (s *Stater) Describe(in *proxy.Inspection, ev *proxy.Event) {
 		ev.Personal.Address = h.Peer.Addr.Addr().String()
 	}
 	if v, ok := h.Get("x-stainless-retry-count"); ok {
-		ev.Request.Retry, _ = strconv.Atoi(v.Reveal()) // not a number: no retry that we know of
+		// A count, not any number: a client could write a card's in its place.
+		if n, err := strconv.Atoi(v.Reveal()); err == nil && n > 0 && n <= retriesKnown {
+			ev.Request.Retry = n
+		}
 	}
 	if v, ok := h.Get("traceparent"); ok {
 		ev.Request.Trace = traceID(v.Reveal())

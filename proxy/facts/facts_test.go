@@ -135,6 +135,15 @@ func TestNoContentComesOut(t *testing.T) {
 	in.Exchange.Head.Header[1].Value = proxy.NewText("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	in.Exchange.Head.Header[2].Value = proxy.NewText("2")
 	s.Describe(in, ev)
+	for _, number := range []string{"4111111111111111", "123456789", "100", "-1"} {
+		other := inspection()
+		other.Exchange.Head.Header[2].Value = proxy.NewText(number)
+		said := &proxy.Event{}
+		s.Describe(other, said)
+		if said.Request.Retry != 0 {
+			t.Errorf("the number %s of a client's is recorded as a count of retries", number)
+		}
+	}
 	if ev.Request.Model != "gpt-5" || ev.Request.Trace != "0af7651916cd43dd8448eb211c80319c" || ev.Request.Retry != 2 {
 		t.Errorf("what is configured or well-formed is missing: %+v", ev.Request)
 	}
