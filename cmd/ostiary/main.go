@@ -87,7 +87,9 @@ Put it in front of an application:
 
 Make it yours:
 
-  ostiary init && ostiary check && ostiary run --config ostiary.yaml
+  ostiary init
+  ostiary check --config ostiary.yaml
+  ostiary run --config ostiary.yaml
 
 Exit status: 0 yes, 1 the answer is no, 2 could not tell.`,
 		Version:       version,
