@@ -37,9 +37,12 @@ var law = []struct {
 	{room: "proxy/standin"},
 	{room: "proxy/telemetry", ours: []string{"proxy"}, others: []string{"go.opentelemetry.io/", "github.com/prometheus/"}},
 	{room: "proxy/internal/*", ours: []string{"all"}, others: []string{""}}, // tests only: see testsOnly
-	{room: "classifiers", ours: []string{"proxy"}, others: []string{"golang.org/x/text"}},
-	{room: "classifiers/*", ours: []string{"proxy", "classifiers"}, others: []string{"golang.org/x/text"}},
-	{room: "classifiers/all", ours: []string{"proxy", "classifiers", "classifiers/*"}},
+	{room: "classifiers", ours: []string{"proxy", "classifiers/fold"}, others: []string{"golang.org/x/text"}},
+	{room: "classifiers/fold", others: []string{"golang.org/x/text"}},
+	{room: "classifiers/stdnum", others: []string{"golang.org/x/crypto"}},
+	{room: "classifiers/gazetteer", others: []string{"golang.org/x/text"}},
+	{room: "classifiers/*", ours: []string{"proxy", "classifiers", "classifiers/stdnum", "classifiers/gazetteer"}, others: []string{"golang.org/x/text"}},
+	{room: "classifiers/all", ours: []string{"proxy", "classifiers", "classifiers/*"}, others: []string{""}},
 	{room: "policies", ours: []string{"proxy"}, others: []string{
 		"github.com/open-policy-agent/opa/v1/rego", "github.com/open-policy-agent/opa/v1/ast", "github.com/open-policy-agent/opa/v1/bundle",
 		"github.com/open-policy-agent/opa/v1/tester", "github.com/open-policy-agent/opa/v1/format", "github.com/open-policy-agent/opa/v1/topdown",

@@ -37,6 +37,7 @@ const Far = 1 << 20
 // "social security". It is immutable.
 type Cue struct {
 	slots []uint64 // open addressing, 0 is free; a power of two
+	words []string // of the slots, for evidence
 	parts []string // words of scripts that are written without spaces
 }
 
@@ -49,7 +50,7 @@ func NewCue(words ...string) *Cue {
 	for size < 3*len(words) {
 		size *= 2
 	}
-	c := &Cue{slots: make([]uint64, size)}
+	c := &Cue{slots: make([]uint64, size), words: make([]string, size)}
 	for _, w := range words {
 		if r, _ := utf8.DecodeRuneInString(w); r >= 0x2E80 || isThai(r) {
 			c.parts = append(c.parts, w)
@@ -67,21 +68,22 @@ func NewCue(words ...string) *Cue {
 		for c.slots[i] != 0 && c.slots[i] != h {
 			i = (i + 1) & (size - 1)
 		}
-		c.slots[i] = h
+		c.slots[i], c.words[i] = h, w
 	}
 	return c
 }
 
 func isThai(r rune) bool { return r >= 0x0E00 && r <= 0x0E7F }
 
-func (c *Cue) has(h uint64) bool {
+// has gives the word of that hash, or nothing.
+func (c *Cue) has(h uint64) (string, bool) {
 	mask := len(c.slots) - 1
 	for i := int(h) & mask; c.slots[i] != 0; i = (i + 1) & mask {
 		if c.slots[i] == h {
-			return true
+			return c.words[i], true
 		}
 	}
-	return false
+	return "", false
 }
 
 // nearWord is a word, or a pair of words, of a context.
@@ -264,14 +266,9 @@ after:
 	c.to, c.n, c.wide = i, len(near), seen >= firstWide
 }
 
-// lookKey fills s.key with the words of the segment's field name.
-func (s *Scan) lookKey() {
-	if s.key.set {
-		return
-	}
-	s.key.set = true
-	list := s.key.words[:0]
-	k := s.Key
+// fieldWords appends the words of a field name, and their pairs, to a list of a
+// fixed capacity and gives their number.
+func fieldWords(list []nearWord, k string) int {
 	before := uint64(0)
 	for i := 0; i < len(k) && len(list) < keyWords/2; {
 		if !wordByte(k[i]) {
@@ -292,26 +289,34 @@ func (s *Scan) lookKey() {
 		}
 		before = list[at].hash
 	}
-	s.key.n = len(list)
+	return len(list)
 }
 
 // KeyHas reports whether the segment's field name has a word of the cue.
 func (s *Scan) KeyHas(c *Cue) bool {
+	_, ok := s.keyWord(c)
+	return ok
+}
+
+func (s *Scan) keyWord(c *Cue) (string, bool) {
 	if s.Key == "" {
-		return false
+		return "", false
 	}
-	s.lookKey()
+	if !s.key.set {
+		s.key.set = true
+		s.key.n = fieldWords(s.key.words[:0], s.Key)
+	}
 	for _, w := range s.key.words[:s.key.n] {
-		if c.has(w.hash) {
-			return true
+		if word, ok := c.has(w.hash); ok {
+			return word, true
 		}
 	}
 	for _, p := range c.parts {
 		if strings.Contains(s.Key, p) {
-			return true
+			return p, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // Near gives the distance in bytes from [start, end) to the nearest word of the
@@ -324,39 +329,55 @@ func (s *Scan) Near(c *Cue, start, end int) int { return s.near(c, start, end, t
 func (s *Scan) Beside(c *Cue, start, end int) int { return s.near(c, start, end, false) }
 
 func (s *Scan) near(c *Cue, start, end int, away bool) int {
-	if s.KeyHas(c) {
-		return 0
+	d, word := s.nearest(c, start, end, away)
+	if d < Far {
+		s.context = word
+	}
+	return d
+}
+
+func (s *Scan) nearest(c *Cue, start, end int, away bool) (int, string) {
+	if w, ok := s.keyWord(c); ok {
+		return 0, w
 	}
 	s.look(start, end)
-	best := Far
+	best, word := Far, ""
 	for _, w := range s.around.words[:s.around.n] {
-		if w.dist < best && (away || !w.away) && c.has(w.hash) {
-			best = w.dist
+		if w.dist < best && (away || !w.away) {
+			if found, ok := c.has(w.hash); ok {
+				best, word = w.dist, found
+			}
 		}
 	}
-	if !s.around.wide {
-		return best
-	}
-	for _, p := range c.parts {
-		if i := strings.LastIndex(s.Text[s.around.from:start], p); i >= 0 {
-			best = min(best, start-s.around.from-i-len(p))
+	if s.around.wide {
+		for _, p := range c.parts {
+			if i := strings.LastIndex(s.Text[s.around.from:start], p); i >= 0 && start-s.around.from-i-len(p) < best {
+				best, word = start-s.around.from-i-len(p), p
+			}
+			if i := strings.Index(s.Text[end:max(end, s.around.to)], p); i >= 0 && i+afterCost < best {
+				best, word = i+afterCost, p
+			}
 		}
-		if i := strings.Index(s.Text[end:max(end, s.around.to)], p); i >= 0 {
-			best = min(best, i+afterCost)
+	}
+	if best > columnCost {
+		if w, ok := s.columnWord(c, start); ok {
+			return columnCost, w
 		}
 	}
-	return best
+	return best, word
 }
 
 // Lean says which of two cues is nearer to [start, end): 1 for the first, -1 for
 // the second, 0 where neither is near.
 func (s *Scan) Lean(forCue, against *Cue, start, end int) int {
-	f, a := s.Near(forCue, start, end), s.Beside(against, start, end)
+	f := s.Near(forCue, start, end)
+	a, _ := s.nearest(against, start, end, false)
 	switch {
 	case f == Far && a == Far:
 		return 0
 	case f <= a:
 		return 1
 	}
+	s.context = ""
 	return -1
 }

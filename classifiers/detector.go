@@ -133,6 +133,17 @@ const (
 	// Anchor is one of [Interest.Literals] anywhere, exactly; its first byte
 	// may not be a letter or digit.
 	Anchor
+	// Code is a chain of words of ASCII letters and digits joined by single
+	// spaces, hyphens, dots or slashes, of which one at least has a digit, with
+	// [Candidate.Groups]: 12.345.678-K, AB 12 34 56 C, ES X1234567L. Words of
+	// letters only belong to it where they are at most four letters long, and,
+	// next to a space, capitals. Chains of digits only are handed over too, from
+	// one digit on. Long chains come in pieces that overlap.
+	Code
+	// Whole is the segment, or the part of it that one core scans, from Start
+	// to End; it is handed over after the walk, when [Scan.Found] holds what the
+	// others found. Judge may look beyond both ends and must bound its own work.
+	Whole
 )
 
 // MinRun is the length in bytes from which a [Run] is handed over.
@@ -152,17 +163,19 @@ type Interest struct {
 type Candidate struct {
 	Start, End int
 	Literal    int     // index in Interest.Literals
-	Groups     []Group // of a Number; valid during the call
+	Groups     []Group // of a Number or Code; valid during the call
 }
 
-// Group is a group of digits in a [Number], and the separator before it: one of
-// the Sep constants.
+// Group is a group of digits in a [Number], or a word in a [Code], and the
+// separator before it: one of the Sep constants.
 type Group struct {
 	Start, End int
 	Sep        byte
+	Letters    bool // it has letters
+	Digits     bool // it has digits
 }
 
-// Len gives the number of digits.
+// Len gives the number of digits or characters.
 func (g Group) Len() int { return g.End - g.Start }
 
 // Separators between groups of digits. Typographic spaces and hyphens count as
@@ -207,7 +220,7 @@ func (d *Detector) validate() error {
 	}
 	for i := range d.Interests {
 		in := &d.Interests[i]
-		if in.Judge == nil || in.Shape < Number || in.Shape > Anchor {
+		if in.Judge == nil || in.Shape < Number || in.Shape > Whole {
 			return fail("an interest without shape or judge")
 		}
 		if (in.Shape == Prefix || in.Shape == Anchor) != (len(in.Literals) > 0) {

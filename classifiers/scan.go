@@ -1,6 +1,7 @@
 package classifiers
 
 import (
+	"hash"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -16,6 +17,11 @@ const (
 	tickBytes   = 32 << 10
 	tickCalls   = 256 // candidates between two looks at the clock
 	minDigits   = 7   // of a Number that is handed over
+	maxWords    = 48  // words of a Code handed over at once
+	keptWords   = 8   // words that the next hand-over repeats
+	codeLetters = 4   // letters of a word of letters in a Code
+	codeWord    = 40  // characters of a word in a Code
+	leadWords   = 2   // words of letters before the first digit of a Code
 )
 
 // Bits of the byte classes.
@@ -64,6 +70,10 @@ type Found struct {
 	Type       *Type // one of the detector's
 	Likelihood proxy.Likelihood
 	Synthetic  bool
+	// Rule and Validator are constant words of the detector: the form that
+	// matched, the checksum or list that confirmed it. The word of the cue that
+	// [Scan.Near] or [Scan.Lean] met last during this Judge is added by Find.
+	Rule, Validator string
 }
 
 // Scan is one walk over one segment. Detectors get it with each candidate; it
@@ -81,19 +91,34 @@ type Scan struct {
 	segment int
 	found   []proxy.Finding
 	traits  []trait // of found, by index
-	resume  []int   // by interest
-	off     []bool  // by interest; detectors that failed on this segment
-	current int     // interest whose Judge runs
-	digits  int     // where the last run of digits ended
+	via     string  // of the text that is scanned; see proxy.Evidence
+	around  surroundings
+	key     field // of the segment
+	table   table
+	progress
+	buffers
+}
+
+// progress is how far a walk has come.
+type progress struct {
+	resume  []int  // by interest
+	off     []bool // by interest; detectors that failed on this segment
+	current int    // interest whose Judge runs
+	digits  int    // where the last run of digits ended
+	coded   int    // where the last chain of words ended
+	context string // word of a cue that was met last in this Judge
 
 	clock clock
 	calls int
 	stop  bool
+}
 
+// buffers are kept from scan to scan.
+type buffers struct {
 	groups [maxGroups]Group
-
-	around surroundings // of the candidate that was asked for last
-	key    field        // of the segment
+	words  [maxWords]Group
+	mac    hash.Hash // of the cache
+	block  []byte
 }
 
 // surroundings is what stands around one candidate, kept because several detectors
@@ -150,8 +175,13 @@ func (s *Scan) Find(f Found) {
 	s.add(proxy.Finding{
 		Segment: s.segment, Start: f.Start, End: f.End, Type: f.Type.Name, Groups: f.Type.Groups,
 		Likelihood: f.Likelihood, Detector: in.detector.Name, Synthetic: f.Synthetic,
+		Evidence: proxy.Evidence{Rule: f.Rule, Validator: f.Validator, Context: s.context, Via: s.via},
 	}, is)
 }
+
+// Found lists what was found in this segment so far, before merging. It is not
+// to be written or kept.
+func (s *Scan) Found() []proxy.Finding { return s.found }
 
 func (s *Scan) add(f proxy.Finding, is trait) {
 	if len(s.found) >= maxFindings {
@@ -205,7 +235,7 @@ func (s *Scan) call(interest int, c Candidate) {
 			return
 		}
 	}
-	s.current = interest
+	s.current, s.context = interest, ""
 	s.suite.interests[interest].judge(s, c)
 	s.current = len(s.off)
 }
@@ -216,13 +246,26 @@ func (s *Scan) hand(interests []int, c Candidate) {
 	}
 }
 
-// walk scans the whole segment, or up to where the time ended (s.stop).
-func (s *Scan) walk() {
+// walk scans the segment for what begins in [from, to), or up to where the time
+// ended (s.stop).
+func (s *Scan) walk(from, to int) {
+	s.digits, s.coded = from, from
+	s.pass(from, to)
+	for _, i := range s.suite.wholes {
+		if s.stop || s.clock.out() {
+			s.stop = true
+			return
+		}
+		s.call(i, Candidate{Start: from, End: to})
+	}
+}
+
+func (s *Scan) pass(from, to int) {
 	t, class := s.Text, &s.suite.class
-	run, runBits := 0, uint8(0)
-	tick := tickBytes
+	run, runBits := from, uint8(0)
+	tick := from + tickBytes
 	terms := s.suite.terms
-	for i := 0; i < len(t); {
+	for i := from; i < to; {
 		k := class[t[i]]
 		if k&bWord != 0 {
 			j := i + 1
@@ -274,8 +317,14 @@ func (s *Scan) walk() {
 		}
 		i++
 	}
-	if len(t)-run >= MinRun && !s.stop {
-		s.run(run, len(t), runBits)
+	// A run that begins in this part is this part's, to its end.
+	end := to
+	for end < len(t) && class[t[end]]&(bWord|bRun) != 0 {
+		runBits |= class[t[end]]
+		end++
+	}
+	if end-run >= MinRun && !s.stop {
+		s.run(run, end, runBits)
 	}
 }
 
@@ -328,6 +377,9 @@ func (s *Scan) word(start, end int, bits uint8) {
 	if bits&bDigit == 0 {
 		return
 	}
+	if start >= s.coded && len(s.suite.codes) > 0 {
+		s.code(start, end, bits)
+	}
 	if bits&bLetter != 0 {
 		s.hand(s.suite.mixed, Candidate{Start: start, End: end})
 		return
@@ -345,7 +397,7 @@ func (s *Scan) number(start, end int) {
 		return // inside an identifier
 	}
 	g := s.groups[:0]
-	g = append(g, Group{start, end, SepNone})
+	g = append(g, Group{Start: start, End: end, Digits: true})
 	fresh := true // the groups hold some that were not handed over
 	for {
 		sep, n := separator(t, end)
@@ -361,7 +413,7 @@ func (s *Scan) number(start, end int) {
 			break // glued to letters: not a group of the run
 		}
 		s.digits = end
-		g = append(g, Group{start, end, sep})
+		g = append(g, Group{start, end, sep, false, true})
 		fresh = true
 		if len(g) == maxGroups {
 			s.numbers(g)
@@ -376,6 +428,94 @@ func (s *Scan) number(start, end int) {
 	if fresh {
 		s.numbers(g)
 	}
+}
+
+// code reads the chain of words around the word [start, end), the first with a
+// digit.
+func (s *Scan) code(start, end int, bits uint8) {
+	t, class := s.Text, &s.suite.class
+	s.coded = end
+	if start > 0 && t[start-1] == '_' || end < len(t) && t[end] == '_' || end-start > codeWord {
+		return // inside an identifier, or no code
+	}
+	g := s.words[:0]
+	// Words of letters that stand before: up to two, in the order of the text.
+	var lead [leadWords]Group
+	n := 0
+	for at := start; n < leadWords && at > 1; n++ {
+		sep := codeSeparator(t[at-1])
+		if sep == SepNone {
+			break
+		}
+		i := at - 1
+		var seen uint8
+		for i > 0 && at-1-i <= codeLetters && class[t[i-1]]&bLetter != 0 {
+			i--
+			seen |= class[t[i]]
+		}
+		if l := at - 1 - i; l == 0 || l > codeLetters || sep == SepSpace && seen&bLower != 0 || i > 0 && (inWord(t[i-1]) || t[i-1] >= utf8.RuneSelf) {
+			break
+		}
+		lead[n] = Group{Start: i, End: at - 1, Sep: sep, Letters: true} // Sep is that behind it, for now
+		at = i
+	}
+	for i := n - 1; i >= 0; i-- {
+		w := lead[i]
+		w.Sep = SepNone
+		if i < n-1 {
+			w.Sep = lead[i+1].Sep
+		}
+		g = append(g, w)
+	}
+	first := Group{Start: start, End: end, Letters: bits&bLetter != 0, Digits: true}
+	if n > 0 {
+		first.Sep = lead[0].Sep
+	}
+	g = append(g, first)
+	fresh := true
+	for end+1 < len(t) {
+		sep := codeSeparator(t[end])
+		if sep == SepNone {
+			break
+		}
+		start = end + 1
+		i, seen := start, uint8(0)
+		for i < len(t) && i-start <= codeWord && class[t[i]]&bWord != 0 {
+			seen |= class[t[i]]
+			i++
+		}
+		if i == start || i-start > codeWord || i < len(t) && (t[i] == '_' || t[i] >= utf8.RuneSelf) {
+			break
+		}
+		if seen&bDigit == 0 && (i-start > codeLetters || sep == SepSpace && seen&bLower != 0) {
+			break
+		}
+		end = i
+		g = append(g, Group{start, end, sep, seen&bLetter != 0, seen&bDigit != 0})
+		fresh = true
+		if len(g) == maxWords {
+			s.coded = end
+			s.hand(s.suite.codes, Candidate{Start: g[0].Start, End: end, Groups: g})
+			if s.stop {
+				return
+			}
+			g = g[:copy(g, g[maxWords-keptWords:])]
+			fresh = false
+		}
+	}
+	s.coded = end
+	if fresh {
+		s.hand(s.suite.codes, Candidate{Start: g[0].Start, End: end, Groups: g})
+	}
+}
+
+// codeSeparator gives the separator that b is between words of a [Code].
+func codeSeparator(b byte) byte {
+	switch b {
+	case ' ', '-', '.', '/':
+		return b
+	}
+	return SepNone
 }
 
 func (s *Scan) numbers(g []Group) {

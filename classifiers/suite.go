@@ -17,7 +17,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
+	"github.com/ostiary/ostiary/classifiers/fold"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -31,7 +33,9 @@ const DefaultBudget = 2 * time.Second
 
 // Bounds of the work on several cores.
 const (
-	parallelBytes = 256 << 10 // of segments in sum, from which on two cores are used
+	parallelBytes = 64 << 10 // of segments in sum, from which on two cores are used
+	partBytes     = 64 << 10 // of a segment that one core scans at once
+	partOverlap   = 512      // bytes that two parts share: a candidate's length
 	maxWorkers    = 2
 )
 
@@ -51,6 +55,9 @@ type Options struct {
 	// Key keys the hashes of terms and the suite's revision. Without one the
 	// revision of a suite with terms is another with each start.
 	Key []byte
+	// Cache is the number of segments whose findings are remembered; 0 means
+	// [DefaultCache], a negative number none.
+	Cache int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -65,12 +72,15 @@ type Suite struct {
 	numbers   []int         // interests by shape
 	mixed     []int
 	runs      []int
+	codes     []int
+	wholes    []int
 	terms     *dictionary
 	types     []Type
 	revision  string
 	budget    time.Duration
 	now       func() time.Time
 	scans     sync.Pool
+	cache     *cache
 }
 
 // interest is an [Interest] in a suite.
@@ -130,8 +140,9 @@ func New(o Options) (*Suite, error) {
 		}
 	}
 	s.revision = revision(key, o)
+	s.cache = newCache(o.Cache)
 	s.scans.New = func() any {
-		return &Scan{suite: s, resume: make([]int, len(s.interests)), off: make([]bool, len(s.interests))}
+		return &Scan{suite: s, progress: progress{resume: make([]int, len(s.interests)), off: make([]bool, len(s.interests))}}
 	}
 	return s, nil
 }
@@ -202,6 +213,10 @@ func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait) erro
 		s.mixed = append(s.mixed, n)
 	case Run:
 		s.runs = append(s.runs, n)
+	case Code:
+		s.codes = append(s.codes, n)
+	case Whole:
+		s.wholes = append(s.wholes, n)
 	case Prefix:
 		for i, lit := range in.Literals {
 			if !s.prefixes.add(lit, hook{n, i, len(lit)}) {
@@ -273,16 +288,18 @@ const (
 
 // result is what one segment gave.
 type result struct {
-	found []proxy.Finding
-	gap   string
+	found  []proxy.Finding
+	traits []trait // of found, until they are merged
+	gap    string
 }
 
 // Classify implements proxy.Classifier. Findings come in the order of the
 // segments, then of their places. It never fails: what was not looked at is a
 // gap.
 //
-// Segments are scanned one by one and each on its own: this is where a cache of
-// verdicts by keyed hash of the content belongs.
+// Each segment is scanned on its own: as it is, and where it is written in a
+// way that hides what it says, again as [fold.Views] reads it. A segment that
+// was scanned before is answered from the cache.
 func (s *Suite) Classify(ctx context.Context, segments []proxy.Segment) (proxy.Report, error) {
 	c := clock{done: ctx.Done(), until: s.now().Add(s.budget), now: s.now}
 	if d, ok := ctx.Deadline(); ok && d.Before(c.until) {
@@ -292,22 +309,65 @@ func (s *Suite) Classify(ctx context.Context, segments []proxy.Segment) (proxy.R
 	for i := range segments {
 		size += segments[i].Text.Len()
 	}
-	workers := min(maxWorkers, runtime.GOMAXPROCS(0))
-	if size <= parallelBytes || len(segments) < 2 || workers < 2 {
-		var r proxy.Report
-		sc := s.scans.Get().(*Scan)
-		for i := range segments {
-			collect(&r, i, sc.segmentOf(c, segments, i))
+	var r proxy.Report
+	if workers := min(maxWorkers, runtime.GOMAXPROCS(0)); size > parallelBytes && workers > 1 {
+		for i, one := range s.parallel(c, segments, workers) {
+			collect(&r, i, one)
 		}
-		s.scans.Put(sc)
 		return r, nil
 	}
-	return s.parallel(c, segments, workers), nil
+	sc := s.scans.Get().(*Scan)
+	defer s.scans.Put(sc)
+	for i := range segments {
+		key, found, ok := s.cache.get(sc, &segments[i])
+		if ok {
+			collect(&r, i, result{found: found})
+			continue
+		}
+		one := sc.segmentOf(c, segments, part{segment: i, to: segments[i].Text.Len(), plain: true, folded: true})
+		one.found = merge(one.found, one.traits)
+		s.cache.put(key, one)
+		collect(&r, i, one)
+	}
+	return r, nil
 }
 
-// parallel scans the segments on several cores. It returns when all are done.
-func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) proxy.Report {
-	results := make([]result, len(segments))
+// part is a piece of work: the bytes of a segment from which candidates may
+// begin, and whether they are read as they are, as they fold, or both.
+type part struct {
+	segment       int
+	from, to      int
+	plain, folded bool
+}
+
+// parallel scans the segments on several cores, long ones in parts. It returns
+// when all are done.
+func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) []result {
+	out := make([]result, len(segments))
+	keys, known := make([]cacheKey, len(segments)), make([]bool, len(segments))
+	var parts []part
+	sc := s.scans.Get().(*Scan)
+	for i := range segments {
+		key, found, ok := s.cache.get(sc, &segments[i])
+		if ok {
+			out[i].found, known[i] = found, true
+			continue
+		}
+		keys[i] = key
+		t := segments[i].Text.Reveal()
+		if len(t) <= partBytes {
+			parts = append(parts, part{segment: i, to: len(t), plain: true, folded: true})
+			continue
+		}
+		parts = append(parts, part{segment: i, to: len(t), folded: true})
+		for from := 0; from < len(t); {
+			to := cut(t, from)
+			parts = append(parts, part{segment: i, from: max(0, from-overlap(t, from)), to: to, plain: true})
+			from = to
+		}
+	}
+	s.scans.Put(sc)
+	results := make([]result, len(parts))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range workers {
@@ -316,45 +376,98 @@ func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) proxy.R
 			defer s.scans.Put(sc)
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(segments) {
+				if i >= len(parts) {
 					return
 				}
-				results[i] = sc.segmentOf(c, segments, i)
+				results[i] = sc.segmentOf(c, segments, parts[i])
 			}
 		})
 	}
 	wg.Wait()
-	var r proxy.Report
-	for i := range results {
-		collect(&r, i, results[i])
+	done := make([]result, len(segments))
+	for n, p := range parts {
+		d := &done[p.segment]
+		if room := maxFindings - len(d.found); len(results[n].found) > room {
+			results[n] = result{results[n].found[:room], results[n].traits[:room], gapBudget}
+		}
+		d.found = append(d.found, results[n].found...)
+		d.traits = append(d.traits, results[n].traits...)
+		if d.gap == "" || results[n].gap == gapFailed {
+			d.gap = results[n].gap
+		}
 	}
-	return r
+	for i := range segments {
+		if known[i] {
+			continue
+		}
+		out[i].found, out[i].gap = merge(done[i].found, done[i].traits), done[i].gap
+		s.cache.put(keys[i], out[i])
+	}
+	return out
+}
+
+// cut gives the end of the part that begins at from: after a line or a word,
+// where one ends near.
+func cut(t string, from int) int {
+	to := from + partBytes
+	if to+partOverlap >= len(t) {
+		return len(t)
+	}
+	for _, sep := range []string{"\n", " "} {
+		if i := strings.LastIndex(t[to-partOverlap:to], sep); i >= 0 {
+			return to - partOverlap + i + 1
+		}
+	}
+	for !utf8.RuneStart(t[to]) {
+		to--
+	}
+	return to
+}
+
+// overlap gives how far before from a part begins: what a cut went through is
+// whole in the part behind it.
+func overlap(t string, from int) int {
+	if from == 0 {
+		return 0
+	}
+	lo := max(0, from-partOverlap)
+	if i := strings.IndexAny(t[lo:from], " \n"); i >= 0 {
+		return from - lo - i
+	}
+	for lo > 0 && !utf8.RuneStart(t[lo]) {
+		lo--
+	}
+	return from - lo
 }
 
 func collect(r *proxy.Report, i int, one result) {
+	at := len(r.Findings)
 	r.Findings = append(r.Findings, one.found...)
+	for n := at; n < len(r.Findings); n++ {
+		r.Findings[n].Segment = i // those of the cache have another's
+	}
 	if one.gap != "" {
 		r.Gaps = append(r.Gaps, proxy.Gap{Segment: i, Reason: one.gap})
 	}
 }
 
-// segmentOf scans one segment. A detector that panics is left out and the
-// segment scanned again without it; that it failed is the segment's gap. The
+// segmentOf scans one part of a segment. A detector that panics is left out and
+// the part scanned again without it; that it failed is the segment's gap. The
 // panic's value may quote the text and is dropped.
-func (s *Scan) segmentOf(c clock, segments []proxy.Segment, i int) result {
-	seg := &segments[i]
-	s.clock, s.segment = c, i
-	s.Text, s.Key, s.Kind, s.Role = seg.Text.Reveal(), seg.Key.Reveal(), seg.Kind, seg.Role
+func (s *Scan) segmentOf(c clock, segments []proxy.Segment, p part) result {
+	seg := &segments[p.segment]
+	s.clock, s.segment = c, p.segment
+	s.Key, s.Kind, s.Role = seg.Key.Reveal(), seg.Kind, seg.Role
 	s.key.set = false
 	var r result
-	for s.Text != "" {
-		failed := s.try()
+	for seg.Text.Len() > 0 {
+		failed := s.try(seg.Text.Reveal(), p)
 		if failed < 0 {
 			break
 		}
 		r.gap = gapFailed
 		if failed == len(s.off) { // not a detector: nothing to leave out
-			s.found = s.found[:0]
+			s.found, s.traits = s.found[:0], s.traits[:0]
 			break
 		}
 		d := s.suite.interests[failed].detector
@@ -370,20 +483,20 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, i int) result {
 		r.gap = gapBudget
 	}
 	if len(s.found) > 0 {
-		r.found = slices.Clone(merge(s.found, s.traits))
+		r.found, r.traits = slices.Clone(s.found), slices.Clone(s.traits)
 	}
 	// Nothing of a client's is kept in the pool.
 	s.Text, s.Key, s.clock, s.stop = "", "", clock{}, false
+	clear(s.found)
 	s.found, s.traits = s.found[:0], s.traits[:0]
 	return r
 }
 
 // try walks once. It gives the interest whose judge panicked, -1 where none
 // did, the number of interests where something else failed.
-func (s *Scan) try() (failed int) {
+func (s *Scan) try(text string, p part) (failed int) {
 	s.found, s.traits = s.found[:0], s.traits[:0]
-	clear(s.resume)
-	s.digits, s.calls, s.stop, s.around.set = 0, 0, false, false
+	s.stop = false
 	s.current = len(s.off)
 	failed = -1
 	defer func() {
@@ -395,8 +508,46 @@ func (s *Scan) try() (failed int) {
 		s.stop = true
 		return
 	}
-	s.walk()
+	if p.plain {
+		s.over(text, "")
+		s.walk(p.from, p.to)
+	}
+	if p.folded && !s.stop {
+		s.views(text)
+	}
 	return
+}
+
+// over makes text the one that is scanned.
+func (s *Scan) over(text, via string) {
+	s.Text, s.via = text, via
+	clear(s.resume)
+	s.calls, s.around.set, s.table.set = 0, false, false
+}
+
+// views scans what the text says when it is read as fold does. What is found
+// there is brought back to the bytes of the text.
+func (s *Scan) views(text string) {
+	for _, v := range fold.Views(text) {
+		at := len(s.found)
+		s.over(v.Text, v.Via)
+		s.walk(0, len(v.Text))
+		keep := at
+		for i := at; i < len(s.found); i++ {
+			f := s.found[i]
+			if !v.Changed(max(0, f.Start-contextBefore), min(len(v.Text), f.End+contextAfter)) {
+				continue // found in the text as it is
+			}
+			f.Start, f.End = v.Origin(f.Start, f.End)
+			s.found[keep], s.traits[keep] = f, s.traits[i]
+			keep++
+		}
+		clear(s.found[keep:])
+		s.found, s.traits = s.found[:keep], s.traits[:keep]
+		if s.stop {
+			return
+		}
+	}
 }
 
 // Lookup gives the type of that name or alias.

@@ -231,7 +231,8 @@ func TestContextEnds(t *testing.T) {
 func TestTooManyFindings(t *testing.T) {
 	s := mustNew(t, Options{Detectors: []*Detector{digitsDetector("d", typ("T", Personal), proxy.Likely)}})
 	r := report(t, s, strings.Repeat("1234567;", maxFindings+10))
-	if len(r.Findings) != maxFindings || len(r.Gaps) != 1 || r.Gaps[0].Reason != "budget" {
+	// Parts of a long segment share some bytes, and what both found is one.
+	if n := len(r.Findings); n > maxFindings || n < maxFindings*9/10 || len(r.Gaps) != 1 || r.Gaps[0].Reason != "budget" {
 		t.Errorf("%d findings, gaps %v", len(r.Findings), r.Gaps)
 	}
 }

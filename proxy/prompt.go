@@ -109,14 +109,20 @@ type Opaque struct {
 // Finding is one recognised item. Start and End are bytes of the segment's
 // decoded text, on UTF-8 boundaries. A Finding holds no content.
 type Finding struct {
-	Segment    int
-	Start, End int
-	Type       string   // EMAIL_ADDRESS, US_SSN, SECRET_AWS_ACCESS_KEY …
-	Groups     []string // personal, financial, credential …; shared, not to be written
-	Likelihood Likelihood
-	Detector   string
-	Synthetic  bool // a published test or documentation value
+	Segment, Start, End int
+	Type                string   // EMAIL_ADDRESS, US_SSN, SECRET_AWS_ACCESS_KEY …
+	Groups              []string // personal, financial, credential …; shared, not to be written
+	Likelihood          Likelihood
+	Detector            string
+	Evidence            Evidence
+	Synthetic           bool // a published test or documentation value
 }
+
+// Evidence says in constant words of the detectors why a finding was reported:
+// the form or rule that matched, the checksum or list that confirmed it, the
+// word of a cue beside it, and how the text had to be read (folded, decoded). It
+// holds no content. Empty fields say nothing.
+type Evidence struct{ Rule, Validator, Context, Via string }
 
 // Report is what a classifier saw in the segments of one request.
 type Report struct {

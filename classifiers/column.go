@@ -1,0 +1,142 @@
+package classifiers
+
+import "strings"
+
+// Bounds of tables written as text.
+const (
+	maxRow    = 4 << 10 // bytes of a row that is looked at
+	maxHeader = 48      // bytes of one cell of a header
+	// headDigits is the number of digits from which a first row is one of values.
+	headDigits = 6
+	// columnCost is the distance at which the header of a column counts: nearer
+	// words of the row itself come first.
+	columnCost = 6
+)
+
+// table is the table that was looked at last: rows of one number of cells,
+// without a gap. Rows are asked for in the order of the text, mostly, so that
+// each is read once.
+type table struct {
+	head, headEnd int  // its first row
+	last          int  // start of the row that was asked for last in it
+	delim         byte // between cells, 0 where there is no table
+	delims        int  // of each row
+	row           int  // the row that was asked for last, in a table or not
+	belongs       bool // the table has a header
+	set           bool
+	cell          int // the cell of the header that words are of
+	words         [keyWords]nearWord
+	n             int
+}
+
+// delimiters of tables, the strongest first.
+const delimiters = "\t|;,"
+
+// row gives the line that holds at; false where it is longer than is looked at.
+func row(text string, at int) (start, end int, ok bool) {
+	floor, ceil := max(0, at-maxRow), min(len(text), at+maxRow)
+	start = floor + strings.LastIndexByte(text[floor:at], '\n') + 1
+	if start == floor && floor > 0 {
+		return 0, 0, false
+	}
+	end = ceil
+	if i := strings.IndexByte(text[at:ceil], '\n'); i >= 0 {
+		end = at + i
+	} else if ceil < len(text) {
+		return 0, 0, false
+	}
+	return start, end, true
+}
+
+// columnWord looks for a word of the cue in the header of the column that a
+// candidate at start stands in: of CSV, of a table of Markdown, of a dump of a
+// database. The header is the first row of the table, and has no digits.
+func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
+	t := &s.table
+	line, end, ok := row(s.Text, start)
+	if !ok || line == 0 {
+		return "", false
+	}
+	if !t.set || t.row != line {
+		t.find(s.Text, line, end)
+	}
+	if !t.belongs {
+		return "", false
+	}
+	cell := strings.Count(s.Text[line:start], delimiters[strings.IndexByte(delimiters, t.delim):][:1])
+	if cell != t.cell {
+		t.header(s.Text, cell)
+	}
+	for _, w := range t.words[:t.n] {
+		if word, ok := c.has(w.hash); ok {
+			return word, true
+		}
+	}
+	return "", false
+}
+
+// find finds the table that the row [line, end) belongs to. It walks up to
+// the first row, or to the row of the same table that was asked for before.
+func (t *table) find(text string, line, end int) {
+	old := *t
+	t.set, t.row, t.belongs, t.cell, t.n, t.delim = true, line, false, -1, 0, 0
+	this := text[line:end]
+	for i := 0; i < len(delimiters); i++ {
+		d := delimiters[i]
+		n := strings.Count(this, delimiters[i:i+1])
+		if n == 0 {
+			continue
+		}
+		head, headEnd, belongs := line, end, false
+		for head > 0 {
+			if old.set && old.delim == d && old.delims == n && head == old.last {
+				head, headEnd, belongs = old.head, old.headEnd, old.belongs
+				break
+			}
+			up, upEnd, ok := row(text, head-1)
+			if !ok {
+				break
+			}
+			// A row with quotes may hold the delimiter in a value.
+			if m := strings.Count(text[up:upEnd], delimiters[i:i+1]); m != n && (m < n || strings.IndexByte(text[up:upEnd], '"') < 0) {
+				break
+			}
+			head, headEnd = up, upEnd
+			belongs = digitsOf(text[up:upEnd]) <= headDigits && strings.IndexByte(text[up:upEnd], '@') < 0
+		}
+		if head == line {
+			continue
+		}
+		t.head, t.headEnd, t.last, t.delim, t.delims, t.belongs = head, headEnd, line, d, n, belongs
+		return
+	}
+}
+
+func digitsOf(s string) (n int) {
+	for i := 0; i < len(s); i++ {
+		if '0' <= s[i] && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// header fills the words of one cell of the header.
+func (t *table) header(text string, cell int) {
+	t.cell, t.n = cell, 0
+	head := text[t.head:t.headEnd]
+	for range cell {
+		i := strings.IndexByte(head, t.delim)
+		if i < 0 {
+			return
+		}
+		head = head[i+1:]
+	}
+	if i := strings.IndexByte(head, t.delim); i >= 0 {
+		head = head[:i]
+	}
+	if len(head) > maxHeader {
+		return
+	}
+	t.n = fieldWords(t.words[:0], head)
+}

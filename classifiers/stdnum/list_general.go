@@ -1,0 +1,4 @@
+package stdnum
+
+// general are the formats of no one country.
+var general = []*Format{}
