@@ -59,10 +59,13 @@ const (
 	Network         = "network"
 	Location        = "location"
 	Protected       = "protected" // terms of the organisation's own
+	// General are things of low severity that are reported all the same: dates,
+	// ages, titles, organisations, domains. What they mean is for policy to say.
+	General = "general"
 )
 
 // groups lists them in the order of their bits; see groupBits.
-var groups = [...]string{Personal, Contact, Identifier, Financial, Health, SpecialCategory, Credential, Network, Location, Protected}
+var groups = [...]string{Personal, Contact, Identifier, Financial, Health, SpecialCategory, Credential, Network, Location, Protected, General}
 
 // groupSet is a set of groups, a bit each.
 type groupSet uint16
