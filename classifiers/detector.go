@@ -114,6 +114,16 @@ func (s Severity) String() string {
 	return "unknown"
 }
 
+// ParseSeverity gives the severity of a name, 0 where there is none of it.
+func ParseSeverity(name string) Severity {
+	for s := Low; s <= Critical; s++ {
+		if s.String() == name {
+			return s
+		}
+	}
+	return 0
+}
+
 // Shape is a form of candidate that the scanner knows.
 type Shape int8
 

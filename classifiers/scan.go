@@ -188,6 +188,9 @@ func (s *Scan) add(f proxy.Finding, is trait) {
 		s.stop = true
 		return
 	}
+	if a := s.suite.allow; a != nil && a.allows(&f, s.Text[f.Start:f.End]) {
+		f.Likelihood, f.Evidence.Rule = proxy.VeryUnlikely, allowedRule
+	}
 	s.found = append(s.found, f)
 	s.traits = append(s.traits, is)
 }

@@ -49,6 +49,8 @@ type Options struct {
 	Off []string
 	// Terms are dictionaries from the configuration.
 	Terms []Terms
+	// Allow are values that are known and no leak.
+	Allow []Allow
 	// Budget bounds the time of one Classify; 0 means [DefaultBudget]. The
 	// context's deadline holds too.
 	Budget time.Duration
@@ -75,6 +77,7 @@ type Suite struct {
 	codes     []int
 	wholes    []int
 	terms     *dictionary
+	allow     *allowList
 	types     []Type
 	revision  string
 	budget    time.Duration
@@ -105,6 +108,9 @@ func New(o Options) (*Suite, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.allow, err = newAllowList(o.Allow, func(n string) (string, bool) { t, ok := s.Lookup(n); return t.Name, ok }); err != nil {
+		return nil, err
+	}
 	for _, d := range o.Detectors {
 		types := make(map[*Type]trait, len(d.Types))
 		for _, t := range d.Types {
@@ -128,7 +134,7 @@ func New(o Options) (*Suite, error) {
 	}
 	s.class = classes(&s.anchors)
 	key := o.Key
-	if len(key) == 0 && len(o.Terms) > 0 {
+	if len(key) == 0 && len(o.Terms)+len(o.Allow) > 0 {
 		key = make([]byte, sha256.Size)
 		rand.Read(key) // never fails (crypto/rand, Go 1.24)
 	}
@@ -250,6 +256,13 @@ func revision(key []byte, o Options) string {
 		word(mac, "terms "+l.Type)
 		for _, w := range slices.Sorted(slices.Values(l.Words)) {
 			word(mac, w)
+		}
+	}
+	for _, l := range o.Allow {
+		word(mac, "allow "+strings.Join(l.Types, " "))
+		word(mac, l.Pattern)
+		for _, v := range slices.Sorted(slices.Values(l.Values)) {
+			word(mac, v)
 		}
 	}
 	return "s" + suiteVersion + "-" + hex.EncodeToString(mac.Sum(nil)[:12])

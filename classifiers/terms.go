@@ -20,6 +20,7 @@ type Terms struct {
 	Type     string   // name of the type, e.g. TERM_PROJECT
 	Doc      string   // one sentence; may be empty
 	Severity Severity // 0 means high
+	Groups   []string // none means protected
 	Words    []string
 }
 
@@ -66,6 +67,9 @@ func (l *Terms) asType() Type {
 	}
 	if t.Severity == 0 {
 		t.Severity = High
+	}
+	if len(l.Groups) > 0 {
+		t.Groups = l.Groups
 	}
 	return t
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/classifiers/all"
+	"github.com/ostiary/ostiary/classifiers/custom"
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
@@ -64,7 +65,11 @@ func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, err
 		b.pools = set
 		b.warnings = append(b.warnings, set.Warnings()...)
 	}
-	suite, err := classifiers.New(suiteOptions(cfg, hashKey))
+	var suite *classifiers.Suite
+	detectors, err := suiteOptions(cfg, hashKey)
+	if err == nil {
+		suite, err = classifiers.New(detectors)
+	}
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -157,12 +162,30 @@ func first(list ...string) string {
 	return ""
 }
 
-func suiteOptions(cfg *config.Config, hashKey []byte) classifiers.Options {
+// suiteOptions maps what the configuration says of detectors. The error names
+// the pattern that cannot be used.
+func suiteOptions(cfg *config.Config, hashKey []byte) (classifiers.Options, error) {
 	o := classifiers.Options{Detectors: all.Detectors(), Off: cfg.Classifiers.Off, Key: hashKey}
 	for _, t := range cfg.Terms {
-		o.Terms = append(o.Terms, classifiers.Terms{Type: t.Type, Words: t.Words})
+		o.Terms = append(o.Terms, classifiers.Terms{Type: t.Type, Words: t.Words, Groups: t.Groups, Severity: classifiers.ParseSeverity(t.Severity)})
 	}
-	return o
+	var errs []error
+	for i, p := range cfg.Classifiers.Patterns {
+		own := custom.Pattern{
+			Type: p.Type, Doc: p.Doc, Groups: p.Groups, Severity: classifiers.ParseSeverity(p.Severity), Expression: p.Pattern, Keywords: p.Keywords,
+			Context: p.Context, Against: p.Against, Exclude: p.Exclude, NeedsContext: p.NeedsContext, Match: p.Match, NoMatch: p.NoMatch,
+		}
+		d, err := own.Detector(fmt.Sprintf("pattern_%d", i+1))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("classifiers.patterns[%d] (%s): %w", i, p.Type, err))
+			continue
+		}
+		o.Detectors = append(o.Detectors, d)
+	}
+	for _, a := range cfg.Classifiers.Allow {
+		o.Allow = append(o.Allow, classifiers.Allow{Types: a.Types, Values: a.Values, Pattern: a.Pattern})
+	}
+	return o, errors.Join(errs...)
 }
 
 // policyOptions names what a policy may speak of, so that one that speaks of

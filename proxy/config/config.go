@@ -242,12 +242,67 @@ type Term struct {
 	File string `json:"file,omitempty"`
 	// Type of the findings. Left out: TERM_ and the name in capitals.
 	Type string `json:"type"`
+	// Groups of the type, for policies. Left out: protected.
+	Groups []string `json:"groups,omitempty"`
+	// Weight of one finding in reports: low, medium, high or critical; by
+	// default high.
+	Severity string `json:"severity,omitempty"`
 }
 
 // Classifiers chooses among the detectors.
 type Classifiers struct {
 	// Detectors, or types of findings, that are switched off.
 	Off []string `json:"off,omitempty"`
+	// Forms of the organisation's own numbers and codes.
+	Patterns []Pattern `json:"patterns,omitempty"`
+	// Values that are known and no leak: the help desk's address, numbers of
+	// the manual.
+	Allow []Allow `json:"allow,omitempty"`
+}
+
+// Pattern is the form of a number or code of the organisation's own. It is
+// tried on its examples before anything is served.
+type Pattern struct {
+	// Type of the findings, required, in capitals: EMPLOYEE_NUMBER.
+	Type string `json:"type"`
+	// One sentence that says what it is.
+	Doc string `json:"doc,omitempty"`
+	// Groups of the type, for policies. Left out: protected.
+	Groups []string `json:"groups,omitempty"`
+	// Weight of one finding in reports: low, medium, high or critical; by
+	// default medium.
+	Severity string `json:"severity,omitempty"`
+	// Form, required, in RE2 syntax. A letter or digit directly before or behind
+	// a match makes it no match.
+	Pattern string `json:"pattern"`
+	// Words near which (256 bytes on both sides) the form is looked for.
+	// Required where it has neither digits nor a fixed beginning.
+	Keywords []string `json:"keywords,omitempty"`
+	// Words that make a match beside them very likely.
+	Context []string `json:"context,omitempty"`
+	// Words that make a match beside them unlikely.
+	Against []string `json:"against,omitempty"`
+	// Forms that are no match, in RE2 syntax.
+	Exclude []string `json:"exclude,omitempty"`
+	// true: without a word of context a match is possible, not likely.
+	NeedsContext bool `json:"needs_context,omitempty"`
+	// Texts, one at least, in which something must be found.
+	Match []string `json:"match"`
+	// Texts, one at least, in which nothing may be found.
+	NoMatch []string `json:"no_match"`
+}
+
+// Allow names values that are known and no leak. They are recorded as very
+// unlikely.
+type Allow struct {
+	// Types of findings that are meant. Left out: all but credentials.
+	Types []string `json:"types,omitempty"`
+	// The values; case, spaces, hyphens, dots and slashes are ignored.
+	Values []string `json:"values,omitempty"`
+	// Form of the values in RE2 syntax, for the whole of what was found.
+	Pattern string `json:"pattern,omitempty"`
+	// Why, for those who review the file.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Limits bounds the work.

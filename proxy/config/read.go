@@ -149,7 +149,15 @@ func readConfig(v value, c *Config) bool {
 			v.list(func(v value) { c.Terms = append(c.Terms, readTerm(v)) })
 		}},
 		field{"classifiers", func(v value) {
-			v.mapping(field{"off", func(v value) { v.texts(&c.Classifiers.Off, nil) }})
+			v.mapping(
+				field{"off", func(v value) { v.texts(&c.Classifiers.Off, nil) }},
+				field{"patterns", func(v value) {
+					v.list(func(v value) { c.Classifiers.Patterns = append(c.Classifiers.Patterns, readPattern(v)) })
+				}},
+				field{"allow", func(v value) {
+					v.list(func(v value) { c.Classifiers.Allow = append(c.Classifiers.Allow, readAllow(v)) })
+				}},
+			)
 		}},
 		field{"limits", func(v value) {
 			v.mapping(
@@ -435,6 +443,8 @@ func readTerm(v value) (t Term) {
 		field{"words", func(v value) { v.quiet = true; v.r.hush(v.node); v.texts(&t.Words, nil) }},
 		field{"file", func(v value) { v.file(&t.File) }},
 		field{"type", func(v value) { v.into(&t.Type, typeName) }},
+		field{"groups", func(v value) { v.texts(&t.Groups, nil) }},
+		field{"severity", func(v value) { v.oneOf(&t.Severity, severities...) }},
 	)
 	if seen != nil && !seen["name"] {
 		v.fail(v.what()+" has no name", "name: a word for the list")
@@ -448,6 +458,50 @@ func readTerm(v value) (t Term) {
 	return t
 }
 
+// severities are the weights of a finding; see classifiers.Severity.
+var severities = []string{"low", "medium", "high", "critical"}
+
+func readPattern(v value) (p Pattern) {
+	// Examples and forms may be what is to be protected: no excerpt shows them.
+	quietly := func(to *[]string) func(value) {
+		return func(v value) { v.quiet = true; v.r.hush(v.node); v.texts(to, nil) }
+	}
+	seen := v.mapping(
+		field{"type", func(v value) { v.into(&p.Type, typeName) }},
+		field{"doc", func(v value) { v.into(&p.Doc, nil) }},
+		field{"groups", func(v value) { v.texts(&p.Groups, nil) }},
+		field{"severity", func(v value) { v.oneOf(&p.Severity, severities...) }},
+		field{"pattern", func(v value) { v.quiet = true; v.r.hush(v.node); v.into(&p.Pattern, nil) }},
+		field{"keywords", func(v value) { v.texts(&p.Keywords, nil) }},
+		field{"context", func(v value) { v.texts(&p.Context, nil) }},
+		field{"against", func(v value) { v.texts(&p.Against, nil) }},
+		field{"exclude", quietly(&p.Exclude)},
+		field{"needs_context", func(v value) { v.boolean(&p.NeedsContext) }},
+		field{"match", quietly(&p.Match)},
+		field{"no_match", quietly(&p.NoMatch)},
+	)
+	for _, key := range []string{"type", "pattern", "match", "no_match"} {
+		if seen != nil && !seen[key] {
+			v.fail(v.what()+" has no "+key, "a pattern has a type, a pattern, and examples under match and no_match")
+			break
+		}
+	}
+	return p
+}
+
+func readAllow(v value) (a Allow) {
+	seen := v.mapping(
+		field{"types", func(v value) { v.texts(&a.Types, nil) }},
+		field{"values", func(v value) { v.quiet = true; v.r.hush(v.node); v.texts(&a.Values, nil) }},
+		field{"pattern", func(v value) { v.quiet = true; v.r.hush(v.node); v.into(&a.Pattern, nil) }},
+		field{"reason", func(v value) { v.into(&a.Reason, nil) }},
+	)
+	if seen != nil && !seen["values"] && !seen["pattern"] {
+		v.fail(v.what()+" allows nothing", "values: [\"…\"] or pattern: \"…\"")
+	}
+	return a
+}
+
 // knownKeys are all keys of the schema. They alone are shown in excerpts of
 // lines that may hold a key.
 var knownKeys = []string{
@@ -456,6 +510,7 @@ var knownKeys = []string{
 	"files", "json", "credential", "env", "file", "command", "header", "scheme", "ca", "proxy", "applications", "team", "groups", "keys",
 	"terms", "words", "type", "classifiers", "off", "limits", "body", "decision", "commit", "exchanges", "connections", "envoy", "path",
 	"concurrency", "log_level", "telemetry", "otlp", "endpoint", "insecure", "headers_file", "sample", "upstream", "policy", "expected",
+	"patterns", "allow", "doc", "severity", "pattern", "keywords", "against", "exclude", "needs_context", "match", "no_match", "types", "values", "reason",
 }
 
 func knownKey(word string) bool { return slices.Contains(knownKeys, word) }
