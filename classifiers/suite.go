@@ -191,6 +191,8 @@ func (s *Suite) names(o Options) (map[string]bool, error) {
 	for _, n := range o.Off {
 		if t, ok := owner[n]; ok {
 			n = t
+		} else if t, ok := owner[strings.ToUpper(n)]; ok && !seen[n] {
+			n = t
 		}
 		if !seen[n] {
 			return nil, fmt.Errorf("%q is neither a detector nor a type, and cannot be switched off", n)

@@ -101,6 +101,7 @@ Exit status: 0 yes, 1 the answer is no, 2 could not tell.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return fmt.Errorf("%w\nSee '%s --help'", err, c.CommandPath())
 	})
-	root.AddCommand(runCommand(), demoCommand(), checkCommand(), initCommand(), auditCommand(), envoyCommand())
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), initCommand(), classifyCommand(), typesCommand(), validateCommand(), evaluateCommand(),
+		auditCommand(), envoyCommand())
 	return root
 }
