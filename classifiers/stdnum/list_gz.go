@@ -1,4 +1,8 @@
 package stdnum
 
 // formatsGZ are the formats of countries whose code begins with g to z.
-var formatsGZ = []*Format{}
+var formatsGZ = []*Format{
+	gbNHS, gbSEDOL, gbUPN, gbUTR, gbVAT, ghTIN, gnNIFP, grAMKA, grVAT, gtNIT, hrOIB, huANUM, idNIK, idNPWP, iePPS, ieVAT, ilHP, ilIDNR,
+	inAadhaar, inEPIC, inGSTIN, inPAN, inVID, isKennitala, isVSK, itAIC, itCodiceFiscale, itIVA, jpCN, jpIN, kePIN, krBRN, krRRN, liPEID, ltAsmens, ltPVM,
+	luTVA, lvPVN, maICE, mcTVA, mdIDNO, meIBAN, mePIB,
+}
