@@ -12,16 +12,36 @@ var cardType = classifiers.Type{
 	Doc: "A payment card number (PAN).", Aliases: []string{"PAYMENT_CARD", "PAN"},
 }
 
-// Card finds payment card numbers.
+var (
+	expiryType = classifiers.Type{
+		Name: "CREDIT_CARD_EXPIRATION", Groups: []string{classifiers.Financial}, Severity: classifiers.Medium,
+		Doc: "The month and year in which a payment card expires, beside its number or in a field of that name.", Aliases: []string{"CARD_EXPIRY"},
+	}
+	codeType = classifiers.Type{
+		Name: "CREDIT_CARD_CVV", Groups: []string{classifiers.Financial}, Severity: classifiers.High,
+		Doc: "The three or four digits that verify a payment card, beside its number or in a field of that name.", Aliases: []string{"CVV", "CVC"},
+	}
+	trackType = classifiers.Type{
+		Name: "CREDIT_CARD_TRACK", Groups: []string{classifiers.Personal, classifiers.Financial}, Severity: classifiers.Critical,
+		Doc: "What follows the card number on a magnetic stripe: holder, expiry, service code and the issuer's data.",
+	}
+)
+
+// Card finds payment card numbers, and what belongs to a card beside them.
 var Card = &classifiers.Detector{
-	Name: "card", Version: 1,
+	Name: "card", Version: 2,
 	Doc: `Payment card numbers of 13 to 19 digits after ISO/IEC 7812-1: the Luhn digit is right, the first digits are an issuer
 range of a brand and the length is one that the brand uses; digits stand together or in the brand's groups, joined by spaces or
 hyphens. The Luhn digit alone lets one number in ten pass, so ungrouped digits count less, and less again beside words such as
-order or tracking. Numbers that payment processors publish for tests are synthetic.`,
-	Types: []*classifiers.Type{&cardType},
+order or tracking. Numbers that payment processors publish for tests are synthetic. Expiry and verification code are looked for
+beside a card, or where a field is named so; the rest of a magnetic stripe (ISO/IEC 7813, track 1 and 2) behind its number.`,
+	Types: []*classifiers.Type{&cardType, &expiryType, &codeType, &trackType},
 	Positives: []string{
-		"card [[CREDIT_CARD|4539 1488 0343 6467]] exp 04/29",
+		"card [[CREDIT_CARD|4539 1488 0343 6467]] exp [[CREDIT_CARD_EXPIRATION|04/29]]",
+		"card [[CREDIT_CARD|4539 1488 0343 6467]], valid thru [[CREDIT_CARD_EXPIRATION|04/2029]], CVV: [[CREDIT_CARD_CVV|417]]",
+		`{"number":"[[CREDIT_CARD|4539148803436467]]","exp_month":4,"expiry":"[[CREDIT_CARD_EXPIRATION|2029-04]]","cvc":"[[CREDIT_CARD_CVV|417]]"}`,
+		"Kreditkarte [[CREDIT_CARD|5425 2334 3010 9903]], gültig bis [[CREDIT_CARD_EXPIRATION|11/28]], Prüfziffer [[CREDIT_CARD_CVV|281]]",
+		"swipe %B[[CREDIT_CARD|4539148803436467]]^[[CREDIT_CARD_TRACK|LINDGREN/MAJA^2904101123400001]]? ;[[CREDIT_CARD|4539148803436467]]=[[CREDIT_CARD_TRACK|29041011234]]?",
 		"pay with [[CREDIT_CARD|5425-2334-3010-9903]]",
 		"[[CREDIT_CARD|3714 496353 98449]] is how Amex groups",
 		`{"pan":"[[CREDIT_CARD|4539148803436467]]"}`,
@@ -34,8 +54,14 @@ order or tracking. Numbers that payment processors publish for tests are synthet
 		"3.14159265358979323846, 1700000000000, 0x4539148803436467, 550e8400-e29b-41d4-a716-446655440000",
 		"id_4539148803436467 00000000000000000000 0000 0000 0000 0000",
 		"2024-01-15 2024-01-16 2024-01-17",
+		"The form asks for expiry (MM/YY), CVV 123 and so on; our lease expires 04/29",
+		"0.4539148803436467 1700000000000 45391488034364.67 v4539148803436467 4539148803436467px",
 	},
-	Interests: []classifiers.Interest{{Shape: classifiers.Number, Judge: judgeCard}},
+	Interests: []classifiers.Interest{
+		{Shape: classifiers.Number, Judge: judgeCard},
+		{Shape: classifiers.Anchor, Literals: []string{"%B"}, Judge: judgeStripe},
+		{Shape: classifiers.Whole, Judge: judgeCardField},
+	},
 }
 
 var cardCue = classifiers.NewCue(
@@ -118,6 +144,9 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 			level = classifiers.Raise(level, 1)
 		}
 	}
+	if ibanHead(s, start) {
+		level = min(level, proxy.Unlikely)
+	}
 	if g[i].Len() == 1 && level < proxy.VeryLikely {
 		level = min(level, proxy.Possible) // a row of digits, mostly
 	}
@@ -128,9 +157,12 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 			n++
 		}
 	}
-	f := classifiers.Found{Start: start, End: end, Type: &cardType, Likelihood: level}
+	f := classifiers.Found{Start: start, End: end, Type: &cardType, Likelihood: level, Rule: bestKind.name, Validator: "luhn"}
 	if published(d[:n]) {
 		f.Synthetic, f.Likelihood = true, proxy.VeryLikely
+	}
+	if level >= proxy.Possible && beside(s, start, end) {
+		f.Likelihood = proxy.VeryLikely
 	}
 	s.Find(f)
 	return best
@@ -150,6 +182,12 @@ func edge(s *classifiers.Scan, start, end int) bool {
 		return alnum(s.At(end + 1))
 	}
 	return false
+}
+
+// ibanHead reports whether the digits go on from the first group of an account
+// number: DE76 5121 …
+func ibanHead(s *classifiers.Scan, start int) bool {
+	return s.Before(start) == ' ' && digit(s.Before(start-1)) && digit(s.Before(start-2)) && letter(s.Before(start-3)) && letter(s.Before(start-4)) && !alnum(s.Before(start-5))
 }
 
 func alnum(b byte) bool {
@@ -197,79 +235,81 @@ func luhn(d []byte) bool {
 	return sum%10 == 0
 }
 
-// brand is what the first digits and the length say.
-type brand struct{ level proxy.Likelihood }
+// brand is a range of issuer numbers (the first six digits), the lengths that
+// are used in it, and what a number in it is worth.
+type brand struct {
+	low, high int
+	lengths   uint32 // a bit for each length
+	level     proxy.Likelihood
+	name      string
+}
 
-// brandOf knows the issuer ranges that the brands publish. A brand with an own
-// narrow range is likely; ranges that are wide or out of use are possible.
+func lengths(list ...int) (bits uint32) {
+	for _, n := range list {
+		bits |= 1 << n
+	}
+	return bits
+}
+
+// brands are the ranges that the brands publish, the narrow ones first: the
+// first that holds a number decides. A brand's own range with its usual length
+// is likely; ranges that are wide, shared or rare are possible or less.
+var brands = [...]brand{
+	{604200, 604399, lengths(16), proxy.Possible, "cabal"},
+	{606282, 606282, lengths(16, 19), proxy.Possible, "hipercard"},
+	{589562, 589562, lengths(16), proxy.Possible, "naranja"},
+	{286900, 286999, lengths(16), proxy.Possible, "carnet"},
+	{979200, 979289, lengths(16), proxy.Likely, "troy"},
+	{220000, 220499, lengths(16, 17, 18, 19), proxy.Likely, "mir"},
+	{222100, 272099, lengths(16), proxy.Likely, "mastercard"},
+	{510000, 559999, lengths(16), proxy.Likely, "mastercard"},
+	{400000, 499999, lengths(16), proxy.Likely, "visa"},
+	{400000, 499999, lengths(13, 19), proxy.Possible, "visa"},
+	{340000, 349999, lengths(15), proxy.Likely, "amex"},
+	{370000, 379999, lengths(15), proxy.Likely, "amex"},
+	{352800, 358999, lengths(16), proxy.Likely, "jcb"},
+	{352800, 358999, lengths(17, 18, 19), proxy.Possible, "jcb"},
+	{601100, 601199, lengths(16), proxy.Likely, "discover"},
+	{644000, 659999, lengths(16), proxy.Likely, "discover"}, // with RuPay, Elo and Troy
+	{601100, 601199, lengths(17, 18, 19), proxy.Possible, "discover"},
+	{644000, 659999, lengths(17, 18, 19), proxy.Possible, "discover"},
+	{300000, 305999, lengths(14, 16), proxy.Possible, "diners"},
+	{309500, 309599, lengths(14, 16), proxy.Possible, "diners"},
+	{360000, 369999, lengths(14, 16), proxy.Possible, "diners"},
+	{380000, 399999, lengths(14, 16), proxy.Possible, "diners"},
+	{620000, 629999, lengths(16, 19), proxy.Likely, "unionpay"},
+	{620000, 629999, lengths(17, 18), proxy.Possible, "unionpay"},
+	{810000, 829999, lengths(16, 19), proxy.Likely, "rupay"}, // 81 with UnionPay
+	{810000, 829999, lengths(17, 18), proxy.Possible, "rupay"},
+	{860000, 860099, lengths(16), proxy.Possible, "uzcard"},
+	{986000, 986099, lengths(16), proxy.Possible, "humo"},
+	{869900, 869999, lengths(15), proxy.Unlikely, "voyager"},
+	// Maestro with Dankort, Elo, Verve, RuPay, Laser and the shops' own cards.
+	{500000, 509999, lengths(16), proxy.Possible, "maestro"},
+	{560000, 589999, lengths(16), proxy.Possible, "maestro"},
+	{600000, 619999, lengths(16), proxy.Possible, "maestro"},
+	{630000, 643999, lengths(16), proxy.Possible, "maestro"},
+	{660000, 679999, lengths(16), proxy.Possible, "maestro"},
+	{500000, 509999, lengths(12, 13, 14, 15, 17, 18, 19), proxy.Unlikely, "maestro"},
+	{560000, 589999, lengths(12, 13, 14, 15, 17, 18, 19), proxy.Unlikely, "maestro"},
+	{600000, 619999, lengths(12, 13, 14, 15, 17, 18, 19), proxy.Unlikely, "maestro"},
+	{630000, 643999, lengths(12, 13, 14, 15, 17, 18, 19), proxy.Unlikely, "maestro"},
+	{660000, 679999, lengths(12, 13, 14, 15, 17, 18, 19), proxy.Unlikely, "maestro"},
+	{100000, 199999, lengths(15), proxy.Unlikely, "uatp"}, // the airlines' card
+}
+
+// brandOf gives the first brand that uses the number's range and length.
 func brandOf(d []byte) brand {
 	p := 0 // the first six digits
 	for _, x := range d[:6] {
 		p = p*10 + int(x)
 	}
-	n := len(d)
-	in := func(low, high int) bool { return low <= p && p <= high }
-	switch {
-	case same(d):
+	if same(d) {
 		return brand{}
-	case in(400000, 499999): // Visa
-		if n == 16 {
-			return brand{proxy.Likely}
-		}
-		if n == 13 || n == 19 {
-			return brand{proxy.Possible}
-		}
-	case in(510000, 559999), in(222100, 272099): // Mastercard
-		if n == 16 {
-			return brand{proxy.Likely}
-		}
-	case in(340000, 349999), in(370000, 379999): // American Express
-		if n == 15 {
-			return brand{proxy.Likely}
-		}
-	case in(601100, 601199), in(644000, 659999): // Discover
-		if n == 16 {
-			return brand{proxy.Likely}
-		}
-		if n > 16 {
-			return brand{proxy.Possible}
-		}
-	case in(352800, 358999): // JCB
-		if n == 16 {
-			return brand{proxy.Likely}
-		}
-		if n > 16 {
-			return brand{proxy.Possible}
-		}
-	case in(300000, 305999), in(309500, 309599), in(360000, 369999), in(380000, 399999): // Diners Club
-		if n == 14 || n == 16 {
-			return brand{proxy.Possible}
-		}
-	case in(620000, 629999), in(810000, 819999): // UnionPay; RuPay shares 81
-		if n == 16 || n == 19 {
-			return brand{proxy.Likely}
-		}
-		if n > 16 {
-			return brand{proxy.Possible}
-		}
-	case in(500000, 509999), in(560000, 589999), in(600000, 601099), in(601200, 619999), in(630000, 643999), in(660000, 679999): // Maestro, Dankort, RuPay, Elo
-		if n == 16 {
-			return brand{proxy.Possible}
-		}
-		if n >= 12 {
-			return brand{proxy.Unlikely}
-		}
-	case in(220000, 220499): // Mir
-		if n >= 16 {
-			return brand{proxy.Likely}
-		}
-	case in(100000, 199999): // UATP, the airlines' card
-		if n == 15 {
-			return brand{proxy.Unlikely}
-		}
-	case in(979200, 979289): // Troy
-		if n == 16 {
-			return brand{proxy.Likely}
+	}
+	for i := range brands {
+		if b := &brands[i]; b.low <= p && p <= b.high && b.lengths>>len(d)&1 != 0 {
+			return *b
 		}
 	}
 	return brand{}
