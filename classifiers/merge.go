@@ -3,12 +3,16 @@ package classifiers
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/ostiary/ostiary/proxy"
 )
 
 // merge leaves one winner per group and span and sorts the findings by place.
-// The likelier wins, then the more specific type, then the longer. A finding that shares no group with a better one on its span survives.
+// The likelier wins, then the more specific type, then the longer; what lost is
+// noted in the evidence of the winner. A finding that shares no group with a
+// better one on its span survives, and so does a likely one that has the greater
+// part of its span for itself.
 //
 // Findings that overlap form a cluster; inside it the best come first and cover
 // their bytes for their groups. That costs the length of the spans, whatever
@@ -48,8 +52,15 @@ func merge(found []proxy.Finding, traits []trait) []proxy.Finding {
 		at := len(kept)
 		for _, n := range cluster {
 			f := &found[n]
-			if !touches(cover[f.Start-from:f.End-from], traits[n].set) {
+			if !taken(cover[f.Start-from:f.End-from], traits[n].set, f.Likelihood) {
 				kept = append(kept, n)
+				continue
+			}
+			for _, k := range kept[at:min(len(kept), at+maxLook)] {
+				if w := &found[k]; w.Start < f.End && f.Start < w.End && traits[k].set&traits[n].set != 0 {
+					also(w, f.Type)
+					break
+				}
 			}
 		}
 		slices.SortFunc(kept[at:], func(a, b int) int {
@@ -64,13 +75,43 @@ func merge(found []proxy.Finding, traits []trait) []proxy.Finding {
 	return out
 }
 
-// touches reports whether a span is taken for one of the groups; where it is
-// not, it takes it.
-func touches(cover []groupSet, set groupSet) bool {
+// maxLook bounds the winners of a cluster that are looked at for the one that a
+// loser lost to.
+const maxLook = 32
+
+// maxAlso bounds the text of the types that a place was also taken for, and so
+// the work on places that many detectors claim.
+const maxAlso = 120
+
+// also notes on the winner what the place was also taken for.
+func also(w *proxy.Finding, typ string) {
+	if typ == w.Type || len(w.Evidence.Also) > maxAlso {
+		return
+	}
+	for t := range strings.SplitSeq(w.Evidence.Also, ",") {
+		if t == typ {
+			return
+		}
+	}
+	if w.Evidence.Also != "" {
+		w.Evidence.Also += ","
+	}
+	w.Evidence.Also += typ
+}
+
+// taken reports whether a span belongs to a better finding of one of the groups;
+// where it does not, it takes it. What is likely and stands for the greater part
+// outside of better findings survives: an address with a telephone number in it
+// is masked wholly.
+func taken(cover []groupSet, set groupSet, level proxy.Likelihood) bool {
+	n := 0
 	for _, c := range cover {
 		if c&set != 0 {
-			return true
+			n++
 		}
+	}
+	if n > 0 && (level < proxy.Likely || 2*n >= len(cover)) {
+		return true
 	}
 	for i := range cover {
 		cover[i] |= set

@@ -136,7 +136,8 @@ func TestMerge(t *testing.T) {
 		{"a general type loses to a specific one", []proxy.Finding{f("A", 0, 9, proxy.Likely), f("B", 0, 5, proxy.Likely)}, []trait{general, personal}, "B:0-5"},
 		{"another group survives", []proxy.Finding{f("A", 0, 9, proxy.Likely), f("B", 0, 9, proxy.Unlikely)}, []trait{personal, network}, "A:0-9 B:0-9"},
 		{"one shared group is enough to lose", []proxy.Finding{f("A", 0, 9, proxy.Likely), f("B", 3, 6, proxy.Unlikely)}, []trait{personal, both}, "A:0-9"},
-		{"a loser takes nobody down", []proxy.Finding{f("A", 0, 4, proxy.Possible), f("B", 3, 8, proxy.Likely), f("C", 7, 12, proxy.VeryLikely)}, []trait{personal, personal, personal}, "A:0-4 C:7-12"},
+		{"a loser takes nobody down", []proxy.Finding{f("A", 0, 4, proxy.Unlikely), f("B", 3, 8, proxy.Possible), f("C", 7, 12, proxy.VeryLikely)}, []trait{personal, personal, personal}, "A:0-4 C:7-12"},
+		{"what is likely and mostly by itself survives", []proxy.Finding{f("A", 0, 40, proxy.Likely), f("B", 30, 39, proxy.VeryLikely), f("C", 28, 38, proxy.Likely)}, []trait{personal, personal, personal}, "A:0-40 B:30-39"},
 		{"touching is not overlapping", []proxy.Finding{f("B", 4, 8, proxy.Likely), f("A", 0, 4, proxy.Likely)}, []trait{personal, personal}, "A:0-4 B:4-8"},
 		{"the same twice is once", []proxy.Finding{f("A", 0, 4, proxy.Likely), f("A", 0, 4, proxy.Likely)}, []trait{personal, personal}, "A:0-4"},
 	} {

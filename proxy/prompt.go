@@ -120,9 +120,10 @@ type Finding struct {
 
 // Evidence says in constant words of the detectors why a finding was reported:
 // the form or rule that matched, the checksum or list that confirmed it, the
-// word of a cue beside it, and how the text had to be read (folded, decoded). It
-// holds no content. Empty fields say nothing.
-type Evidence struct{ Rule, Validator, Context, Via string }
+// word of a cue beside it, how the text had to be read (folded, decoded), and
+// the types that the same place was also taken for, separated by commas. It holds
+// no content. Empty fields say nothing.
+type Evidence struct{ Rule, Validator, Context, Via, Also string }
 
 // Report is what a classifier saw in the segments of one request.
 type Report struct {

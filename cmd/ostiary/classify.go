@@ -305,6 +305,9 @@ func reason(f proxy.Finding) string {
 	if f.Evidence.Context != "" {
 		why = append(why, fmt.Sprintf("beside %q", f.Evidence.Context))
 	}
+	if f.Evidence.Also != "" {
+		why = append(why, "also taken for "+f.Evidence.Also)
+	}
 	why = append(why, tags(f)...)
 	if len(why) == 0 {
 		return f.Detector
