@@ -3,6 +3,7 @@ package classifiers
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -34,20 +35,68 @@ const (
 // termsDetector is the name of the detector in findings of terms.
 const termsDetector = "terms"
 
-// dictionary finds terms. It is a tree of words as a table of hashes: an entry
+// dictionary finds terms. It is a tree of words as a table of hashes: a slot
 // stands for the words so far, under a seed of the suite's. The terms themselves
-// are not kept.
+// are not kept. A term of one word takes 16 to 32 bytes.
 type dictionary struct {
 	seed   uint64
-	nodes  map[uint64]termNode
+	slots  []termSlot // open addressing; a power of two
+	used   int
+	sets   [][]termEnd // of ends, by number; the first is empty
+	known  map[string]uint32
 	filter []uint64 // a bit for each first word; most words end here
 	types  []Type
 	traits []trait
 }
 
-type termNode struct {
-	ends []termEnd
-	more bool // longer terms begin with these words
+// termSlot is free where its hash is 0.
+type termSlot struct {
+	hash uint64
+	ends uint32 // number of the set
+	more bool   // longer terms begin with these words
+}
+
+// at gives the slot of the words so far, or that in which they belong.
+func (d *dictionary) at(state uint64) *termSlot {
+	mask := uint64(len(d.slots) - 1)
+	for i := state & mask; ; i = (i + 1) & mask {
+		if s := &d.slots[i]; s.hash == state || s.hash == 0 {
+			return s
+		}
+	}
+}
+
+// slot gives the slot of the words so far and makes it where there is none.
+func (d *dictionary) slot(state uint64) *termSlot {
+	if 2*(d.used+1) > len(d.slots) {
+		old := d.slots
+		d.slots = make([]termSlot, 2*len(old))
+		for _, s := range old {
+			if s.hash != 0 {
+				*d.at(s.hash) = s
+			}
+		}
+	}
+	s := d.at(state)
+	if s.hash == 0 {
+		s.hash = state
+		d.used++
+	}
+	return s
+}
+
+// with gives the number of the set that has one end more. Most terms end the
+// same way, so that there are few sets.
+func (d *dictionary) with(set uint32, end termEnd) uint32 {
+	ends := append(slices.Clone(d.sets[set]), end)
+	key := fmt.Sprintf("%#v", ends)
+	n, ok := d.known[key]
+	if !ok {
+		n = uint32(len(d.sets))
+		d.sets = append(d.sets, ends)
+		d.known[key] = n
+	}
+	return n
 }
 
 // termEnd is the end of a term, with what it has before its first word and
@@ -83,7 +132,7 @@ func newDictionary(seed uint64, lists []Terms, off map[string]bool) (*dictionary
 	for bits < 16*size {
 		bits *= 2
 	}
-	d := &dictionary{seed: seed | 1, nodes: make(map[uint64]termNode, size), filter: make([]uint64, bits/64)}
+	d := &dictionary{seed: seed | 1, slots: make([]termSlot, 64), sets: make([][]termEnd, 1), known: map[string]uint32{}, filter: make([]uint64, bits/64)}
 	for i := range lists {
 		l := &lists[i]
 		t := l.asType()
@@ -103,6 +152,7 @@ func newDictionary(seed uint64, lists []Terms, off map[string]bool) (*dictionary
 			}
 		}
 	}
+	d.known = nil
 	return d, nil
 }
 
@@ -136,14 +186,11 @@ func (d *dictionary) add(term string, typ int) error {
 			if len(end.tail) > maxTermGap {
 				return errTerm
 			}
-			n := d.nodes[state]
-			n.ends = append(n.ends, end)
-			d.nodes[state] = n
+			n := d.slot(state)
+			n.ends = d.with(n.ends, end)
 			return nil
 		}
-		n := d.nodes[state]
-		n.more = true
-		d.nodes[state] = n
+		d.slot(state).more = true
 		state = mix(state, gap)
 		i = next
 	}
@@ -171,11 +218,11 @@ func (d *dictionary) look(s *Scan, i int) {
 	state := d.seed
 	for range maxTermWords {
 		state = mix(state, h)
-		n, ok := d.nodes[state]
-		if !ok {
+		n := d.at(state)
+		if n.hash == 0 {
 			return
 		}
-		for _, e := range n.ends {
+		for _, e := range d.sets[n.ends] {
 			if !strings.HasSuffix(t[:i], e.lead) || !strings.HasPrefix(t[j:], e.tail) {
 				continue
 			}
@@ -282,7 +329,8 @@ func finish(h uint64) uint64 {
 	return h
 }
 
-func mix(state, h uint64) uint64 { return finish(state*fnvPrime + h) }
+// mix never gives 0, which stands for a free slot.
+func mix(state, h uint64) uint64 { return max(finish(state*fnvPrime+h), 1) }
 
 // wordRune gives the length of the word character that t begins with, or 0.
 func wordRune(t string) int {

@@ -30,11 +30,11 @@ import (
 
 // Bounds of what is read.
 const (
-	maxFile   = 1 << 20 // bytes of a configuration: hand-written, a thousand pools fit
-	maxWords  = 8 << 20 // bytes of a file of terms
-	maxDepth  = 16      // nesting of flow collections; the schema needs 5
-	maxLeft   = 512     // column at which a token outside flow collections may begin: block nesting is at most that deep
-	maxTokens = 50_000  // of YAML; the parser takes a time that grows with the square, half a second for so many
+	maxFile   = 1 << 20  // bytes of a configuration: hand-written, a thousand pools fit
+	maxWords  = 64 << 20 // bytes of a file of terms
+	maxDepth  = 16       // nesting of flow collections; the schema needs 5
+	maxLeft   = 512      // column at which a token outside flow collections may begin: block nesting is at most that deep
+	maxTokens = 50_000   // of YAML; the parser takes a time that grows with the square, half a second for so many
 )
 
 // Defaults of keys that are left out.
