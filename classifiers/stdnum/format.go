@@ -132,7 +132,7 @@ func Lookup(name string) (*Format, bool) {
 // All lists every format. The slice is the caller's, the formats are shared.
 func All() []*Format {
 	var list []*Format
-	for _, part := range [][]*Format{general, formatsAF, formatsGZ} {
+	for _, part := range [][]*Format{general, formatsAF, formatsGZ, formatsMore} {
 		list = append(list, part...)
 	}
 	return list
