@@ -274,7 +274,7 @@ func TestEvidence(t *testing.T) {
 		s.Find(Found{Start: c.Start, End: c.End, Type: d.Types[0], Likelihood: proxy.Likely, Rule: "seven digits", Validator: "none"})
 	}
 	s := mustNew(t, Options{Detectors: []*Detector{d}})
-	r := report(t, s, "CARD 1234567" + strings.Repeat(" filler", 20) + " 7654321")
+	r := report(t, s, "CARD 1234567"+strings.Repeat(" filler", 20)+" 7654321")
 	want := []proxy.Evidence{{Rule: "seven digits", Validator: "none", Context: "card", Also: "U"}, {Rule: "seven digits", Validator: "none", Also: "U"}}
 	for i, f := range r.Findings {
 		if f.Evidence != want[i] {
