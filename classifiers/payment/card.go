@@ -99,7 +99,7 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	}
 	var d [maxCard]byte
 	n := 0
-	best, bestKind := 0, brand{}
+	best, bestKind, digits := 0, brand{}, 0
 	for j := i; j < len(g); j++ {
 		if j > i && (g[j].Sep != g[min(i+1, j)].Sep || g[j].Sep != classifiers.SepSpace && g[j].Sep != classifiers.SepDash) {
 			break
@@ -119,7 +119,7 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 			continue
 		}
 		if b := brandOf(d[:n]); b.level > 0 && luhn(d[:n]) {
-			best, bestKind = j-i+1, b
+			best, bestKind, digits = j-i+1, b, n
 		}
 	}
 	if best == 0 {
@@ -134,6 +134,12 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	switch s.Lean(cardCue, classifiers.Numbering, start, end) {
 	case 1:
 		level = proxy.VeryLikely
+		if bestKind.level < proxy.Possible {
+			level = proxy.Likely
+		}
+		if digits == minCard && grouped {
+			level = proxy.Possible // as well a national number of three fours
+		}
 	case -1:
 		level = classifiers.Raise(level, -2)
 		if grouped {

@@ -3,4 +3,6 @@ package payment
 import "github.com/ostiary/ostiary/classifiers"
 
 // Detectors lists the detectors of this room, in a slice that is the caller's.
-func Detectors() []*classifiers.Detector { return []*classifiers.Detector{Card, IBAN} }
+func Detectors() []*classifiers.Detector {
+	return []*classifiers.Detector{Card, IBAN, BankCode, Account, Crypto, Seed}
+}
