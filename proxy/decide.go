@@ -222,7 +222,7 @@ func (s *Session) release(in *inspected, f *Forward, d *DecisionRecord) Ruling {
 		return s.refuse(denialOf(&Error{Op: "release", Kind: Fault}))
 	}
 	e := s.engine
-	if err := e.record(s.ctx, s.snap, s.decisionEvent(d)); err != nil {
+	if err := e.record(s.ctx, s.snap, s.withGrant(s.decisionEvent(d))...); err != nil {
 		return s.refuse(denialOf(&Error{Op: "record", Kind: Unrecorded, Err: err}))
 	}
 	e.mu.Lock()
@@ -236,7 +236,7 @@ func (s *Session) release(in *inspected, f *Forward, d *DecisionRecord) Ruling {
 var clientCredentials = []string{"authorization", "x-api-key", "api-key", "x-goog-api-key"}
 
 // neverForwarded are headers that no pool gets.
-var neverForwarded = []string{HeaderKey, "ostiary-application", "cookie", "proxy-authorization"}
+var neverForwarded = []string{HeaderKey, HeaderGrant, HeaderJustification, "ostiary-application", "cookie", "proxy-authorization"}
 
 // remove lists the request headers that may not go on. The client's own
 // credential goes to the pool it was meant for and to no other.

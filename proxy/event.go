@@ -9,6 +9,7 @@ const (
 	EventOutcome  = "outcome"
 	EventAdmin    = "admin" // start, stop, reload
 	EventGap      = "gap"   // something was sent or lost that no decision covers
+	EventGrant    = "grant" // a grant lifted a rule
 )
 
 // Event is one entry of the audit log. It holds no content. Its fields stand in
@@ -31,9 +32,9 @@ type Event struct {
 	V          int             `json:"v"`
 }
 
-// AdminRecord is a change of the process itself.
+// AdminRecord is a change of the process itself, or the use of a grant.
 type AdminRecord struct {
-	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended
+	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended, grant_used
 	Detail string `json:"detail,omitempty"`
 }
 
@@ -46,11 +47,13 @@ type DecisionRecord struct {
 	Masked   int          `json:"masked,omitempty"` // findings replaced
 	Masks    []string     `json:"masks,omitempty"`  // types and groups that a mask names, carried out or not
 	Mode     Mode         `json:"mode"`
-	Model    string       `json:"model,omitempty"` // name sent upstream, where configured; else "other"
+	Model    string       `json:"model,omitempty"`  // name sent upstream, where configured; else "other"
+	Notify   []string     `json:"notify,omitempty"` // whom policies want told
 	Phase    Phase        `json:"phase,omitempty"`
 	Pool     string       `json:"pool,omitempty"` // where it goes; empty for a refusal; "ostiary" where Ostiary answers
 	Reasons  []Reason     `json:"reasons"`
 	Rejected []Rejection  `json:"rejected,omitempty"` // pools that policy permits and that cannot serve the request
+	Shadow   *WouldRecord `json:"shadow,omitempty"`   // what a candidate of the policies says
 	Status   int          `json:"status,omitempty"`   // of a refusal or of Ostiary's own answer
 	Would    *WouldRecord `json:"would,omitempty"`    // in observe mode: what policy asks for
 }
@@ -61,11 +64,14 @@ type Rejection struct {
 	Why  string `json:"why"` // context, tools, images, audio, files, json, dialect, credential, state, model
 }
 
-// WouldRecord is what enforce mode would have done.
+// WouldRecord is what enforce mode, or a candidate of the policies, would have
+// done. An undecided candidate has the action "unknown".
 type WouldRecord struct {
-	Action Action `json:"action"`
-	Code   string `json:"code,omitempty"`
-	Pool   string `json:"pool,omitempty"`
+	Action   Action   `json:"action"`
+	Code     string   `json:"code,omitempty"`
+	Pool     string   `json:"pool,omitempty"`
+	Revision string   `json:"revision,omitempty"` // of a candidate
+	Rules    []string `json:"rules,omitempty"`    // that ask for it, as POLICY.RULE
 }
 
 // FindingRecord counts the findings of one type and likelihood.

@@ -22,6 +22,7 @@ type Facts struct {
 	Conversation ConversationFacts `json:"conversation"`
 	Destination  DestinationFacts  `json:"destination"`
 	Findings     FindingFacts      `json:"findings"`
+	Grant        GrantFacts        `json:"grant"`
 	Mode         Mode              `json:"mode"`
 	Opaque       OpaqueFacts       `json:"opaque"`
 	Pools        []PoolFacts       `json:"pools"`
@@ -34,8 +35,10 @@ type Facts struct {
 	Version      int               `json:"version"`
 }
 
-// ConversationFacts says what earlier turns were. Not derived yet: unknown.
+// ConversationFacts says what earlier turns were. Lineage is not derived yet:
+// unknown.
 type ConversationFacts struct {
+	Bucket  int    `json:"bucket"` // 0 to 99, the same for all turns, by a keyed hash of the first one
 	Lineage string `json:"lineage"`
 }
 
@@ -72,21 +75,12 @@ type Levels struct {
 	VeryUnlikely int `json:"very_unlikely"`
 }
 
-// Add counts one finding.
-func (l *Levels) Add(k Likelihood) {
-	l.VeryUnlikely++
-	if k >= Unlikely {
-		l.Unlikely++
-	}
-	if k >= Possible {
-		l.Possible++
-	}
-	if k >= Likely {
-		l.Likely++
-	}
-	if k >= VeryLikely {
-		l.VeryLikely++
-	}
+// GrantFacts is what was said and given to lift rules for this request.
+type GrantFacts struct {
+	Approved      string   `json:"approved"`      // by a second person: yes, no
+	ID            string   `json:"id"`            // of a valid grant, or "none"
+	Justification string   `json:"justification"` // a configured word, "other" for any other text, "none"
+	Lifts         []string `json:"lifts"`         // rules, as POLICY.RULE, that a valid grant names
 }
 
 // OpaqueFacts counts the parts that cannot be read as text.
@@ -140,10 +134,12 @@ type SpendFacts struct {
 	Budget string `json:"budget"`
 }
 
-// TimeFacts is when the request was received, in UTC.
+// TimeFacts is when the request was received, in UTC, and whether that is within
+// the configured office hours.
 type TimeFacts struct {
 	Hour    int    `json:"hour"`
 	Minute  int    `json:"minute"`
+	Office  string `json:"office"` // yes, no; "unknown" where no hours are configured
 	Unix    int64  `json:"unix"`
 	Weekday string `json:"weekday"` // monday … sunday
 }

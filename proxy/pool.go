@@ -1,6 +1,9 @@
 package proxy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Pool is a set of upstream endpoints that share an owner and a place. It is a
 // value: a change of configuration makes new ones.
@@ -45,14 +48,7 @@ const (
 )
 
 // Speaks reports whether the pool serves a dialect.
-func (p *Pool) Speaks(dialect string) bool {
-	for _, d := range p.Dialects {
-		if d == dialect {
-			return true
-		}
-	}
-	return false
-}
+func (p *Pool) Speaks(dialect string) bool { return slices.Contains(p.Dialects, dialect) }
 
 // Serves reports whether the pool offers what the route asks for.
 func (p *Pool) Serves(r Route) bool {
@@ -80,12 +76,7 @@ func (p *Pool) Serves(r Route) bool {
 // as the name the pool knows, or as a pattern without a wildcard. A wildcard is
 // an alias inside the pool, never a reason to be chosen.
 func (p *Pool) Lists(model string) bool {
-	for _, m := range p.Models {
-		if model != "" && (model == m.Name || model == m.Pattern) {
-			return true
-		}
-	}
-	return false
+	return model != "" && slices.ContainsFunc(p.Models, func(m ModelAlias) bool { return model == m.Name || model == m.Pattern })
 }
 
 // Resolve gives the name under which the pool knows a model; the exact pattern

@@ -162,6 +162,7 @@ type Principal struct {
 	Groups      []string
 	Method      string // key, peer
 	Asserted    string // what the client merely says: a configured application's name, "other", or empty
+	Grant       GrantFacts
 	// Strip names the headers that carried a credential for Ostiary. They are
 	// not forwarded.
 	Strip []string

@@ -25,6 +25,9 @@ const (
 	// HeaderKey carries an application key where the client's own credential
 	// must pass to its provider.
 	HeaderKey = "ostiary-key"
+	// HeaderGrant carries a grant, HeaderJustification a word or sentence that
+	// says why a rule should be lifted. Neither is forwarded.
+	HeaderGrant, HeaderJustification = "ostiary-grant", "ostiary-justification"
 )
 
 // PoolSelf is the name that stands for Ostiary where it answers itself, PoolNone

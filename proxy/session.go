@@ -236,7 +236,7 @@ func (s *Session) refuse(d denial) Ruling {
 	if d.silent {
 		out.Reason = d.code
 	}
-	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
+	if err := e.record(s.ctx, s.snap, append(s.withGrant(ev), e.outcomeEvent(s.x.ID, out))...); err != nil {
 		d = denialOf(&Error{Op: "record", Kind: Unrecorded})
 	}
 	a := s.snap.Dialects.Refuse(s.x.Route, Refusal{Status: d.status, Code: d.code, Message: d.message, DecisionID: s.x.ID, RetryAfter: d.retry})
@@ -274,8 +274,21 @@ func (s *Session) decisionEvent(d *DecisionRecord) *Event {
 	if d.Reasons == nil {
 		d.Reasons = []Reason{}
 	}
+	if s.verdict != nil {
+		d.Notify, d.Shadow = s.verdict.Notify, s.verdict.Shadow
+	}
 	s.snap.Stater.Describe(&s.seen, ev)
 	return ev
+}
+
+// withGrant adds the event of a grant's use to its decision's.
+func (s *Session) withGrant(decision *Event) []*Event {
+	if s.verdict == nil || !s.verdict.Granted {
+		return []*Event{decision}
+	}
+	use := s.engine.event(EventGrant)
+	use.DecisionID, use.Admin = s.x.ID, &AdminRecord{Action: "grant_used", Detail: s.x.Principal.Grant.ID}
+	return []*Event{decision, use}
 }
 
 func (s *Snapshot) policyRecord() *PolicyRecord {

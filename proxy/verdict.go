@@ -11,7 +11,10 @@ type Verdict struct {
 	Masks       []MaskRule
 	Code        string // of a denial; empty means data_policy_denied
 	Reasons     []Reason
-	Revision    string // of the policies that decided
+	Revision    string       // of the policies that decided
+	Granted     bool         // a grant lifted a rule
+	Notify      []string     // whom to tell, sorted
+	Shadow      *WouldRecord // what a candidate says of the same facts; it never acts
 }
 
 // MaskRule says what is to be replaced before a request leaves.
@@ -25,7 +28,7 @@ type MaskRule struct {
 // Reason is one contribution of a rule to a verdict. It holds no content.
 // File is the policy's file as loaded, Line the rule's line.
 type Reason struct {
-	Action  Action `json:"action"` // what the rule asks for; "warn" for warnings
+	Action  Action `json:"action"` // what the rule asks for; "warn", "notify", or "observe" where its policy only observes
 	Code    string `json:"code,omitempty"`
 	File    string `json:"file"`
 	Line    int    `json:"line"`

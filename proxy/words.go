@@ -68,21 +68,14 @@ const (
 	VeryLikely
 )
 
+var likelihoods = [...]string{"unknown", "very_unlikely", "unlikely", "possible", "likely", "very_likely"}
+
 // String gives the level's name, as in JSON: very_unlikely … very_likely.
 func (l Likelihood) String() string {
-	switch l {
-	case VeryUnlikely:
-		return "very_unlikely"
-	case Unlikely:
-		return "unlikely"
-	case Possible:
-		return "possible"
-	case Likely:
-		return "likely"
-	case VeryLikely:
-		return "very_likely"
+	if l < VeryUnlikely || l > VeryLikely {
+		return likelihoods[0]
 	}
-	return "unknown"
+	return likelihoods[l]
 }
 
 // ParseLikelihood reads a level's name. The second result is false for any

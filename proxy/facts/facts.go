@@ -5,7 +5,10 @@
 package facts
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"math/bits"
 	"slices"
 	"strings"
@@ -21,6 +24,8 @@ type Stater struct {
 	// HashKey is the key under which opaque parts are hashed for the audit log
 	// (HMAC-SHA-256). Without one they are listed without a hash.
 	HashKey []byte
+	// Office says when the office is open; nil: not known.
+	Office *Office
 	// Limit bounds the facts as JSON, in bytes; 0 means the default of 48 KiB.
 	Limit int
 }
@@ -33,9 +38,10 @@ var _ proxy.Stater = (*Stater)(nil)
 func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 	x, p := in.Exchange, in.Prompt
 	f := proxy.Facts{
-		Conversation: proxy.ConversationFacts{Lineage: proxy.Unknown},
+		Conversation: proxy.ConversationFacts{Bucket: s.bucket(p), Lineage: proxy.Unknown},
 		Destination:  proxy.DestinationFacts{Boundary: proxy.Unknown, ChosenBy: x.AskedBy, Jurisdiction: proxy.Unknown, Pool: proxy.Unknown},
 		Findings:     tally(p.Segments, in.Report.Findings),
+		Grant:        grant(x.Principal.Grant),
 		Mode:         s.Mode,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools:        []proxy.PoolFacts{},
@@ -50,7 +56,7 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		},
 		Spend:       proxy.SpendFacts{Budget: proxy.Unknown},
 		State:       sorted(p.State),
-		Time:        timeFacts(x.Head.Received),
+		Time:        s.timeFacts(x.Head.Received),
 		Uninspected: proxy.UninspectedFacts{Reasons: map[string]int{}},
 		Version:     proxy.FactsVersion,
 	}
@@ -123,11 +129,28 @@ func add(t *proxy.Tally, f *proxy.Finding, role string) {
 		}
 		return
 	}
-	t.AtLeast.Add(f.Likelihood)
+	count(&t.AtLeast, f.Likelihood)
 	t.Count = t.AtLeast.Likely
 	l := t.Roles[role]
-	l.Add(f.Likelihood)
+	count(&l, f.Likelihood)
 	t.Roles[role] = l
+}
+
+// count counts one finding at its level and at those below.
+func count(l *proxy.Levels, k proxy.Likelihood) {
+	l.VeryUnlikely++
+	if k >= proxy.Unlikely {
+		l.Unlikely++
+	}
+	if k >= proxy.Possible {
+		l.Possible++
+	}
+	if k >= proxy.Likely {
+		l.Likely++
+	}
+	if k >= proxy.VeryLikely {
+		l.VeryLikely++
+	}
 }
 
 // Bounds on the length of parts of Facts as JSON, for fits: names of
@@ -182,9 +205,59 @@ func method(m string) string {
 	return proxy.Other
 }
 
-func timeFacts(t time.Time) proxy.TimeFacts {
+func (s *Stater) timeFacts(t time.Time) proxy.TimeFacts {
+	office := proxy.Unknown
+	if s.Office != nil {
+		office = yes(s.Office.open(t))
+	}
 	t = t.UTC()
-	return proxy.TimeFacts{Hour: t.Hour(), Minute: t.Minute(), Unix: t.Unix(), Weekday: strings.ToLower(t.Weekday().String())}
+	return proxy.TimeFacts{Hour: t.Hour(), Minute: t.Minute(), Office: office, Unix: t.Unix(), Weekday: strings.ToLower(t.Weekday().String())}
+}
+
+// Office is when an office is open. Holidays are not known to it.
+type Office struct {
+	Zone     *time.Location
+	Days     [7]bool // by time.Weekday
+	From, To int     // minutes of the day, To exclusive; where To is not after From it closes the next day
+}
+
+func (o *Office) open(t time.Time) bool {
+	t = t.In(o.Zone)
+	day, minute := t.Weekday(), t.Hour()*60+t.Minute()
+	if o.To > o.From {
+		return o.Days[day] && minute >= o.From && minute < o.To
+	}
+	return o.Days[day] && minute >= o.From || o.Days[(day+6)%7] && minute < o.To
+}
+
+// grant states what a principal's grant says; its zero value says that there is
+// none.
+func grant(g proxy.GrantFacts) proxy.GrantFacts {
+	if g.ID == "" {
+		g.ID, g.Approved, g.Lifts = "none", yes(false), nil
+	}
+	if g.Justification == "" {
+		g.Justification = "none"
+	}
+	g.Lifts = sorted(g.Lifts)
+	return g
+}
+
+// bucket gives the conversation's share of a hundred: the turns of a
+// conversation begin with the same message of the user, and so have the same
+// one. It is a keyed hash cut to a hundred values, which say nothing of the text.
+func (s *Stater) bucket(p *proxy.Prompt) int {
+	for i := range p.Segments {
+		seg := &p.Segments[i]
+		if seg.Role != proxy.RoleUser || seg.Kind != proxy.KindString || seg.Text.Len() == 0 {
+			continue
+		}
+		mac := hmac.New(sha256.New, s.HashKey)
+		io.WriteString(mac, "conversation")
+		io.WriteString(mac, seg.Text.Reveal())
+		return int(binary.BigEndian.Uint64(mac.Sum(nil)) % 100)
+	}
+	return 0
 }
 
 // estimate gives a prompt's length in tokens, roughly: four bytes of ASCII a
