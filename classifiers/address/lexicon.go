@@ -76,12 +76,12 @@ func makeTable(lists map[class]string) *table {
 // PostNL, Poczta Polska, PostNord, PTT, India Post) and common knowledge.
 var lexicon = makeTable(map[class]string{
 	enStrong: `street st str avenue ave av road rd boulevard blvd lane ln terrace ter terr crescent cres mews highway hwy parkway pkwy pky
-		turnpike tpke expressway expy freeway esplanade causeway cswy gardens gdns`,
+		strt turnpike tpke expressway expy freeway fwy esplanade causeway cswy gardens gdns`,
 	enSemi: `drive dr drv court ct circle cir close cl way place pl square sq trail trl grove grv alley aly loop plaza plz parade pde
 		quay wharf row walk pike cove cv bypass wynd broadway crossing xing promenade arcade lp motorway strand`,
 	enWeak: `hill view park point pt ridge rdg run path pass bend glen heights hts hollow holw knoll landing manor meadow meadows mill mount oaks orchard
 		rise spring springs spur station summit valley vista vale croft yard gate green end fold brae lea chase drove dale approach bridge
-		common copse junction mall quadrant rest ramble passage overlook estates estate villas cottages house court-yard farm lodge cliff bank side field fields garden`,
+		common copse junction mall quadrant rest ramble passage overlook estates estate villas cottages house court-yard farm lodge ctr center centre strip trace cliff bank side field fields garden`,
 	enPrefix:  `road rd route rte highway hwy rt cr fm sr us interstate calle camino via avenida paseo rue avenue state-route county-road`,
 	direction: `n s e w ne nw se sw north south east west northeast northwest southeast southwest`,
 	frType: `rue avenue av ave boulevard bd bld blvd impasse imp allee allees chemin ch che ruelle faubourg fbg quai route rte rond-point residence lotissement lieu-dit
@@ -93,7 +93,7 @@ var lexicon = makeTable(map[class]string{
 		strada`,
 	leadWeak: `via corso largo strada r tv av al pl os cl c camino barrio colonia col quadra q salita borgo localita loc piazzetta vico ave place rondo skwer bd`,
 	deAlone: `strasse str allee platz weg ring gasse damm ufer chaussee steig pfad promenade graben markt hof kai berg wall stieg
-		straat laan plein gracht kade singel dreef steeg dijk gata gatan vagen vag grand torg torget stigen alle gade vej plads`,
+		straat laan plein gracht singel dreef steeg dijk gata gatan vagen vag grand torg torget stigen alle gade vej plads`,
 	trType:   `mah mahallesi mh cad caddesi cd sok sokak sokagi sk bulvari blv bul`,
 	particle: `de la le les du des d del della dello delle degli dei di da do dos das e y el los las van der den von vom zum zur an am im auf of the à et l den det på i upon und bis nad`,
 	opener:   `am an im in auf unter zum zur hinter vor bei beim hinterm oberer unterer`,
@@ -111,7 +111,7 @@ var lexicon = makeTable(map[class]string{
 		reggio castel castello villa ville vila sao são rio nova nowa nowy stary stara wielka zielona gorzow bielsko`,
 	notPlace: `tel telefon telephone telefono téléphone phone fax mobile mob cell mail email e-mail ext extension order invoice ref reference case account policy customer client ticket
 		id no nr dni nif nie cif cpf cnpj rg nip pesel bsn iban bic swift usd eur gbp inr rs total amount price qty page pages section chapter figure table version dear from to cc re
-		subject date dob born attn attention note notes please call contact room gate code pin ssn npi mrn dea license licence vat tax tin fein ein box po employee employer reg registration number नंबर नं
+		subject date dob born attn attention note notes please call contact room gate code pin ssn npi mrn dea license licence vat tax tin fein ein box po employee employer reg registration number num numero nro nn д नंबर नं
 		kunde kunden rechnung bestellung telefonnummer datum betrag geb geboren wohnhaft numer`,
 	inPart:     `sector phase street ward block lane cross main stage gali gate pocket plot no number building tower wing`,
 	dwelling:   `flat plot house h.no door shop block villa quarter quarters qtr apartment apt unit suite room maisonette bungalow hno dno फ्लैट मकान प्लॉट`,
@@ -141,9 +141,9 @@ const (
 // suffixes are the ends of compounds, by their last letter. Folded.
 var suffixes = func() (t [26][]suffix) {
 	for strength, list := range map[int8]string{
-		strong: `strasse str allee gasse chaussee promenade straat straatweg laan plein gracht kade singel dreef steeg plantsoen gatan gata vagen
-			torget stigen sgade gade veien gaten stien`,
-		semi: `weg platz ufer damm steig baan dijk torg vej svei zeile twiete redder vag liden slingan straket grand boulevard`,
+		strong: `strasse str allee gasse chaussee promenade straat straatweg laan plein gracht singel dreef steeg plantsoen gatan gata vagen
+			torget stigen sgade veien gaten stien`,
+		semi: `kade gade weg platz ufer damm steig baan dijk torg vej svei zeile twiete redder vag liden slingan straket grand boulevard`,
 		weak: `ring pfad stieg hof berg markt park feld wall brucke kamp grund hohe hoehe wiese tor pad haven wal hage oord veld plan leden backen kajen kai lei allen
 			brink esch winkel anger bogen garten heide busch eck kuja polku katu burg stein horst tal thal moor rain leite graben`,
 	} {
@@ -183,7 +183,7 @@ func compound(w []byte) int8 {
 			best, n = s.strength, l
 		}
 	}
-	if best != none && noStreet[string(w[:len(w)-n])] {
+	if (best == semi || best == weak) && noStreet[string(w[:len(w)-n])] {
 		return none
 	}
 	return best

@@ -7,6 +7,7 @@ type locality struct {
 	end   int
 	level int8 // none; weak: the letters of a region; strong: a postal code
 	sure  bool // the code has a form that little else has, or stands behind a state
+	exact bool // the code has letters, or stands behind a state
 	six   bool // the code has six digits: India
 }
 
@@ -94,7 +95,7 @@ func localityAt(t string, i int, lower, german bool) locality {
 		if g == gapSpace && placed {
 			break
 		}
-		e, region := placeAt(t, q, lower)
+		e, region := placeAt(t, q, lower, placed)
 		if e == q {
 			break
 		}
@@ -115,7 +116,7 @@ func localityAt(t string, i int, lower, german bool) locality {
 // finish decides where the locality ends whose postal code was read.
 func finish(t string, c code, placed bool, g gap, german bool, best locality) locality {
 	if c.letters {
-		return locality{end: c.end, level: strong, sure: true}
+		return locality{end: c.end, level: strong, sure: true, exact: true}
 	}
 	sure := c.labelled || c.groups > 1
 	if !placed {
@@ -142,7 +143,7 @@ func finish(t string, c code, placed bool, g gap, german bool, best locality) lo
 	switch {
 	case c.digits >= 7, c.labelled, c.region, c.digits == 5 || c.digits == 6:
 		// Paris 75002; Nagpur 440295; NSW 2000.
-		return locality{end: c.end, level: strong, sure: sure || c.region, six: c.digits == 6}
+		return locality{end: c.end, level: strong, sure: sure || c.region, exact: c.region, six: c.digits == 6}
 	case c.digits == 4 && g == gapSpace:
 		return locality{end: c.end, level: weak}
 	}
@@ -377,7 +378,7 @@ func inner(area string, digit byte) bool {
 // placeAt reads the name of a place, with a region behind, at i: up to five
 // words. It gives the end, i where there is none, and whether the last word is
 // the name or the letters of a state.
-func placeAt(t string, i int, lower bool) (end int, region bool) {
+func placeAt(t string, i int, lower, placed bool) (end int, region bool) {
 	p := i
 	end = i
 	for n := 0; n < 5; n++ {
@@ -385,7 +386,7 @@ func placeAt(t string, i int, lower bool) (end int, region bool) {
 		if w.end == w.start || w.letters == 0 {
 			break
 		}
-		if w.class&(notPlace|codeWord) != 0 && !(w.class&state != 0 && !w.lower && n > 0) {
+		if w.class&(notPlace|codeWord) != 0 && !(w.class&state != 0 && !w.lower && (n > 0 || placed)) && !stateAfter(t, w.end) {
 			break
 		}
 		if w.digits && !w.capital {
@@ -399,7 +400,7 @@ func placeAt(t string, i int, lower bool) (end int, region bool) {
 		}
 		if w.capital || lower {
 			end = w.end
-			region = w.class&state != 0 && (n > 0 || w.letters > 2 || !w.lower) && (!w.lower || w.letters > 3 || lower)
+			region = w.class&state != 0 && (n > 0 || placed || w.letters > 2 || !w.lower) && (!w.lower || w.letters > 3 || lower)
 			if at(t, end) == '.' && w.letters <= 3 && !region {
 				end++
 			}
@@ -417,6 +418,15 @@ func placeAt(t string, i int, lower bool) (end int, region bool) {
 		p++
 	}
 	return end, region
+}
+
+// stateAfter reports whether the letters of a state stand at i: Mobile, AL.
+func stateAfter(t string, i int) bool {
+	if at(t, i) == ',' {
+		i++
+	}
+	w := read(t, i+1)
+	return at(t, i) == ' ' && w.letters == 2 && !w.lower && w.class&state != 0 && at(t, w.end) == ' ' && run(t, w.end+1) == 5
 }
 
 // apostrophe reports whether a word with a small first letter is of the form

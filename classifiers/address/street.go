@@ -134,7 +134,7 @@ func judgeAt(s *classifiers.Scan, i int) int {
 			return 0
 		}
 	}
-	if b == ' ' || b == ':' || b == '.' || b == '#' || b == 0xBA || b == 0xB0 {
+	if (b == ' ' || b == ':' || b == '.' || b == '#' || b == 0xBA || b == 0xB0) && named(t, i) {
 		if f, ok := numberLast(t, i, e); ok {
 			if end := settle(s, f, i); end > 0 {
 				return end
@@ -152,10 +152,27 @@ func judgeAt(s *classifiers.Scan, i int) int {
 	return 0
 }
 
+// named reports whether what stands before a number can be the name of a street:
+// most numbers of prose stand behind a word of grammar.
+func named(t string, i int) bool {
+	p := i - blanksBack(t, i)
+	if b := at(t, p-1); p == i || !isAlpha(b) && b < 0x80 {
+		return true
+	}
+	w := readBack(t, p)
+	switch {
+	case w.end == w.start, w.capital:
+		return true
+	case w.class == 0:
+		return w.letters > 3
+	}
+	return w.class&^(goesOn|determiner|particle) != 0
+}
+
 // houseNumber reads the number of a house at i: 12, 12a, 12-14, 12/3, 189-2, 208a.
 func houseNumber(t string, i int) int {
 	n := run(t, i)
-	if n == 0 || n > 6 {
+	if n == 0 || n > 6 || t[i] == '0' {
 		return 0
 	}
 	e := i + n
@@ -254,7 +271,7 @@ func french(t string, i int, kind word) (street, bool) {
 		return f, false
 	}
 	p += sp
-	names, particles, shut := 0, 0, false
+	names, particles := 0, 0
 	lower := false
 	for n := 0; n < nameWords; n++ {
 		w := read(t, p)
@@ -279,7 +296,6 @@ func french(t string, i int, kind word) (street, bool) {
 			if lower && w.class&nameTitle == 0 && names > 0 {
 				// A name in small letters ends with its first word that is no title.
 				p = w.end
-				shut = true
 				break
 			}
 		}
@@ -301,11 +317,13 @@ func french(t string, i int, kind word) (street, bool) {
 		f.strength = semi
 		if lower {
 			f.strength = weak
+			if particles == 0 {
+				return f, false // 600 square feet
+			}
 		}
 	} else if lower && particles == 0 {
 		f.strength = semi
 	}
-	_ = shut
 	// Avenue A, Route 9: read as English.
 	if kind.capital && names == 1 && particles == 0 && f.end-kind.end <= 3 {
 		return f, false
@@ -329,7 +347,7 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		switch {
 		case w.digits && w.letters == 0:
 			// Route 9, County Road 12
-			if n == 0 || list[n-1].class&enPrefix == 0 && list[n-1].class&enStrong == 0 || w.end-w.start > 4 {
+			if n == 0 || list[n-1].class&(enPrefix|direction) == 0 || w.end-w.start > 4 {
 				w.end = w.start
 			}
 		case w.digits && isDigit(t[w.start]): // 43rd
@@ -338,7 +356,7 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 			}
 		case w.digits:
 			w.end = w.start
-		case !w.capital && !f.lower && w.class&particle == 0:
+		case !w.capital && !f.lower && w.class&particle == 0 && (w.class&enStrong == 0 || n == 0):
 			w.end = w.start
 		case f.lower && n > 0 && w.class&goesOn != 0:
 			w.end = w.start
@@ -349,13 +367,14 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		list[n] = w
 		n++
 		p := w.end
-		if at(t, p) == '.' && w.letters <= 4 && at(t, p+1) == ' ' && w.letters > 0 {
+		if at(t, p) == '.' && w.letters <= 4 && at(t, p+1) == ' ' && w.letters > 0 && (!f.lower || w.class&(direction|enStrong|enSemi) != 0 && w.letters <= 2) {
 			p++
 		}
-		if at(t, p) != ' ' {
+		sp := blanks(t, p)
+		if sp == 0 {
 			break
 		}
-		w = read(t, p+1)
+		w = read(t, p+sp)
 		if w.end == w.start {
 			break
 		}
@@ -366,7 +385,7 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 	k, strength := kindOf(t, list[:n])
 	if k < 0 {
 		// No kind of street: a name that a postal code must follow.
-		if f.lower || n > 4 || comma {
+		if f.lower || n > 4 || comma || n == 1 && list[0].letters < 3 {
 			return f, false
 		}
 		for n > 1 && !list[n-1].capital {
@@ -375,8 +394,11 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		f.end = list[n-1].end
 		f.tail = f.end
 		c := at(t, f.end)
-		f.shut = c == 0 || c == ',' || c == '.' || c == '\n' || c == ';' || c == ')' || c == '"' || c == '|'
+		f.shut = (c == 0 || c == ',' || c == '.' || c == '\n' || c == ';' || c == ')' || c == '"' || c == '|') && n <= 3 && leads(t, i)
 		return f, true
+	}
+	if f.lower && (strength == weak || k > 5) {
+		return f, false
 	}
 	f.strength = strength
 	last := list[k]
@@ -395,6 +417,12 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		f.tail = f.end
 		k++
 	}
+	if strength == strong && !last.capital && !f.lower {
+		// 12 Monkeys street food
+		if v := read(t, f.tail+blanks(t, f.tail)); v.lower && !v.capital && v.class&(goesOn|unit) == 0 {
+			f.strength = weak
+		}
+	}
 	if strength < strong || last.letters <= 2 {
 		// Google Drive folders, Court decisions; Patients Dr Smith.
 		if k+1 < n && list[k+1].capital && !f.lower && list[k+1].class&(unit|direction|state) == 0 {
@@ -410,6 +438,17 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		f.shut = false
 	}
 	return f, true
+}
+
+// leads reports whether what stands right before a house number says that an
+// address follows: lives at 12 …, Address: 12 …
+func leads(t string, i int) bool {
+	p := i - blanksBack(t, i)
+	if at(t, p-1) == ':' {
+		p--
+	}
+	w := readBack(t, p)
+	return p < i && w.end > w.start && (cueWord(w) || hasAny(t[w.start:], "at ", "AT "))
 }
 
 // kindOf gives the word that is the kind of street in a name, and its strength;
@@ -518,7 +557,7 @@ func lastWord(t string, last word, dotted bool, floor int, f street) (street, bo
 	var b [2 * maxWord]byte
 	if last.letters >= 5 || dotted && last.letters >= 3 {
 		if folded := foldInto(&b, t[last.start:last.end]); folded != nil {
-			if c := compound(folded); c > none && (!dotted || strings.HasSuffix(string(folded), "str")) {
+			if c := compound(folded); c > none && (c > weak || last.capital) && (!dotted || strings.HasSuffix(string(folded), "str")) {
 				f.strength, f.lower, f.german = c, !last.capital, true
 				f.start = heads(t, last.start, floor)
 				return f, true
@@ -533,7 +572,7 @@ func lastWord(t string, last word, dotted bool, floor int, f street) (street, bo
 			return f, true
 		}
 	}
-	if last.class&trType != 0 {
+	if last.class&trType != 0 && (last.capital || last.letters > 4) {
 		if turkish(t, last, floor, &f) {
 			return f, true
 		}
@@ -637,7 +676,7 @@ func turkish(t string, last word, floor int, f *street) bool {
 			}
 		}
 		w := readBack(t, q)
-		if w.end == w.start || w.class&trType == 0 && (!w.capital && !w.digits || names > 4) || w.class&codeWord != 0 || cueWord(w) {
+		if w.end == w.start || w.class&trType == 0 && (!w.capital && (!w.digits || w.letters > 0) || names > 4) || w.class&codeWord != 0 || cueWord(w) {
 			break
 		}
 		names++
@@ -654,7 +693,7 @@ func turkish(t string, last word, floor int, f *street) bool {
 // address rather than the address.
 func cueWord(w word) bool { return cueWords.find(w.hash) != 0 }
 
-var cueWords = makeTable(map[class]string{1: `adres adresi adresim adresse anschrift address addr domicilio direccion indirizzo endereco morada adress`})
+var cueWords = makeTable(map[class]string{1: `adres adresi adresim adresse anschrift address addr domicilio direccion indirizzo endereco morada adress residence home`})
 
 // leading reads the name of a street back to its kind: Calle Mayor, Via XX
 // Settembre, ul. Jana Sobieskiego.
@@ -673,7 +712,7 @@ func leading(t string, last word, dotted bool, floor int, f *street) bool {
 			f.start, f.strength = w.start-2, strong
 			return true
 		}
-		if n > 0 && w.class&(lead|leadWeak) != 0 {
+		if n > 0 && w.class&(lead|leadWeak) != 0 && !(w.class&(enStrong|enSemi) != 0 && capitalBefore(t, w)) {
 			strength := strong
 			dot := at(t, w.end) == '.' || at(t, w.end) == '/'
 			switch {
@@ -729,6 +768,13 @@ func leading(t string, last word, dotted bool, floor int, f *street) bool {
 		}
 	}
 	return found
+}
+
+// capitalBefore reports whether a word with a capital letter stands before a
+// kind of street that English has too: Rowan Avenue.
+func capitalBefore(t string, w word) bool {
+	v := before(t, w.start)
+	return v.capital && v.class&opener == 0
 }
 
 // viaStrength tells the Italian via from the English one.
@@ -892,9 +938,11 @@ func settle(s *classifiers.Scan, f street, i int) int {
 	if u := units(t, tail); u > tail {
 		end, tail = u, u
 	}
-	l := localityAt(t, tail, f.lower, f.german)
-	if l.level == none && f.lower {
-		l = localityAt(t, tail, false, f.german)
+	l := localityAt(t, tail, false, f.german)
+	if l.level < strong && f.lower {
+		if m := localityAt(t, tail, true, f.german); m.sure && m.exact {
+			l = m
+		}
 	}
 	if l.level > none {
 		end = l.end
@@ -953,7 +1001,7 @@ func settle(s *classifiers.Scan, f street, i int) int {
 				level = max(classifiers.Raise(level, 1), proxy.Likely)
 			case f.strength == weak && d < closeCue:
 				level = max(classifiers.Raise(level, 1), proxy.Likely)
-			case f.strength == none && d < closeCue:
+			case f.strength == none && f.shut:
 				level = proxy.Likely
 			default:
 				level = classifiers.Raise(level, 1)
