@@ -132,8 +132,8 @@ func form(g []classifiers.Group) (groups int, level proxy.Likelihood, ok bool) {
 // or an identifier.
 func joined(c, beyond byte) bool {
 	switch c {
-	case '-', '.', '/', ',', '+':
-		return '0' <= beyond && beyond <= '9' || c != ',' && c != '.' && 'a' <= beyond|32 && beyond|32 <= 'z'
+	case '-', '.', '/', '+':
+		return '0' <= beyond && beyond <= '9' || c != '.' && 'a' <= beyond|32 && beyond|32 <= 'z'
 	case '#', '$', '@', '%':
 		return true
 	}

@@ -1,0 +1,181 @@
+package national
+
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/stdnum"
+)
+
+// genericWords name an identifier of a person without saying of which country.
+var genericWords = []string{
+	"tax id", "taxid", "tax number", "tax no", "taxpayer", "national id", "nationalid", "national identifier", "national identity", "id number", "id no", "identity number",
+	"identity card", "id card", "identity no", "personal id", "personal number", "personal no", "personal identity", "identification number", "health id", "health number",
+	"health card", "social security", "social insurance", "national insurance", "insurance number", "citizen id", "citizen number", "registration number", "resident registration", "kyc",
+	"ausweis", "ausweisnummer", "personalausweis", "pièce d", "d identité", "identité", "carte d", "documento", "cédula", "cedula", "documento d", "carta d", "tessera",
+	"legitimatie", "legitimatiebewijs", "personalia", "dowód", "dowodu", "dokument", "legitimation", "kimlik", "identiteit",
+	"身份证", "证件", "证件号", "身分証", "本人確認", "身分證", "신분증", "पहचान",
+}
+
+// identity are words of classifiers.Numbering that people say of themselves too.
+var identity = classifiers.NewCue("id", "ids", "reference", "ref", "case", "person")
+
+var generic = classifiers.NewCue(genericWords...)
+
+// person are words that say that a text is about somebody, and no more.
+var person = classifiers.NewCue(
+	"dob", "born", "birth", "birthday", "date of birth", "patient", "employee", "employees", "employer", "customer", "client", "applicant", "citizen", "resident", "passenger", "traveller", "traveler", "insured", "beneficiary",
+	"member", "mr", "mrs", "ms", "name", "surname", "forename", "holder", "passport", "spouse", "payroll", "payslip", "kyc", "nationality",
+	"geb", "geboren", "geburtsdatum", "herr", "frau", "kunde", "kundin", "patientin", "mitarbeiter", "versicherte", "versicherter", "vorname", "nachname",
+	"né", "née", "naissance", "monsieur", "madame", "prénom", "nom", "assuré", "salarié", "nacido", "nacida", "nacimiento", "nombre", "apellidos", "cliente", "paciente", "trabajador",
+	"nato", "nata", "nascita", "cognome", "nome", "paziente", "nascimento", "nascido", "funcionário", "geboortedatum", "naam", "werknemer", "patiënt", "klant",
+	"ur", "urodzony", "urodzona", "nazwisko", "imię", "pacjent", "pracownik", "född", "fødselsdato", "namn", "navn", "anställd", "doğum", "ad soyad", "adı", "soyadı", "hasta", "müşteri",
+	"姓名", "出生", "氏名", "生年月日", "이름", "성명", "생년월일", "जन्म", "नाम",
+)
+
+// looseWords stand beside a number and beside much else; they hint at it and do
+// not name it.
+var looseWords = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`patient school student pupil security securities shares stock stocks fund bond revenue vendor supplier customer client company
+		firm business gp doctor bank account card number numbers no nr code id tax insurance employee employer payroll health hospital member person people citizen
+		book books issue journal publisher product products article item song recording music film container ship vessel chemical substance invoice
+		firma unternehmen kunde lieferant verein bücher buch produit société entreprise fournisseur empresa proveedor cliente azienda società fornitore bedrijf leverancier
+		företag kund leverantör spółka kontrahent şirket müşteri registration register registry registered identification identity document issuer trader exporter importer
+		steuer finanzamt salary wage pension birth born name resident residence government ministry police court notary lawyer estate property street address
+		device phone mobile network modem bill meter gas electricity energy power water vat vatin wine alcohol tobacco excise customs goods import export`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// ownWords are the words of a format that name it.
+func ownWords(f *stdnum.Format) []string { return split(f, false) }
+
+// looseOf are the words of a format that only hint at it.
+func looseOf(f *stdnum.Format) []string { return split(f, true) }
+
+func split(f *stdnum.Format, loose bool) []string {
+	var out []string
+	for _, w := range f.Words {
+		// Tax numbers of firms are named by little else than VAT.
+		own := !looseWords[strings.ToLower(w)] || strings.HasPrefix(strings.ToLower(w), "vat") && f.Of != stdnum.Person
+		if own != loose {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// country is a state, its two letters of ISO 3166 and the words that point to it:
+// its name, its people and their language.
+type country struct {
+	code  string
+	words []string
+	cue   *classifiers.Cue
+}
+
+// countries, by the code that the names of formats begin with.
+var countries = func() map[string]*country {
+	m := map[string]*country{}
+	for _, row := range strings.Split(countryWords, "\n") {
+		code, words, ok := strings.Cut(row, ":")
+		if !ok {
+			continue
+		}
+		c := &country{code: strings.ToUpper(code), words: strings.Split(words, ",")}
+		c.cue = classifiers.NewCue(c.words...)
+		m[code] = c
+	}
+	m["uk"] = m["gb"]
+	return m
+}()
+
+const countryWords = `ad:andorra,andorran
+al:albania,albanian,shqipëri
+ar:argentina,argentine,argentino,argentinian
+at:austria,austrian,österreich,österreichisch,österreichische
+au:australia,australian,aussie
+az:azerbaijan,azerbaijani
+be:belgium,belgian,belgique,belge,belgië,belgisch,belgische,belgien
+bg:bulgaria,bulgarian,българия
+br:brazil,brazilian,brasil,brasileiro,brasileira,brasilien
+by:belarus,belarusian
+ca:canada,canadian,canadien,canadienne,ontario,quebec,québec,kanada
+ch:switzerland,swiss,schweiz,schweizer,suisse,svizzera
+cl:chile,chilean,chileno
+cn:china,chinese,prc,中国
+co:colombia,colombian,colombiano
+cr:costa rica,costarricense
+cu:cuba,cuban
+cy:cyprus,cypriot
+cz:czechia,czech,česko,český,czeski,tschechien,tschechisch
+de:germany,german,deutschland,deutsch,deutsche,deutscher,allemand,allemagne
+dk:denmark,danish,danmark,dansk,danska,dänisch,dänemark
+do:dominican,dominicana
+dz:algeria,algerian,algérie
+ec:ecuador,ecuadorian
+ee:estonia,estonian,eesti
+eg:egypt,egyptian,مصر
+es:spain,spanish,españa,español,española,spanien,spanisch,espagne
+fi:finland,finnish,suomi,suomalainen,finsk,finska,finnisch,finnland
+fo:faroe,faroese,føroyar
+fr:france,french,français,française,frankreich,französisch
+gb:uk,united kingdom,britain,british,england,english,scotland,scottish,wales,welsh,gbr,großbritannien
+gh:ghana,ghanaian
+gr:greece,greek,ελλάδα,griechenland
+gt:guatemala,guatemalan
+hr:croatia,croatian,hrvatska,kroatien
+hu:hungary,hungarian,magyar,magyarország,ungarn
+id:indonesia,indonesian
+ie:ireland,irish,éire,irland
+il:israel,israeli
+in:india,indian,bharat,indien,भारत
+is:iceland,icelandic,ísland
+it:italy,italian,italia,italiano,italiana,italien,italienisch
+jp:japan,japanese,日本
+ke:kenya,kenyan
+kr:korea,korean,한국,대한민국
+li:liechtenstein
+lt:lithuania,lithuanian,lietuva,litauen
+lu:luxembourg,luxembourgish,luxemburg
+lv:latvia,latvian,latvija,lettland
+ma:morocco,moroccan,maroc
+mc:monaco
+md:moldova,moldovan
+me:montenegro,montenegrin
+mk:macedonia,macedonian
+mt:malta,maltese
+mu:mauritius,mauritian
+mx:mexico,mexican,méxico,mexicano,mexicana
+my:malaysia,malaysian
+nl:netherlands,dutch,nederland,nederlands,nederlandse,holland,niederlande,niederländisch
+no:norway,norwegian,norge,norsk,norska,norwegen,norwegisch
+ng:nigeria,nigerian
+nz:new zealand,zealand,kiwi
+pe:peru,peruvian,perú,peruano
+ph:philippines,filipino,philippine,pilipinas
+pk:pakistan,pakistani
+pl:poland,polish,polska,polski,polskie,polen,polnisch
+pt:portugal,portuguese,português,portugiesisch
+py:paraguay,paraguayan
+ro:romania,romanian,românia,român,rumänien
+rs:serbia,serbian,srbija,serbien
+ru:russia,russian,россия,russland
+se:sweden,swedish,sverige,svensk,svenska,schweden,schwedisch
+sg:singapore,singaporean,singapur
+si:slovenia,slovenian,slovenija,slowenien
+sk:slovakia,slovak,slovensko,slowakei
+sm:san marino
+sv:salvador,salvadoran
+th:thailand,thai,ไทย
+tn:tunisia,tunisian,tunisie
+tr:turkey,turkish,türkiye,türk,türkei
+tw:taiwan,taiwanese,台灣,台湾
+ua:ukraine,ukrainian,україна
+us:us,usa,united states,american,u s
+uy:uruguay,uruguayan
+ve:venezuela,venezuelan
+vn:vietnam,vietnamese
+za:south africa,south african,sa id,rsa,suid afrika
+om:oman,omani`

@@ -1,0 +1,344 @@
+package national
+
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// span is a candidate as it stands in the text.
+type span struct {
+	start, end int
+	bare       bool // digits without separators
+	lower      bool // has small letters
+	glued      bool // a word is joined to its front, as in NIF-12345678Z
+	crowded    bool // groups of digits that look like more of it stand beside
+	unusual    bool // grouped as nobody writes it
+}
+
+// hit is a format that a span is valid for.
+type hit struct {
+	*entry
+	worth int
+	score int
+	own   bool // its own word stands near
+}
+
+// hits are the formats that a span is valid for.
+type hits struct {
+	list [maxHits]hit
+	n    int
+}
+
+func (h *hits) add(e *entry, worth int) {
+	for i := range h.list[:h.n] {
+		if h.list[i].entry == e {
+			h.list[i].worth = max(h.list[i].worth, worth)
+			return
+		}
+	}
+	if h.n < maxHits {
+		h.list[h.n] = hit{entry: e, worth: worth}
+		h.n++
+	}
+}
+
+// What context is worth, in tenths of a decade, and how near it must be.
+const (
+	nearby       = 24 // bytes between a word and the number it stands beside
+	besideWorth  = 32
+	farWorth     = 20
+	genericWorth = 14
+	hintWorth    = 10
+	homeWorth    = 12
+	personWorth  = 8
+	againstWorth = 25
+	lowerWorth   = 8
+	crowdedWorth = 12
+	unusualWorth = 8
+	// clear is the worth from which a word such as order says little against a
+	// number that shows by itself what it is.
+	clear = 40
+)
+
+// levels gives the likelihood of a score.
+func levels(score int) proxy.Likelihood {
+	switch {
+	case score >= 46:
+		return proxy.VeryLikely
+	case score >= 30:
+		return proxy.Likely
+	case score >= 20:
+		return proxy.Possible
+	case score >= 10:
+		return proxy.Unlikely
+	}
+	return proxy.VeryUnlikely
+}
+
+// weigh scores the hits by what stands around and reports them: the best, and
+// while nothing names one of them the others below it. It reports whether the
+// best was at least possible, or named.
+func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
+	if h.n == 0 {
+		return false
+	}
+	against := s.Beside(classifiers.Numbering, sp.start, sp.end)
+	if !sp.bare && (against > nearby || against == s.Beside(identity, sp.start, sp.end)) {
+		against = classifiers.Far // what is written as an identifier may be called an id
+	}
+	var where locale
+	best := -1
+	for i := range h.list[:h.n] {
+		x := &h.list[i]
+		h.score(s, sp, x, &where, against)
+		if x.score >= 0 && (best < 0 || better(x, &h.list[best])) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	b := &h.list[best]
+	top := h.level(sp, b, &where)
+	if top < proxy.Possible && len(s.Found()) >= weakFindings {
+		return false
+	}
+	b.report(s, sp, top)
+	if b.own || top >= proxy.Likely {
+		return true
+	}
+	for i := range h.list[:h.n] {
+		x := &h.list[i]
+		if i != best && x.score >= 0 && x.known && !b.own {
+			x.report(s, sp, min(h.level(sp, x, &where), max(top-1, proxy.VeryUnlikely)))
+		}
+	}
+	return top >= proxy.Possible
+}
+
+// better orders two hits of one span.
+func better(a, b *hit) bool {
+	if a.own != b.own {
+		return a.own
+	}
+	if a.score != b.score {
+		return a.score > b.score
+	}
+	return a.known && !b.known
+}
+
+// locale is what is asked once for a span.
+type locale struct {
+	generic, person int8 // 0 not asked, 1 yes, -1 no
+	named           bool // a country, a generic word or the field speaks for the best
+}
+
+// score weighs one hit. A negative score drops it.
+func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale, against int) {
+	x.score = x.worth
+	d := s.Near(x.cue, sp.start, sp.end)
+	if sp.glued && d > 1 {
+		x.score = -1
+		return
+	}
+	x.own = d < classifiers.Far
+	if x.own && x.labelled && taken(s.Text[max(0, sp.start-min(d, reach)):sp.start]) {
+		x.own = false
+	}
+	switch {
+	case !x.own:
+	case d <= nearby:
+		x.score += besideWorth
+	case d < classifiers.Far:
+		x.score += farWorth
+	}
+	if x.own && against >= d {
+		against = classifiers.Far
+	}
+	if !x.own {
+		if x.labelled && !x.known {
+			x.score = -1
+			return
+		}
+		if x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
+			x.score += hintWorth
+		}
+		if x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
+			if s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
+				x.score += homeWorth
+				x.own = x.strength >= 20 || where.asksGeneric(s, sp)
+			}
+			if where.asksGeneric(s, sp) {
+				x.score += genericWorth
+			}
+			if where.asksPerson(s, sp) {
+				x.score += personWorth
+			}
+		}
+	} else if x.home != nil && s.Near(x.home.cue, sp.start, sp.end) < classifiers.Far {
+		x.score += homeWorth // tells the numbers of countries apart that use one word
+	}
+	if against < classifiers.Far {
+		if x.worth >= clear {
+			x.score -= hintWorth
+		} else {
+			x.score -= againstWorth
+		}
+	}
+	if sp.lower {
+		x.score -= lowerWorth
+	}
+	if sp.crowded {
+		x.score -= crowdedWorth
+	}
+	if sp.unusual {
+		x.score -= unusualWorth
+	}
+	x.score = max(x.score, 0)
+}
+
+// level gives the likelihood of a hit, with the floors and ceilings that a score
+// alone does not know.
+func (h *hits) level(sp span, x *hit, where *locale) proxy.Likelihood {
+	l := levels(x.score)
+	switch {
+	case x.own && x.doubtful:
+		l = min(l, proxy.Possible)
+	case x.own:
+	case sp.bare:
+		// A check digit and nothing else: every tenth number has it.
+		if where.generic == 1 && x.strength >= 10 {
+			l = min(l, proxy.Possible)
+		} else {
+			l = min(l, proxy.Unlikely)
+		}
+		if !x.known {
+			l = proxy.VeryUnlikely
+		}
+	case x.strength < 5:
+		l = min(l, proxy.Possible)
+		if x.labelled {
+			l = proxy.VeryUnlikely
+		}
+	}
+	return l
+}
+
+func (w *locale) asksGeneric(s *classifiers.Scan, sp span) bool {
+	if w.generic == 0 {
+		w.generic = -1
+		if s.Near(generic, sp.start, sp.end) < classifiers.Far {
+			w.generic = 1
+		}
+	}
+	return w.generic == 1
+}
+
+func (w *locale) asksPerson(s *classifiers.Scan, sp span) bool {
+	if w.person == 0 {
+		w.person = -1
+		if s.Near(person, sp.start, sp.end) < classifiers.Far {
+			w.person = 1
+		}
+	}
+	return w.person == 1
+}
+
+func (x *hit) report(s *classifiers.Scan, sp span, l proxy.Likelihood) {
+	rule := "shape"
+	switch {
+	case sp.unusual:
+		rule = "regrouped"
+	case !sp.bare:
+		rule = "form"
+	}
+	validator := x.format.Name
+	f := classifiers.Found{Start: sp.start, End: sp.end, Type: x.typ, Likelihood: l, Rule: rule, Validator: validator}
+	f.Synthetic = x.strength >= 5 && made(s.Text[sp.start:sp.end])
+	s.Find(f)
+	if x.beside != nil {
+		f.Type = x.beside
+		s.Find(f)
+	}
+}
+
+// made reports whether the digits of a number are those that documentation
+// prints: all one, or counted up from one or zero.
+func made(text string) bool {
+	var d [maxCompact]byte
+	n := 0
+	for i := 0; i < len(text); i++ {
+		if digit(text[i]) && n < len(d) {
+			d[n] = text[i]
+			n++
+		}
+	}
+	if n < 8 {
+		return false
+	}
+	same, up := true, true
+	for i := 1; i < n-1; i++ { // the last is a check digit, mostly
+		same = same && d[i] == d[0]
+		up = up && (d[i] == d[i-1]+1 || d[i-1] == '9' && d[i] == '0')
+	}
+	return same || up && (d[0] == '1' || d[0] == '0')
+}
+
+// reach bounds how far before a number its word is looked for.
+const reach = 80
+
+// taken reports whether the text between a word and a number has another number,
+// which the word names, and another word.
+func taken(between string) bool {
+	if len(between) <= 6 {
+		return false // a column, or the word itself
+	}
+	number, word := false, 0
+	for i := 0; i < len(between); i++ {
+		switch c := between[i] | 0x20; {
+		case digit(between[i]):
+			number = true
+			word = 0
+		case 'a' <= c && c <= 'z' && number:
+			if word++; word > 3 || 'A' <= between[i] && between[i] <= 'Z' && i+1 < len(between) && 'A' <= between[i+1] && between[i+1] <= 'Z' {
+				return true
+			}
+		default:
+			word = 0
+		}
+	}
+	return false
+}
+
+// rowStart bounds how far before a number the code of a country is looked for in
+// its row.
+const rowStart = 80
+
+// cellBefore reports whether a cell of the same row, before the number, is the
+// code of a country: AU,Jane Roe,494 269 133.
+func cellBefore(s *classifiers.Scan, start int, code string) bool {
+	if code == "" {
+		return false
+	}
+	line := s.Text[max(0, start-rowStart):start]
+	if i := strings.LastIndexByte(line, '\n'); i >= 0 {
+		line = line[i+1:]
+	} else if start > rowStart {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(line[from:], code)
+		if i < 0 {
+			return false
+		}
+		i += from
+		from = i + len(code)
+		if from < len(line) && delimiter(line[from]) && (i == 0 || delimiter(line[i-1])) {
+			return true
+		}
+	}
+}
+
+func delimiter(c byte) bool { return c == ',' || c == ';' || c == '|' || c == '\t' }
