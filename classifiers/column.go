@@ -21,7 +21,8 @@ type table struct {
 	last          int  // start of the row that was asked for last in it
 	delim         byte // between cells, 0 where there is no table
 	delims        int  // of each row
-	row           int  // the row that was asked for last, in a table or not
+	row, rowEnd   int  // the row that was asked for last, in a table or not
+	from, to      int  // a part of a line that is too long to be a row
 	belongs       bool // the table has a header
 	set           bool
 	cell          int // the cell of the header that words are of
@@ -53,17 +54,28 @@ func row(text string, at int) (start, end int, ok bool) {
 // database. The header is the first row of the table, and has no digits.
 func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 	t := &s.table
-	line, end, ok := row(s.Text, start)
-	if !ok || line == 0 {
+	if t.set && t.from <= start && start < t.to {
 		return "", false
 	}
-	if !t.set || t.row != line {
+	if !t.set || start < t.row || start > t.rowEnd {
+		line, end, ok := row(s.Text, start)
+		if !ok {
+			// What else stands on this line is too far from its ends as well.
+			t.from, t.to = start, min(len(s.Text), start+maxRow)
+			if i := strings.IndexByte(s.Text[start:t.to], '\n'); i >= 0 {
+				t.to = start + i
+			}
+			if !t.set {
+				t.set, t.row, t.rowEnd, t.belongs, t.delim = true, -1, -1, false, 0
+			}
+			return "", false
+		}
 		t.find(s.Text, line, end)
 	}
 	if !t.belongs {
 		return "", false
 	}
-	cell := strings.Count(s.Text[line:start], delimiters[strings.IndexByte(delimiters, t.delim):][:1])
+	cell := strings.Count(s.Text[t.row:start], delimiters[strings.IndexByte(delimiters, t.delim):][:1])
 	if cell != t.cell {
 		t.header(s.Text, cell)
 	}
@@ -79,7 +91,10 @@ func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 // the first row, or to the row of the same table that was asked for before.
 func (t *table) find(text string, line, end int) {
 	old := *t
-	t.set, t.row, t.belongs, t.cell, t.n, t.delim = true, line, false, -1, 0, 0
+	t.set, t.row, t.rowEnd, t.belongs, t.cell, t.n, t.delim, t.from, t.to = true, line, end, false, -1, 0, 0, 0, 0
+	if line == 0 {
+		return // nothing above
+	}
 	this := text[line:end]
 	for i := 0; i < len(delimiters); i++ {
 		d := delimiters[i]

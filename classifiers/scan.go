@@ -90,6 +90,7 @@ type Scan struct {
 	suite   *Suite
 	segment int
 	found   []proxy.Finding
+	base    int     // of found: the first that is of the text that is scanned
 	traits  []trait // of found, by index
 	via     string  // of the text that is scanned; see proxy.Evidence
 	around  surroundings
@@ -179,9 +180,9 @@ func (s *Scan) Find(f Found) {
 	}, is)
 }
 
-// Found lists what was found in this segment so far, before merging. It is not
+// Found lists what was found so far in the text that is scanned, before merging. It is not
 // to be written or kept.
-func (s *Scan) Found() []proxy.Finding { return s.found }
+func (s *Scan) Found() []proxy.Finding { return s.found[s.base:] }
 
 func (s *Scan) add(f proxy.Finding, is trait) {
 	if len(s.found) >= maxFindings {

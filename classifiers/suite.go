@@ -535,7 +535,7 @@ func (s *Scan) try(text string, p part) (failed int) {
 
 // over makes text the one that is scanned.
 func (s *Scan) over(text, via string) {
-	s.Text, s.via = text, via
+	s.Text, s.via, s.base = text, via, len(s.found)
 	clear(s.resume)
 	s.calls, s.around.set, s.table.set = 0, false, false
 }
