@@ -4,5 +4,6 @@ package stdnum
 var formatsGZ = []*Format{
 	gbNHS, gbSEDOL, gbUPN, gbUTR, gbVAT, ghTIN, gnNIFP, grAMKA, grVAT, gtNIT, hrOIB, huANUM, idNIK, idNPWP, iePPS, ieVAT, ilHP, ilIDNR,
 	inAadhaar, inEPIC, inGSTIN, inPAN, inVID, isKennitala, isVSK, itAIC, itCodiceFiscale, itIVA, jpCN, jpIN, kePIN, krBRN, krRRN, liPEID, ltAsmens, ltPVM,
-	luTVA, lvPVN, maICE, mcTVA, mdIDNO, meIBAN, mePIB,
+	luTVA, lvPVN, maICE, mcTVA, mdIDNO, meIBAN, mePIB, mkEDB, mtVAT, muNID, mxCURP, mxRFC, myNRIC, mzNUIT, nlBRIN, nlBSN, nlBTW, nlKaart, nlOnderwijs, nlPostcode,
+	noFodselsnummer, noIBAN, noKontonr, noMVA, noOrgnr, nzBankAccount, nzIRD, omVAT, peCUI, peRUC, pkCNIC, plNIP, plPESEL, plREGON, ptCC, ptNIF, pyRUC,
 }

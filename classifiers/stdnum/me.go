@@ -9,7 +9,9 @@ var meIBAN = &Format{
 	Strong: 9000, Sample: "ME25505000048273105916", Check: meIBANValid,
 }
 
-func meIBANValid(s string) bool { return len(s) == 22 && allDigits(s[2:]) && gzIBAN(s, "ME", 22) && mod97(s[4:]) == 1 }
+func meIBANValid(s string) bool {
+	return len(s) == 22 && allDigits(s[2:]) && gzIBAN(s, "ME", 22) && mod97(s[4:]) == 1
+}
 
 var mePIB = &Format{
 	Name: "me.pib", Type: "ME_PIB",
