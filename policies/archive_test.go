@@ -197,6 +197,12 @@ func describe(v *proxy.Verdict, err error) string {
 		}
 		b.WriteByte('\n')
 	}
+	if v.Granted {
+		fmt.Fprintln(&b, "granted")
+	}
+	if len(v.Notify) > 0 {
+		fmt.Fprintln(&b, "notify "+strings.Join(v.Notify, " "))
+	}
 	for _, r := range v.Reasons {
 		fmt.Fprintf(&b, "%s %s.%s %s:%d %q %q\n", r.Action, r.Policy, r.Rule, r.File, r.Line, r.Title, r.Message)
 	}

@@ -82,8 +82,9 @@ type Policy struct {
 
 // Rule is one rule that contributes to a verdict.
 type Rule struct {
+	Policy   string
 	ID       string
-	Set      string // deny, route, mask, warn, allow
+	Set      string // deny, route, mask, warn, notify, require, allow
 	Title    string
 	File     string
 	Line     int
@@ -98,11 +99,13 @@ var (
 
 // keysOf are the keys of a contribution, by set.
 var keysOf = map[string][]string{
-	"deny":  {"code", "liftable", "message", "rule"},
-	"route": {"boundary", "jurisdictions", "liftable", "message", "pools", "rule"},
-	"mask":  {"always", "groups", "liftable", "message", "reversible", "rule", "types"},
-	"warn":  {"message", "rule"},
-	"allow": {"lifts", "message", "rule"},
+	"deny":    {"code", "liftable", "message", "rule"},
+	"route":   {"boundary", "jurisdictions", "liftable", "message", "pools", "rule"},
+	"mask":    {"always", "groups", "liftable", "message", "reversible", "rule", "types"},
+	"warn":    {"message", "rule"},
+	"notify":  {"message", "rule", "to"},
+	"require": {"approval", "code", "justification", "liftable", "message", "rule"},
+	"allow":   {"approval", "grant", "lifts", "message", "rule"},
 }
 
 // contract checks modules against the contract of the package's documentation
@@ -244,7 +247,7 @@ func (pr *program) rule(pol *Policy, r *ast.Rule, notes *ast.AnnotationSet, know
 	}
 	for _, o := range objects {
 		id := string(literal(o, "rule").Value.(ast.String))
-		site := &Rule{ID: id, Set: set, Title: title, File: r.Location.File, Line: r.Location.Row}
+		site := &Rule{Policy: pol.Name, ID: id, Set: set, Title: title, File: r.Location.File, Line: r.Location.Row}
 		if title == "" {
 			site.Title = id
 		}
@@ -283,14 +286,12 @@ func members(o ast.Object, set string, r *ast.Rule, known *Known) Problems {
 			return
 		}
 		switch {
-		case key == "grant" && set == "allow":
-			bad = append(bad, problemAt(at(k), "grants cannot be checked yet", "Remove the key grant and decide by facts"))
 		case !slices.Contains(keysOf[set], string(key)):
 			bad = append(bad, problemAt(at(k), fmt.Sprintf("a contribution to %s has no key %q", set, string(key)), suggest(string(key), keysOf[set])))
 		}
-		if key == "code" {
+		if key == "code" || key == "to" {
 			if s, ok := v.Value.(ast.String); ok && !codeForm.MatchString(string(s)) {
-				bad = append(bad, problemAt(at(v), "the code is not made of small letters, digits and underscores", "Rename it"))
+				bad = append(bad, problemAt(at(v), "the "+string(key)+" is not made of small letters, digits and underscores", "Rename it"))
 			}
 		}
 		for _, t := range strings_(v) {
@@ -320,6 +321,10 @@ func whole(o ast.Object, set string, r *ast.Rule) Problems {
 		bad = append(bad, problemAt(r.Location, "a route has one of boundary, pools and jurisdictions", "Contribute twice to ask for both; compute pools to ask for either"))
 	case set == "mask" && literal(o, "types") == nil && literal(o, "groups") == nil:
 		bad = append(bad, problemAt(r.Location, "a mask names neither types nor groups", "Add \"types\": [\"EMAIL_ADDRESS\"] or \"groups\": [\"contact\"]"))
+	case set == "notify" && literal(o, "to") == nil:
+		bad = append(bad, problemAt(r.Location, "a notification names nobody", "Add \"to\": \"privacy_office\", a word of small letters, digits and underscores"))
+	case set == "require" && (literal(o, "justification") == nil) == (literal(o, "approval") == nil):
+		bad = append(bad, problemAt(r.Location, "a requirement asks for justification or for approval", "Write \"justification\": true or \"approval\": true"))
 	case set == "allow" && literal(o, "lifts") == nil:
 		bad = append(bad, problemAt(r.Location, "an allow lifts nothing", "Name what it lifts: \"lifts\": \"residency.protected_data\""))
 	}

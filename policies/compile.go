@@ -31,7 +31,7 @@ const (
 )
 
 // setNames are the sets a policy may define.
-var setNames = []string{"allow", "deny", "mask", "route", "warn"}
+var setNames = []string{"allow", "deny", "mask", "notify", "require", "route", "warn"}
 
 // program is what was compiled of a source.
 type program struct {
@@ -167,6 +167,7 @@ func Example() *proxy.Facts {
 		Conversation: proxy.ConversationFacts{Lineage: proxy.Unknown},
 		Destination:  proxy.DestinationFacts{Boundary: string(proxy.External), ChosenBy: "dialect", Jurisdiction: "US", Pool: "openai"},
 		Findings:     proxy.FindingFacts{Groups: map[string]proxy.Tally{}, Types: map[string]proxy.Tally{}},
+		Grant:        proxy.GrantFacts{Approved: "no", ID: "none", Justification: "none", Lifts: []string{}},
 		Mode:         proxy.Enforce,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools: []proxy.PoolFacts{
@@ -180,7 +181,7 @@ func Example() *proxy.Facts {
 		},
 		Spend:       proxy.SpendFacts{Budget: proxy.Unknown},
 		State:       []string{},
-		Time:        proxy.TimeFacts{Hour: 10, Minute: 30, Unix: 1795516200, Weekday: "tuesday"},
+		Time:        proxy.TimeFacts{Hour: 10, Minute: 30, Office: proxy.Unknown, Unix: 1795516200, Weekday: "tuesday"},
 		Uninspected: proxy.UninspectedFacts{Reasons: map[string]int{}},
 		Version:     proxy.FactsVersion,
 	}

@@ -3,8 +3,8 @@
 // [proxy.Verdict]. It is the only package that knows OPA.
 //
 // A policy is a package ostiary.policies.NAME. It defines any of the partial
-// sets deny, route, mask, warn and allow; each member is a contribution, an
-// object with these keys:
+// sets deny, require, route, mask, notify, warn and allow; each member is a
+// contribution, an object with these keys:
 //
 //	all    rule      id of the rule, a literal, once in its package
 //	       message   sentence for the caller, without content
@@ -15,13 +15,17 @@
 //	mask   types     and or groups of findings
 //	       always    in-house too
 //	       reversible, liftable
+//	require          one of justification: true and approval: true; code, liftable
+//	notify to        a word for whom to tell
 //	allow  lifts     id of the rule that it lifts, or POLICY.ID
+//	       grant     true: only for a request with a valid grant that names the rule
+//	       approval  true: only where a second person approved the grant
 //
 // The most restrictive contribution wins (allow < mask < reroute < deny).
 // Routes intersect over the pools of the request, and an empty intersection is
 // a denial. Masks unite. An allow removes what it names where that is liftable,
 // and nothing at all in a request that holds a credential or a part that was
-// not inspected. Whatever a policy says in another form is an error, never
+// not inspected. A requirement that is not met is a denial. Whatever a policy says in another form is an error, never
 // ignored: at load where it can be seen in the text, else when it is evaluated.
 //
 // Passing takes a positive statement: without policies, with one missing that

@@ -18,6 +18,12 @@ const (
 	listLimit         = 256  // names in one contribution
 )
 
+// Codes of requirements that are not met.
+const (
+	codeJustification = "justification_required"
+	codeApproval      = "approval_required"
+)
+
 // errContribution is the cause of an undecided request whose policies say
 // something in a form that is not the contract's. The policy, rule and key are
 // the author's own words and no content, but a value may be computed, so it is
@@ -44,7 +50,32 @@ type contribution struct {
 	pools       []string // nil where the route has another form
 	places      []string // jurisdictions; nil where the route has another form
 	lifts       string
+	to          string // whom to notify
+	ask         asks
 	mask        proxy.MaskRule
+}
+
+// asks is what a requirement, or an allow, wants of the one who asks.
+type asks struct{ grant, justification, approval bool }
+
+// met reports whether the facts have it.
+func (a asks) met(g *granted, target *Rule) bool {
+	switch {
+	case a.grant && !g.names(target), a.approval && !g.approved, a.justification && !g.justified:
+		return false
+	}
+	return true
+}
+
+// granted is what a fold needs to know of a grant.
+type granted struct {
+	lifts               []string
+	approved, justified bool
+}
+
+// names reports whether the grant lifts a rule.
+func (g *granted) names(r *Rule) bool {
+	return r != nil && slices.Contains(g.lifts, r.Policy+"."+r.ID)
 }
 
 // place is what a fold needs to know of a pool.
@@ -57,6 +88,9 @@ type view struct {
 	boundary    string // of the destination
 	binding     bool   // a credential, or a part that was not inspected: nothing is lifted
 	missing     string // what is not known that must be, or ""
+	application string
+	team        string
+	granted     granted
 }
 
 // viewOf takes the view from Facts.
@@ -66,6 +100,8 @@ func viewOf(f *proxy.Facts) view {
 		binding: f.Findings.Groups[groupCredential].Count > 0 || f.Opaque.Count > 0 || f.Uninspected.Count > 0 || f.Request.Body == proxy.Unknown,
 		missing: missingFact(f.Version, f.Request.Bytes, f.Request.Body, f.Request.Operation, string(f.Mode)),
 	}
+	v.application, v.team = f.Principal.Application, f.Principal.Team
+	v.granted = granted{f.Grant.Lifts, f.Grant.Approved == "yes", f.Grant.Justification != "none" && f.Grant.Justification != ""}
 	for i := range f.Pools {
 		v.pools[i] = place{f.Pools[i].Name, f.Pools[i].Boundary, f.Pools[i].Jurisdiction}
 	}
@@ -104,6 +140,16 @@ func viewOfValue(input ast.Value) view {
 			number("uninspected", "count") > 0 || text("request", "body") == proxy.Unknown,
 		missing: missingFact(number("version"), number("request", "bytes"), text("request", "body"), text("request", "operation"), text("mode")),
 	}
+	v.application, v.team = text("principal", "application"), text("principal", "team")
+	j := text("grant", "justification")
+	v.granted = granted{approved: text("grant", "approved") == "yes", justified: j != "none" && j != ""}
+	if list, ok := dig(input, "grant", "lifts").(*ast.Array); ok {
+		list.Foreach(func(t *ast.Term) {
+			if s, ok := t.Value.(ast.String); ok {
+				v.granted.lifts = append(v.granted.lifts, string(s))
+			}
+		})
+	}
 	if list, ok := dig(input, "pools").(*ast.Array); ok {
 		list.Foreach(func(t *ast.Term) {
 			get := func(k string) string { s, _ := dig(t.Value, k).(ast.String); return string(s) }
@@ -141,6 +187,7 @@ func (s *Set) fold(all []said, v *view) (proxy.Verdict, error) {
 	if err != nil {
 		return proxy.Verdict{}, err
 	}
+	list = s.soften(list, v, &out)
 	if list, err = s.lift(list, v, &out); err != nil {
 		return proxy.Verdict{}, err
 	}
@@ -155,6 +202,19 @@ func (s *Set) fold(all []said, v *view) (proxy.Verdict, error) {
 		case "deny":
 			if out.Action != proxy.Deny {
 				out.Action, out.Code = proxy.Deny, c.code
+			}
+		case "require":
+			if c.ask.met(&v.granted, c.site) {
+				action = proxy.Allow // it is there; the reason says so
+				break
+			}
+			action = proxy.Deny
+			if out.Action != proxy.Deny {
+				out.Action, out.Code = proxy.Deny, c.code
+			}
+		case "notify":
+			if !slices.Contains(out.Notify, c.to) {
+				out.Notify = append(out.Notify, c.to)
 			}
 		case "route":
 			action, out.Constrained = proxy.Reroute, true
@@ -171,6 +231,7 @@ func (s *Set) fold(all []said, v *view) (proxy.Verdict, error) {
 		}
 		out.Reasons = append(out.Reasons, c.reason(action))
 	}
+	slices.Sort(out.Notify)
 	if out.Constrained {
 		out.Pools = []string{}
 		home := false
@@ -227,12 +288,13 @@ func (s *Set) lift(list []contribution, v *view, out *proxy.Verdict) ([]contribu
 		if what != "" {
 			return nil, &fault{c.policy, c.set, "it lifts a rule that is not there, or of more than one policy"}
 		}
-		if v.binding {
+		if v.binding || !c.ask.met(&v.granted, target) {
 			continue
 		}
 		hit := slices.ContainsFunc(list, func(o contribution) bool { return o.site == target && o.liftable })
 		if hit {
 			lifted[target] = true
+			out.Granted = out.Granted || c.ask.grant
 			out.Reasons = append(out.Reasons, c.reason(proxy.Allow))
 		}
 	}
@@ -261,7 +323,7 @@ func sameMask(a, b *proxy.MaskRule) bool {
 }
 
 // setOrder is the order of reasons: what weighs most first.
-var setOrder = map[string]int{"deny": 0, "route": 1, "mask": 2, "warn": 3, "allow": 4}
+var setOrder = map[string]int{"deny": 0, "require": 1, "route": 2, "mask": 3, "notify": 4, "warn": 5, "allow": 6}
 
 // said is what one set of one policy holds.
 type said struct {
@@ -352,6 +414,16 @@ func (s *Set) contribution(policy, set string, v ast.Value) (c contribution, wha
 			c.mask.Always, what = flag(t.Value, "always")
 		case "reversible":
 			c.mask.Reversible, what = flag(t.Value, "reversible")
+		case "to":
+			if c.to, what = text(t.Value, "to"); what == "" && !codeForm.MatchString(c.to) {
+				what = "its to is not made of small letters, digits and underscores"
+			}
+		case "grant":
+			c.ask.grant, what = flag(t.Value, "grant")
+		case "justification":
+			c.ask.justification, what = flag(t.Value, "justification")
+		case "approval":
+			c.ask.approval, what = flag(t.Value, "approval")
 		case "lifts":
 			c.lifts, what = text(t.Value, "lifts")
 		case "boundary":
@@ -383,6 +455,16 @@ func (s *Set) contribution(policy, set string, v ast.Value) (c contribution, wha
 		return c, "a mask names neither types nor groups"
 	case set == "allow" && c.lifts == "":
 		return c, "an allow names no rule to lift"
+	case set == "notify" && c.to == "":
+		return c, "a notification names nobody"
+	case set == "require" && c.ask.justification == c.ask.approval:
+		return c, "a requirement asks for justification or for approval"
+	}
+	if set == "require" && c.code == "" {
+		c.code = codeJustification
+		if c.ask.approval {
+			c.code = codeApproval
+		}
 	}
 	site := s.program.sites[policy][id]
 	if site == nil || site.Set != set {
@@ -457,6 +539,6 @@ func verdictValue(v *proxy.Verdict) *ast.Term {
 	}
 	return ast.ObjectTerm(
 		pair{str("action"), str(string(v.Action))}, pair{str("code"), str(v.Code)}, pair{str("constrained"), ast.InternedTerm(v.Constrained)},
-		pair{str("masks"), ast.ArrayTerm(masks...)}, pair{kPools, strs(v.Pools)}, pair{kReasons, ast.ArrayTerm(reasons...)},
+		pair{str("granted"), ast.InternedTerm(v.Granted)}, pair{str("masks"), ast.ArrayTerm(masks...)}, pair{str("notify"), strs(v.Notify)}, pair{kPools, strs(v.Pools)}, pair{kReasons, ast.ArrayTerm(reasons...)},
 	)
 }

@@ -68,6 +68,7 @@ func sections() plan {
 	field := func(key string, of maker) leaf { return leaf{ast.InternedTerm(key), of} }
 	return plan{
 		object("conversation",
+			field("bucket", func(f *proxy.Facts, _ *memo) *ast.Term { return num(f.Conversation.Bucket) }),
 			field("lineage", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Conversation.Lineage) })),
 		object("destination",
 			field("boundary", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Destination.Boundary) }),
@@ -77,6 +78,11 @@ func sections() plan {
 		object("findings",
 			field("groups", func(f *proxy.Facts, m *memo) *ast.Term { return m.tallies(f.Findings.Groups) }),
 			field("types", func(f *proxy.Facts, m *memo) *ast.Term { return m.tallies(f.Findings.Types) })),
+		object("grant",
+			field("approved", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Grant.Approved) }),
+			field("id", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Grant.ID) }),
+			field("justification", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Grant.Justification) }),
+			field("lifts", func(f *proxy.Facts, _ *memo) *ast.Term { return strs(f.Grant.Lifts) })),
 		whole("mode", func(f *proxy.Facts, _ *memo) *ast.Term { return str(string(f.Mode)) }),
 		object("opaque",
 			field("bytes", func(f *proxy.Facts, _ *memo) *ast.Term { return num(f.Opaque.Bytes) }),
@@ -108,6 +114,7 @@ func sections() plan {
 		object("time",
 			field("hour", func(f *proxy.Facts, _ *memo) *ast.Term { return num(f.Time.Hour) }),
 			field("minute", func(f *proxy.Facts, _ *memo) *ast.Term { return num(f.Time.Minute) }),
+			field("office", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Time.Office) }),
 			field("unix", func(f *proxy.Facts, _ *memo) *ast.Term { return ast.InternedTerm(f.Time.Unix) }),
 			field("weekday", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Time.Weekday) })),
 		object("uninspected",

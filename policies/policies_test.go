@@ -14,16 +14,25 @@ func found(f *proxy.Facts, name string, groups []string, role string, l proxy.Li
 			t.Groups = slices.Clone(groups)
 			t.Roles = map[string]proxy.Levels{}
 		}
-		t.AtLeast.Add(l)
+		count(&t.AtLeast, l)
 		t.Count = t.AtLeast.Likely
 		r := t.Roles[role]
-		r.Add(l)
+		count(&r, l)
 		t.Roles[role] = r
 		m[key] = t
 	}
 	add(f.Findings.Types, name, groups)
 	for _, g := range groups {
 		add(f.Findings.Groups, g, []string{g})
+	}
+}
+
+// count counts one finding at its level and at those below.
+func count(n *proxy.Levels, l proxy.Likelihood) {
+	for i, at := range []*int{&n.VeryUnlikely, &n.Unlikely, &n.Possible, &n.Likely, &n.VeryLikely} {
+		if int(l) > i {
+			*at++
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Options struct {
 	FS       fs.FS    // or a directory as a file system
 	Expected []string // policies without which nothing passes; none: whatever is found
 	Known    Known
+	Modes    []ModeRule
 	Keys     []Key // where given, a bundle must be signed by one of them, and a directory is refused
 }
 
@@ -54,6 +55,7 @@ type Set struct {
 	known       Known
 	absent      []string // expected and not loaded
 	warnings    []string
+	modes       []ModeRule
 	revision    string
 	libraryLine int
 }
@@ -87,7 +89,10 @@ func build(src *source, o *Options) (*Set, Problems) {
 	}
 	slices.Sort(expected)
 	expected = slices.Compact(expected)
-	s := &Set{program: pr, memo: &memo{}, answers: &answers{}, known: o.Known, revision: src.revision(expected), warnings: src.warnings}
+	s := &Set{program: pr, memo: &memo{}, answers: &answers{}, known: o.Known, revision: src.revision(expected, o.Modes), modes: slices.Clone(o.Modes), warnings: src.warnings}
+	if bad := s.checkModes(o.Modes); len(bad) > 0 {
+		return nil, bad
+	}
 	for _, name := range expected {
 		if _, ok := pr.sites[name]; !ok {
 			s.absent = append(s.absent, name)

@@ -401,7 +401,7 @@ func wrongArchive(b []byte) string {
 
 // revision digests all that the answers depend on: the files, the library, the
 // version of the evaluator and what is expected.
-func (s *source) revision(expected []string) string {
+func (s *source) revision(expected []string, modes []ModeRule) string {
 	h := sha256.New()
 	part := func(parts ...string) {
 		for _, p := range parts {
@@ -411,6 +411,12 @@ func (s *source) revision(expected []string) string {
 	}
 	part(evaluator, libraryText)
 	part(expected...)
+	for _, m := range modes {
+		part("mode", m.Policy, m.Rule, m.Mode)
+		part(m.Applications...)
+		part("teams")
+		part(m.Teams...)
+	}
 	part("files")
 	for _, p := range sortedKeys(s.raw) {
 		part(p, s.raw[p])
