@@ -41,6 +41,7 @@ less than 64 characters of base64 in it is a placeholder. Public keys and certif
 const (
 	maxLabel  = 64       // between BEGIN and the hyphens
 	maxArmour = 64 << 10 // an RSA key of 16,384 bits has 13 KiB
+	minWhole  = 32       // of one with both lines that begins as ASN.1 does
 	minArmour = 64       // characters of base64 of the shortest key (Ed25519 in PKCS #8)
 )
 
@@ -63,7 +64,8 @@ func judgeArmour(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 	to := from + foot
 	n, last := armoured(t[from:to])
-	if n < minArmour {
+	whole := strings.HasPrefix(t[to:], "-----END ")
+	if n < minArmour && !(whole && n >= minWhole && strings.HasPrefix(strings.TrimLeft(t[from:to], "\\nr\r\n \t"), "MI")) {
 		return
 	}
 	end := from + last
@@ -124,7 +126,10 @@ a token without signature counts. The sample of jwt.io, subject 1234567890, is s
 			"eyeball.eyJ.eyJ " + head + " alone",
 			"ZXlKaGJHY2lPaUpJVXpJMU5pSjk= data:image/png;base64,eyJ",
 		},
-		Interests: []classifiers.Interest{{Shape: classifiers.Prefix, Literals: []string{"eyJ"}, Judge: judgeJWT}},
+		Interests: []classifiers.Interest{
+			{Shape: classifiers.Prefix, Literals: []string{"eyJ"}, Judge: judgeJWT},
+			{Shape: classifiers.Prefix, Literals: []string{"ZXlK"}, Judge: judgeWrappedJWT},
+		},
 	}
 }
 
@@ -160,7 +165,16 @@ func judgeJWT(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 	var buf [maxHeader]byte
 	head, ok := unbase64(buf[:], t[c.Start:cut[0]])
-	if !ok || !json.Valid(head) || !contains(head, `"alg"`) {
+	ok = ok && json.Valid(head)
+	unnamed := ok && !contains(head, `"alg"`)
+	if unnamed {
+		// Without the member that says how it is signed: where the payload is
+		// an object too and a signature follows.
+		var body [maxHeader]byte
+		claims, whole := unbase64(body[:], t[cut[0]+1:cut[1]])
+		ok = parts >= 3 && cut[2]-cut[1] > 20 && whole && json.Valid(claims)
+	}
+	if !ok {
 		// Not a token that anybody could check; the shape alone is possible.
 		if parts >= 3 && cut[0]-c.Start >= 19 && strings.HasPrefix(t[cut[0]+1:], "ey") && cut[1]-cut[0] > 18 {
 			s.Find(classifiers.Found{Start: c.Start, End: cut[2], Type: jwtType, Likelihood: proxy.Possible})
@@ -180,6 +194,9 @@ func judgeJWT(s *classifiers.Scan, c classifiers.Candidate) {
 		end--
 	}
 	level := veryLikely
+	if unnamed {
+		level = likely
+	}
 	if !signed && !encrypted {
 		level = proxy.Possible
 		if s.Near(jwtCue, c.Start, end) <= cueReach {
@@ -190,6 +207,51 @@ func judgeJWT(s *classifiers.Scan, c classifiers.Candidate) {
 	// base64 of {"sub":"1234567890 with which the sample's payload begins.
 	f.Synthetic = strings.HasPrefix(payload, "eyJzdWIiOiIxMjM0NTY3ODkw")
 	s.Find(f)
+}
+
+// wrapped is how much of a token in base64 is decoded: its header and the
+// beginning of its payload.
+const wrapped = 2048
+
+// judgeWrappedJWT finds a token that is once more in base64, as Kubernetes keeps
+// it: ZXlK is base64 of eyJ.
+func judgeWrappedJWT(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	if t[c.Start:c.End] != "ZXlK" {
+		return
+	}
+	end := base64s.span(t, c.Start, maxJWT*4/3)
+	s.Resume(end)
+	var buf [wrapped]byte
+	n := min(end-c.Start, wrapped/4*4)
+	n -= n % 4
+	plain, ok := unbase64(buf[:], t[c.Start:c.Start+n])
+	if !ok || !jwtHeader(string(plain)) {
+		return
+	}
+	dot := strings.IndexByte(string(plain), '.')
+	if dot+3 >= len(plain) || plain[dot+1] != 'e' || plain[dot+2] != 'y' {
+		return
+	}
+	for end < len(t) && t[end] == '=' {
+		end++
+	}
+	s.Find(classifiers.Found{Start: c.Start, End: end, Type: jwtType, Likelihood: veryLikely, Rule: "base64", Validator: "json_header"})
+}
+
+// jwtHeader reports whether a token begins with the header of a JSON Web Token:
+// it is for the detector of those to judge.
+func jwtHeader(b string) bool {
+	if !strings.HasPrefix(b, "eyJ") {
+		return false
+	}
+	dot := strings.IndexByte(b, '.')
+	if dot < 0 {
+		return false
+	}
+	var buf [maxHeader]byte
+	head, ok := unbase64(buf[:], b[:dot])
+	return ok && json.Valid(head)
 }
 
 var connectionType = secret("CONNECTION_STRING", "A URL with a password in it.", "SECRET_URL_PASSWORD")
@@ -403,7 +465,7 @@ var bearerSet = chars("0-9a-zA-Z._~+/=-")
 
 // Detectors lists the detectors of this package.
 func Detectors() []*classifiers.Detector {
-	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers(), assignment()}
+	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers(), assignment(), serviceTokens(), serviceKeys()}
 	for _, v := range table() {
 		list = append(list, v.detector())
 	}

@@ -109,6 +109,10 @@ func weigh(body string) substance {
 	}
 	for _, p := range placeholders {
 		if contains(low, p) {
+			// A word of documentation inside what is else a whole token.
+			if d, u, l := count(body); n >= 24 && d >= 2 && u+l > 12 && rows*4 < n && !contains(low, "xxxx") && !contains(low, "0000000") && !contains(low, "your") {
+				return madeUp
+			}
 			return filler
 		}
 	}

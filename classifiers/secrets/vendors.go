@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"encoding/json"
 	"hash/crc32"
 	"strings"
 
@@ -187,7 +186,7 @@ func table() []vendor {
 					return 0
 				}
 				head, ok := unbase64(buf[:], b[:cut])
-				if !ok || !json.Valid(head) || len(b)-cut < 40 {
+				if !ok || !contains(head, `"url"`) || len(b)-cut != 44 {
 					return 0
 				}
 				return veryLikely

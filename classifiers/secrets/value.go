@@ -1,0 +1,266 @@
+package secrets
+
+import "strings"
+
+// rare says how rare one letter is behind another, 0 for the commonest pair to 9:
+// a row for each first letter, a column for each second. It was counted over the
+// words of the Go standard library's source, which are English prose and
+// identifiers: the binary logarithm of how much rarer a pair is than the
+// commonest, scaled to one digit.
+var rare = [26]string{
+	"52115326263121627111234336", // a
+	"35552567347266357335266737", // b
+	"15341542382235145332345648", // c
+	"34421455257344245324344446", // d
+	"13112234365221323011433236", // e
+	"25443266187345248333266647", // f
+	"46452552387453257334466776", // g
+	"26641666297556268442466857", // h
+	"33122227674120136211736383", // i
+	"58774689798867579857498899", // j
+	"36552646388554557535576869", // k
+	"25421455185155146423344626", // l
+	"13541566295435228533356669", // m
+	"24211315263343246511335746", // n
+	"33224236373221228122122577", // o
+	"15341454394245227232355637", // p
+	"87668788799667877668377887", // q
+	"14230335174322146222234637", // r
+	"24231442173344225421253625", // s
+	"14340351175334236123254425", // t
+	"33342347298231537222866496", // u
+	"25551455397545446545554597", // v
+	"35553563298554357345665797", // w
+	"45454476488556537553656568", // x
+	"66565677498334528333666886", // y
+	"57772797599788689778777676", // z
+}
+
+// Marks of rarity, in tenths. Random letters of a base-62 or base-36 alphabet
+// come to 44 on average, words and identifiers to 10 to 25.
+const (
+	rareShort  = 34 // of 10 to 15 characters
+	rareToken  = 31 // of 16 and more
+	rareText   = 37 // of letters alone
+	rareSwitch = 60 // what a digit beside a letter counts
+)
+
+// rarity gives the mean rarity of the pairs of a body, in tenths: letters beside
+// letters by the table, a letter beside a digit as rareSwitch. Other characters
+// part the pairs. A body without pairs has 0.
+func rarity(b string) int {
+	sum, n := 0, 0
+	last := -1 // the letter before; -2 for a digit, -1 for another character
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		at := -1
+		switch {
+		case 'a' <= c && c <= 'z':
+			at = int(c - 'a')
+		case 'A' <= c && c <= 'Z':
+			at = int(c - 'A')
+		case '0' <= c && c <= '9':
+			at = -2
+		}
+		switch {
+		case at >= 0 && last >= 0:
+			sum += 10 * int(rare[last][at]-'0')
+			n++
+		case at >= 0 && last == -2 || at == -2 && last >= 0:
+			sum += rareSwitch
+			n++
+		}
+		last = at
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / n
+}
+
+// looksRandom reports whether a body was drawn by a machine and not written by a
+// person: mixed characters, rare pairs of letters, no filler, no counted row. A
+// body of hexadecimal digits is one from 16 on.
+func looksRandom(b string) bool {
+	n := len(b)
+	if n < 10 {
+		return false
+	}
+	d, u, l := count(b)
+	if hexAny.span(b, 0, n) == n {
+		return n >= 16 && d >= n/6 && u+l >= n/12 && (u == 0 || l == 0) && weigh(b) == random
+	}
+	joins := 0
+	for i := 0; i < n; i++ {
+		if b[i] == '-' || b[i] == '_' || b[i] == '.' {
+			joins++
+		}
+	}
+	if joins > 1+n/8 || u+l < 3 {
+		return false
+	}
+	r := rarity(b)
+	switch {
+	case d == 0 && (n < 16 || u < 3 || l < 3 || switches(b) < n/5 || r < rareText):
+		return false
+	case n < 16 && (d < 2 || r < rareShort):
+		return false
+	case r < rareToken:
+		return false
+	}
+	return weigh(b) == random
+}
+
+// switches counts the places where small letters and capitals meet.
+func switches(b string) (n int) {
+	for i := 1; i < len(b); i++ {
+		x, y := b[i-1], b[i]
+		if letters[x] && letters[y] && (x^y)&0x20 != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// force says how much like a password a word is.
+type force int8
+
+const (
+	standIn force = iota // a placeholder, an expression, a name: none
+	plain                // a word, or a few digits
+	mixed                // letters and digits, or a capital inside: hunter2, Sommer2024
+	strong               // three classes of characters that no word has: kQaK$gmcc
+)
+
+// Bounds of a password's length.
+const (
+	minPassword = 4
+	maxPassword = 128
+)
+
+// stands are values that are written where a password goes, and technical terms
+// that stand beside the word. They are compared whole, in lower case.
+var stands = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`password passwd pass passwort kennwort pwd pw secret secrets token key apikey value string str text char varchar
+		none null nil undefined true false yes no on off empty blank required optional hidden redacted masked removed unset default void int bool boolean
+		any object bytes byte changeme change_me change-me changeit change-it letmein test testing tests guest root admin administrator user username
+		login postgres mysql oracle redis example sample dummy demo foo bar baz foobar xxx xxxx xxxxx todo tbd fixme here prompt input ask stdin self
+		this env file plain plaintext cleartext encrypted hash hashed bcrypt sha256 sha-256 sha1 md5 base64 oauth oauth2 utf-8 utf8 scram-sha-256
+		current-password new-password off-session mypassword my_password mypass mysecret mysecretpassword your_password yourpassword yourpass
+		password1 password123 passw0rd pass123 secret123 test123 test1234 admin123 user123 123 1234 12345 abc abc123 qwerty letmein1 p@ssw0rd p@ssword`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// fills are pieces of values that stand for a password.
+var fills = [...]string{"your", "example", "changeme", "change_me", "change-me", "placeholder", "dummy", "redact", "insert", "replace", "xxxx", "****", "...", "password_", "_password", "<", "todo"}
+
+// calls are the beginnings and ends of expressions that look a value up.
+var calls = [...]string{"${", "{{", "$(", "%(", "<%", "getenv", "environ", "process.env", "env.", "secrets.", "vault:", "config.", "settings.", "args.", "self.", "this.", "::", "->", "=>", "://", "&&", "||"}
+
+// forceOf judges a value that stands where a password goes. Quoted values may
+// hold what an expression would.
+func forceOf(v string, quoted bool) force {
+	n := len(v)
+	if n < minPassword || n > maxPassword {
+		return standIn
+	}
+	var buf [maxPassword]byte
+	low := buf[:n]
+	for i := 0; i < n; i++ {
+		c := v[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		low[i] = c
+	}
+	if stands[string(low)] {
+		return standIn
+	}
+	for _, f := range fills {
+		if contains(low, f) {
+			return standIn
+		}
+	}
+	for _, f := range calls {
+		if contains(low, f) {
+			return standIn
+		}
+	}
+	switch v[0] {
+	case '$', '%':
+		// A variable: $NAME, %NAME%.
+		if wordy.span(v, 1, n) >= n-1 && !digits[v[1]] {
+			return standIn
+		}
+	case '{', '[', '(', '<', '/', '~', '&', '!':
+		if v[0] != '!' && v[0] != '&' || wordy.span(v, 1, n) == n {
+			return standIn
+		}
+	case '@':
+		return standIn
+	case '-':
+		if v[1] == '-' {
+			return standIn
+		}
+	}
+	var d, u, l, sym, joins, high int
+	distinct, seen := 0, [256]bool{}
+	for i := 0; i < n; i++ {
+		c := v[i]
+		if !seen[c] {
+			seen[c] = true
+			distinct++
+		}
+		switch {
+		case '0' <= c && c <= '9':
+			d++
+		case 'A' <= c && c <= 'Z':
+			u++
+		case 'a' <= c && c <= 'z':
+			l++
+		case c == '-' || c == '_' || c == '.' || c == ' ':
+			joins++
+		case c < ' ' || c == 0x7F:
+			return standIn
+		case c >= 0x80:
+			high++
+		default:
+			sym++
+		}
+	}
+	if distinct < 3 || n >= 16 && distinct < 7 {
+		return standIn
+	}
+	if !quoted && (strings.IndexByte(v, '(') > 0 || strings.IndexByte(v, '[') > 0 && sym < 3) {
+		return standIn
+	}
+	switch {
+	case high > 0 && u+l+d == 0:
+		return plain
+	case d == n:
+		return plain
+	case sym+high > 0 && (d > 0 || u > 0 && l > 0) && n >= 6 && u+l > 0:
+		if strings.IndexByte(v, '/') >= 0 && (sym == strings.Count(v, "/") && rarity(v) < rareToken) {
+			return standIn // a path
+		}
+		if at := strings.IndexByte(v, '@'); at > 0 && sym == 1 && strings.IndexByte(v[at:], '.') > 0 {
+			return standIn // an address
+		}
+		if n < 8 {
+			return mixed
+		}
+		return strong
+	case sym > 0 && n >= 8 && (l > 0 || u > 0) && joins < 3:
+		return mixed
+	case d > 0 && l > 0 && u > 0 && n >= 8 && joins <= 1 && rarity(v) >= rareToken:
+		return strong
+	case d > 0 && u+l >= 3 && joins <= 2 && n >= 6:
+		return mixed
+	case u > 0 && l > 0 && n >= 10 && switches(v) > n/3 && rarity(v) >= rareText:
+		return strong
+	}
+	return plain
+}
