@@ -276,6 +276,7 @@ func (s *Session) decisionEvent(d *DecisionRecord) *Event {
 	}
 	if s.verdict != nil {
 		d.Notify, d.Shadow = s.verdict.Notify, s.verdict.Shadow
+		ev.Policy.Policies = cmp.Or(s.verdict.Revision, ev.Policy.Policies) // of several, the one that decided
 	}
 	s.snap.Stater.Describe(&s.seen, ev)
 	return ev
