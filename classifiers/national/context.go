@@ -37,7 +37,7 @@ var person = classifiers.NewCue(
 // not name it.
 var looseWords = func() map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(`patient school student pupil security securities shares stock stocks fund bond revenue vendor supplier customer client company
+	for _, w := range strings.Fields(`set patient school student pupil security securities shares stock stocks fund bond revenue vendor supplier customer client company
 		firm business gp doctor bank account card number numbers no nr code id tax insurance employee employer payroll health hospital member person people citizen
 		book books issue journal publisher product products article item song recording music film container ship vessel chemical substance invoice
 		firma unternehmen kunde lieferant verein bücher buch produit société entreprise fournisseur empresa proveedor cliente azienda società fornitore bedrijf leverancier
@@ -49,22 +49,38 @@ var looseWords = func() map[string]bool {
 	return m
 }()
 
-// ownWords are the words of a format that name it.
-func ownWords(f *stdnum.Format) []string { return split(f, false) }
+// terseWords name a number where they stand right before it, and are words of
+// a language elsewhere.
+var terseWords = words(`pin tin pan sin fin nin sus pis nis nit ine ife vid pass ni dl lic rut rg ci cf cc cui nie uid eid crn epic permit permis reg rej plate plates plaque placas license licence
+	auto car van moto bil bike truck coche carro wagen arc sa hin hcn nam nid pic dic ic rc rr ein ean upc gin edb emb mst ric ssn si card cie pais pps ruc
+	elector guida habilitação driving kaart perso título titulo dni cpr cvr die den art code key number ird moa inn vat tva iva mva moms btw dph ddv km fe ra nip tc`)
 
-// looseOf are the words of a format that only hint at it.
-func looseOf(f *stdnum.Format) []string { return split(f, true) }
-
-func split(f *stdnum.Format, loose bool) []string {
-	var out []string
+// wordsOf divides the words of a format: those that name it, those that name it
+// where they stand right before it, and those that only hint at it.
+func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
+	clear = append(clear, extraWords[f.Type]...)
 	for _, w := range f.Words {
-		// Tax numbers of firms are named by little else than VAT.
-		own := !looseWords[strings.ToLower(w)] || strings.HasPrefix(strings.ToLower(w), "vat") && f.Of != stdnum.Person
-		if own != loose {
-			out = append(out, w)
+		w = spelled(w)
+		switch l := strings.ToLower(w); {
+		case terseWords[l]:
+			terse = append(terse, w)
+		case looseWords[l] && !(strings.HasPrefix(l, "vat") && f.Of != stdnum.Person):
+			loose = append(loose, w)
+		default:
+			clear = append(clear, w)
 		}
 	}
-	return out
+	return clear, terse, loose
+}
+
+// spelled gives a word as a text is read: r.u.c and p.iva come in pieces, of which
+// two count.
+func spelled(w string) string {
+	if !strings.ContainsAny(w, ".-/'’") {
+		return w
+	}
+	f := strings.FieldsFunc(w, func(r rune) bool { return strings.ContainsRune(" .-/'’", r) })
+	return strings.Join(f[:min(2, len(f))], " ")
 }
 
 // country is a state, its two letters of ISO 3166 and the words that point to it:

@@ -27,10 +27,13 @@ type entry struct {
 	typ      *classifiers.Type
 	beside   *classifiers.Type // a second type that is reported with it, or nil
 	cue      *classifiers.Cue  // words that name this number
+	terse    *classifiers.Cue  // words that name it where they stand right before it, or nil
 	hint     *classifiers.Cue  // words that go with it and with much else, or nil
 	home     *country          // nil for formats of no one country
 	strength int               // what the check is worth, in tenths of a decade
 	known    bool              // a number that recognisers of the field look for bare
+	rank     int               // how usual it is, for numbers that share a word
+	foreign  bool              // asks for a word that points to its country
 	doubtful bool              // valid in form only
 	labelled bool              // found at possible and above beside its words only
 }
@@ -100,19 +103,22 @@ type table struct {
 	mixed  [maxCompact + 1][]single // words with letters, by length
 	counts [maxCompact + 1]uint64   // numbers of letters that mixed has, a bit each
 	union  [maxCompact + 1]*classifiers.Cue
-	entries []*entry
+	named  map[string]*entry // by name of the format
 }
 
 // tables compiles the formats on first use.
 var tables = sync.OnceValue(func() *table { return compile(entries()) })
 
 func compile(list []*entry) *table {
-	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, entries: list} // node 0 is none, node 1 the root
+	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, named: map[string]*entry{}} // node 0 is none, node 1 the root
 	var words [maxCompact + 1]map[string]bool
 	for _, e := range list {
+		if t.named[e.format.Name] == nil {
+			t.named[e.format.Name] = e
+		}
 		for _, shape := range e.format.Shapes {
 			n := len(shape)
-			if n > maxCompact || n == 0 {
+			if n > maxCompact || n == 0 || parted[e.format.Name] {
 				continue
 			}
 			p := singleOf(e, shape)
@@ -134,6 +140,12 @@ func compile(list []*entry) *table {
 		}
 		for _, form := range e.format.Written {
 			t.add(e, form)
+		}
+		for _, shape := range e.format.Shapes {
+			// The code of a country may stand apart: IE 1234567X.
+			if len(shape) > 4 && isLower(shape[0]) && isLower(shape[1]) && !isLower(shape[2]) {
+				t.add(e, shape[:2]+" "+shape[2:])
+			}
 		}
 	}
 	for n := range words {
@@ -158,8 +170,12 @@ func compile(list []*entry) *table {
 	return t
 }
 
+// parted are formats that nobody writes in one word.
+var parted = words("de.kfz")
+
 func collect(set map[string]bool, e *entry) {
-	for _, w := range ownWords(e.format) {
+	clear, terse, _ := wordsOf(e.format)
+	for _, w := range append(clear, terse...) {
 		set[w] = true
 	}
 }
@@ -389,6 +405,7 @@ func judgeNumber(s *classifiers.Scan, c classifiers.Candidate) {
 // others come as numbers.
 func judgeCode(s *classifiers.Scan, c classifiers.Candidate) {
 	g := c.Groups
+	otherPlates(s, g)
 	if len(g) == 1 {
 		if !g[0].Letters {
 			return

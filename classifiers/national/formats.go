@@ -25,10 +25,21 @@ var usual = words(`AU_ABN AU_ACN AU_MEDICARE AU_TFN CA_SIN CN_RIC DE_BSNR DE_HEA
 // their word.
 var labelledTypes = words(`US_PASSPORT US_DRIVER_LICENSE UK_PASSPORT IT_PASSPORT IN_PASSPORT KR_PASSPORT`)
 
+// common are the identifiers of people in countries with many readers of this
+// text; where another country uses the same word, theirs come first.
+var common = words(`PT_NIF NL_BSN BE_NN BE_SSN FR_NIR FR_NIF ES_CIF DK_CPR NO_FODSELSNUMMER CZ_RC SK_RC RO_CNP AT_VNR AT_TIN CH_SSN JP_IN MX_CURP MX_RFC HR_OIB IE_PPS PL_NIP CA_SIN AR_CUIT AR_DNI
+	CL_RUT CO_NIT PE_CUI PE_RUC TR_TCKIMLIK TR_NATIONAL_ID GR_AMKA HU_ANUM BG_EGN FI_HETU FR_SIREN FR_SIRET GB_UTR UK_UTR UK_NHS US_EIN DE_VAT FR_TVA ES_NIF`)
+
+// extraWords are names of fields that stand beside numbers of a type.
+var extraWords = map[string][]string{
+	"IT_VAT_CODE": {"iva", "fiscale iva", "idfiscaleiva", "piva"},
+}
+
 // loose are forms that a number may have although its check is wrong or has not
 // been published: reported low, and beside its word as possible at most.
 var loose = []struct{ name, shape string }{
 	{"in_.pan", "AAAAA9999A"}, {"in_.pan", "A9999AAAAA"}, {"in_.epic", "AAA9999999"}, {"sg.nric", "A9999999A"},
+	{"in_.vehicle_registration", "AA9999"}, {"in_.vehicle_registration", "AAA9999"}, {"in_.vehicle_registration", "A99999"}, {"in_.vehicle_registration", "AA9AAA9999"},
 }
 
 func words(list string) map[string]bool {
@@ -45,14 +56,35 @@ func entries() []*entry {
 	byType := typeTable()
 	for _, f := range formats() {
 		e := &entry{format: f, typ: byType[f.Type], strength: decades(f.Strong), known: usual[f.Type]}
-		e.cue = classifiers.NewCue(ownWords(f)...)
-		if loose := looseOf(f); len(loose) > 0 {
+		clear, terse, loose := wordsOf(f)
+		e.cue = classifiers.NewCue(clear...)
+		if len(terse) > 0 {
+			e.terse = classifiers.NewCue(terse...)
+		}
+		if len(loose) > 0 {
 			e.hint = classifiers.NewCue(loose...)
 		}
 		cc, _, _ := strings.Cut(f.Name, ".")
 		e.home = countries[strings.TrimSuffix(cc, "_")]
 		e.labelled = e.strength < 5
+		if e.known {
+			e.rank = 2
+		} else if common[f.Type] {
+			e.rank = 1
+		}
+		if platesOf[f.Type] {
+			e.beside, e.labelled = byType["VEHICLE_PLATE"], true
+		}
 		list = append(list, e)
+	}
+	for _, e := range list {
+		// The British passport has nine digits as the American has.
+		if e.format.Name == "gb.passport" {
+			f := *e.format
+			f.Shapes, f.Check = []string{"999999999"}, func(string) bool { return true }
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, home: e.home, rank: 3, labelled: true, foreign: true})
+			break
+		}
 	}
 	for _, l := range loose {
 		for _, e := range list {
@@ -60,7 +92,7 @@ func entries() []*entry {
 				f := *e.format
 				f.Shapes, f.Written, f.Compact, f.Strong = []string{l.shape}, nil, nil, 1
 				f.Check = func(string) bool { return true }
-				list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, home: e.home, known: true, labelled: true, doubtful: true})
+				list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, home: e.home, known: true, labelled: true, doubtful: true})
 				break
 			}
 		}
@@ -110,6 +142,9 @@ func newType(f *stdnum.Format) *classifiers.Type {
 	}
 	return t
 }
+
+// platesOf are types of plates of one country.
+var platesOf = words(`DE_KFZ TR_LICENSE_PLATE IN_VEHICLE_REGISTRATION NG_VEHICLE_REGISTRATION UK_VEHICLE_REGISTRATION`)
 
 // personalVehicle are numbers of vehicles that lead to their owners.
 var personalVehicle = words(`VIN VEHICLE_PLATE`)

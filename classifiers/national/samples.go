@@ -10,7 +10,8 @@ import (
 func positives() []string {
 	var out []string
 	for _, f := range formats() {
-		if w := ownWords(f); len(w) > 0 {
+		clear, terse, _ := wordsOf(f)
+		if w := append(clear[len(extraWords[f.Type]):], terse...); len(w) > 0 && f.Valid(f.Sample) {
 			out = append(out, positive(f, w[0]))
 		}
 	}
@@ -21,7 +22,11 @@ func positive(f *stdnum.Format, word string) string {
 	if cc, _, _ := strings.Cut(f.Name, "."); f.Strong < 5 && countries[cc] != nil {
 		word = countries[cc].words[0] + " " + word // several countries have the form
 	}
-	return word + ": [[" + f.Type + "|" + f.Sample + "]]"
+	typ := f.Type
+	if platesOf[typ] {
+		typ = "VEHICLE_PLATE"
+	}
+	return word + ": [[" + typ + "|" + f.Sample + "]]"
 }
 
 // nearMisses are numbers that name things.

@@ -42,6 +42,12 @@ var ssnCue = classifiers.NewCue(
 	"ssn", "ssns", "ssnum", "socialsecurity", "social security", "social", "soc sec", "itin", "tin", "tax id", "taxpayer", "ssid", "w2", "employee", "borrower", "insured", "beneficiary", "patient", "dob", "born",
 )
 
+// otherCue are words that nine digits have beside them which are another number.
+var otherCue = classifiers.NewCue(
+	"passport", "passport no", "passport number", "license", "licence", "lic", "dl", "routing", "aba", "account", "acct", "checking", "npi", "dea", "ein", "fein", "phone", "tel", "telephone", "fax", "mobile",
+	"mrn", "ktn", "medicare", "medicaid", "tfn", "sin", "bsn", "nif", "nino", "policy", "member", "group", "claim", "duns", "cusip", "passeport", "reisepass", "pasaporte",
+)
+
 func judgeSSN(s *classifiers.Scan, c classifiers.Candidate) {
 	g := c.Groups
 	for i := 0; i < len(g); {
@@ -79,7 +85,11 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if !given(&d) {
 		return 0
 	}
-	switch s.Lean(ssnCue, classifiers.Numbering, start, end) {
+	lean := s.Lean(ssnCue, classifiers.Numbering, start, end)
+	if lean == 1 && n == 1 && s.Near(otherCue, start, end) < s.Near(ssnCue, start, end) {
+		lean = -1 // nine digits of something else
+	}
+	switch lean {
 	case 1:
 		// The shape that says nothing by itself needs the word; the one that
 		// says it all is made sure.

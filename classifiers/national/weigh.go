@@ -46,6 +46,7 @@ func (h *hits) add(e *entry, worth int) {
 
 // What context is worth, in tenths of a decade, and how near it must be.
 const (
+	terseReach   = 10 // bytes between a short word and the number that it names
 	nearby       = 24 // bytes between a word and the number it stands beside
 	besideWorth  = 32
 	farWorth     = 20
@@ -84,15 +85,12 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	if h.n == 0 {
 		return false
 	}
-	against := s.Beside(classifiers.Numbering, sp.start, sp.end)
-	if !sp.bare && (against > nearby || against == s.Beside(identity, sp.start, sp.end)) {
-		against = classifiers.Far // what is written as an identifier may be called an id
-	}
 	var where locale
+	where.asksAgainst(s, sp)
 	best := -1
 	for i := range h.list[:h.n] {
 		x := &h.list[i]
-		h.score(s, sp, x, &where, against)
+		h.score(s, sp, x, &where)
 		if x.score >= 0 && (best < 0 || better(x, &h.list[best])) {
 			best = i
 		}
@@ -106,16 +104,13 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 		return false
 	}
 	b.report(s, sp, top)
-	if b.own || top >= proxy.Likely {
-		return true
-	}
 	for i := range h.list[:h.n] {
 		x := &h.list[i]
-		if i != best && x.score >= 0 && x.known && !b.own {
+		if i != best && x.score >= 0 && x.known {
 			x.report(s, sp, min(h.level(sp, x, &where), max(top-1, proxy.VeryUnlikely)))
 		}
 	}
-	return top >= proxy.Possible
+	return b.own || top >= proxy.Possible
 }
 
 // better orders two hits of one span.
@@ -123,22 +118,47 @@ func better(a, b *hit) bool {
 	if a.own != b.own {
 		return a.own
 	}
-	if a.score != b.score {
-		return a.score > b.score
+	// Of numbers that share a word the one that more people have comes first.
+	if d := a.score - b.score; a.own && a.rank != b.rank && max(a.rank, b.rank) > 0 && -homeWorth < d && d < homeWorth {
+		return a.rank > b.rank
+	} else if d != 0 {
+		return d > 0
 	}
-	return a.known && !b.known
+	return a.rank > b.rank
 }
 
 // locale is what is asked once for a span.
 type locale struct {
 	generic, person int8 // 0 not asked, 1 yes, -1 no
-	named           bool // a country, a generic word or the field speaks for the best
+	against         int  // how near a word stands that speaks against
+	isID            bool // it is one that people say of themselves too
+}
+
+// asksAgainst looks for words such as order and version. What is written as an
+// identifier is not put off by one far away, nor by being called an id.
+func (w *locale) asksAgainst(s *classifiers.Scan, sp span) {
+	w.against = s.Beside(classifiers.Numbering, sp.start, sp.end)
+	if w.against < classifiers.Far {
+		w.isID = w.against == s.Beside(identity, sp.start, sp.end)
+		if !sp.bare && (w.isID || w.against > nearby) {
+			w.against = classifiers.Far
+		}
+	}
 }
 
 // score weighs one hit. A negative score drops it.
-func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale, against int) {
+func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 	x.score = x.worth
 	d := s.Near(x.cue, sp.start, sp.end)
+	if x.terse != nil && d > terseReach && !sp.unusual {
+		if t := s.Near(x.terse, sp.start, sp.end); t <= terseReach {
+			d = min(d, t)
+		}
+	}
+	if sp.unusual && d > nearby {
+		x.score = -1
+		return
+	}
 	if sp.glued && d > 1 {
 		x.score = -1
 		return
@@ -154,7 +174,8 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale, agains
 	case d < classifiers.Far:
 		x.score += farWorth
 	}
-	if x.own && against >= d {
+	against := where.against
+	if x.own && (against >= d || where.isID) {
 		against = classifiers.Far
 	}
 	if !x.own {
@@ -189,6 +210,19 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale, agains
 	}
 	if sp.lower {
 		x.score -= lowerWorth
+	}
+	if x.typ == plateType() || x.beside != nil {
+		if sp.lower {
+			x.score = min(x.score, 29) // code is full of such words
+		}
+		if standards[word(s.Text[sp.start:sp.end])] {
+			x.score = -1
+			return
+		}
+	}
+	if x.foreign && s.Near(x.home.cue, sp.start, sp.end) == classifiers.Far {
+		x.score = -1
+		return
 	}
 	if sp.crowded {
 		x.score -= crowdedWorth
@@ -257,11 +291,13 @@ func (x *hit) report(s *classifiers.Scan, sp span, l proxy.Likelihood) {
 	validator := x.format.Name
 	f := classifiers.Found{Start: sp.start, End: sp.end, Type: x.typ, Likelihood: l, Rule: rule, Validator: validator}
 	f.Synthetic = x.strength >= 5 && made(s.Text[sp.start:sp.end])
-	s.Find(f)
 	if x.beside != nil {
-		f.Type = x.beside
-		s.Find(f)
+		g := f
+		g.Type = x.beside
+		s.Find(g)
+		f.Likelihood = min(l, proxy.Possible)
 	}
+	s.Find(f)
 }
 
 // made reports whether the digits of a number are those that documentation
@@ -284,6 +320,18 @@ func made(text string) bool {
 		up = up && (d[i] == d[i-1]+1 || d[i-1] == '9' && d[i] == '0')
 	}
 	return same || up && (d[0] == '1' || d[0] == '0')
+}
+
+// standards are what stands in capitals before the number of a standard.
+var standards = words(`ISO IEC RFC DIN IEEE ANSI ITU ASTM EN BS SHA AES RSA UTF CVE PEP JSR ETSI GSM UMTS LTE ECMA NIST FIPS EU USB PCI IPV HTTP TCP UDP PDF XML CSS SQL API URL ART SEC FIG TAB PAGE VOL LOT SKU PO REF`)
+
+// word gives the first word of capitals of a text.
+func word(text string) string {
+	i := 0
+	for i < len(text) && 'A' <= text[i] && text[i] <= 'Z' {
+		i++
+	}
+	return text[:i]
 }
 
 // reach bounds how far before a number its word is looked for.

@@ -4,7 +4,7 @@ import "slices"
 
 // formatsMore are formats that recognisers of the field know and python-stdnum
 // does not.
-var formatsMore = slices.Concat(moreAmericas, moreAsia, moreEurope, moreThings)
+var formatsMore = slices.Concat(moreAmericas, moreAsia, moreEurope, moreThings, morePlates)
 
 // moreFits reports whether s has the shape: 9 a digit, A a capital, * either,
 // anything else itself.

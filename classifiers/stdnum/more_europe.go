@@ -9,7 +9,7 @@ var moreEurope = []*Format{
 		Of:    Person, Clean: " ",
 		Shapes: []string{"A*******9", "A********9"}, Written: []string{"A******** 9"},
 		Words: []string{"reisepass", "reisepassnummer", "passnummer", "pass nr", "pass nummer", "pass no", "passport", "passport no", "passport number", "passnr", "reisepass nr",
-			"reisepässe", "pass", "kinderreisepass", "rlsepass", "relsepass", "personalausweis", "ausweis nr", "ausweisnummer"},
+			"reisepässe", "pass", "kinderreisepass"},
 		Strong: 15, Sample: "C4HJ7T2K11", Check: dePassportValid,
 	},
 	{

@@ -69,7 +69,7 @@ func TestMoreCorrupted(t *testing.T) {
 }
 
 // noCheckDigit are formats whose strength is in dates, letters and ranges.
-var noCheckDigit = map[string]bool{"gb.nino": true, "gb.driving_licence": true, "ca.qc_ramq": true, "mx.clave_elector": true, "in_.driving_licence": true}
+var noCheckDigit = map[string]bool{"gb.nino": true, "gb.driving_licence": true, "ca.qc_ramq": true, "mx.clave_elector": true, "in_.driving_licence": true, "vin": true, "in_.vehicle_registration": true}
 
 // Cases whose answer the issuers' own examples or rules give.
 func TestMoreKnown(t *testing.T) {
