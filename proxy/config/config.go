@@ -97,8 +97,12 @@ type Config struct {
 	Telemetry Telemetry `json:"telemetry"`
 	// How pools are reached that say nothing of their own.
 	Upstream Upstream `json:"upstream"`
-	// What the policies must consist of.
+	// What the policies must consist of, where they come from and how they act.
 	Policy Policy `json:"policy"`
+	// Who may lift rules for a while, and which justifications are known.
+	Grants Grants `json:"grants"`
+	// When the office is open. Left out: policies see "unknown".
+	Hours Hours `json:"hours"`
 
 	// Warnings are problems that do not keep the configuration from being used.
 	Warnings Problems `json:"-"`
@@ -369,6 +373,89 @@ type Policy struct {
 	// Packages, below ostiary.policies, without which everything is refused.
 	// Left out: those that the bundle or the shipped set names.
 	Expected []string `json:"expected,omitempty"`
+	// Policies, or rules, that do not act, for everybody or for some. The first
+	// entry that fits counts.
+	Modes []PolicyMode `json:"modes,omitempty"`
+	// Other policies that are tried beside those that serve.
+	Candidate Candidate `json:"candidate"`
+	// Signed bundle in place of policies.
+	Bundle Bundle `json:"bundle"`
+}
+
+// PolicyMode is what a policy does for some of those who ask.
+type PolicyMode struct {
+	// Name of the policy, required.
+	Policy string `json:"policy"`
+	// Id of one of its rules. Left out: all.
+	Rule string `json:"rule,omitempty"`
+	// observe (reasons are recorded), warn (they are warnings) or enforce;
+	// required.
+	Mode string `json:"mode"`
+	// Names of applications, and of teams, that are meant. Both left out:
+	// everybody.
+	Applications []string `json:"applications,omitempty"`
+	// Teams that are meant.
+	Teams []string `json:"teams,omitempty"`
+}
+
+// Candidate names policies that are tried.
+type Candidate struct {
+	// Directory or OPA bundle of the candidate.
+	Path string `json:"path,omitempty"`
+	// How many of a hundred conversations it decides; by default 0: it is only
+	// recorded.
+	Share int `json:"share,omitempty"`
+}
+
+// Bundle says where an OPA bundle is fetched from.
+type Bundle struct {
+	// Where it is: an address (https://…, http://… on this machine), an OCI
+	// reference (oci://registry/name:tag), or a file.
+	Source string `json:"source,omitempty"`
+	// Public keys, one of which must have signed it. Left out: signatures are not
+	// asked for.
+	Keys []BundleKey `json:"keys,omitempty"`
+	// How often it is asked for; by default 30s.
+	Poll time.Duration `json:"poll,omitempty"`
+	// File of one header to send, such as Authorization: Bearer ….
+	HeadersFile string `json:"headers_file,omitempty"`
+	// PEM file of the authorities that the server is checked against. Left out:
+	// those of the system.
+	CA string `json:"ca,omitempty"`
+}
+
+// BundleKey verifies bundles.
+type BundleKey struct {
+	// Id of the key, as in the bundle's signature; required.
+	Name string `json:"name"`
+	// PEM file of the public key, required.
+	File string `json:"file"`
+	// Algorithm: RS256, RS384, RS512, PS256, ES256, ES384 or ES512; by default
+	// RS256.
+	Algorithm string `json:"algorithm,omitempty"`
+}
+
+// Grants says who may lift rules.
+type Grants struct {
+	// PEM files of public keys (Ed25519), one for each person; see ostiary grant.
+	Keys []string `json:"keys,omitempty"`
+	// Words that may be given as a justification; anything else is "other" to
+	// policies.
+	Reasons []string `json:"reasons,omitempty"`
+	// Longest time that a grant may hold for; by default 8h.
+	Longest time.Duration `json:"longest,omitempty"`
+}
+
+// Hours is when the office is open.
+type Hours struct {
+	// Time zone, as in the IANA database: Europe/Berlin.
+	Zone string `json:"zone,omitempty"`
+	// Days: monday … sunday.
+	Days []string `json:"days,omitempty"`
+	// Time of opening, such as 08:00.
+	From string `json:"from,omitempty"`
+	// Time of closing. Where it is before from, the office closes the next day.
+	To string `json:"to,omitempty"`
 }
 
 // Default gives the configuration of an empty file, without pools, for callers
@@ -434,6 +521,11 @@ func (c *Config) Paths() []string {
 	for _, t := range c.Terms {
 		list = append(list, t.File)
 	}
+	list = append(list, c.Policy.Candidate.Path, c.Policy.Bundle.HeadersFile, c.Policy.Bundle.CA)
+	for _, k := range c.Policy.Bundle.Keys {
+		list = append(list, k.File)
+	}
+	list = append(list, c.Grants.Keys...)
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 	slices.Sort(list)
 	return slices.Compact(list)

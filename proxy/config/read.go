@@ -116,6 +116,15 @@ func (r *reader) readFiles(c *Config) {
 	for i, p := range c.Pools {
 		there(fmt.Sprintf("pools[%d].ca", i), p.CA)
 	}
+	there("policy.candidate.path", c.Policy.Candidate.Path)
+	there("policy.bundle.headers_file", c.Policy.Bundle.HeadersFile)
+	there("policy.bundle.ca", c.Policy.Bundle.CA)
+	for i, k := range c.Policy.Bundle.Keys {
+		there(fmt.Sprintf("policy.bundle.keys[%d].file", i), k.File)
+	}
+	for i, k := range c.Grants.Keys {
+		there(fmt.Sprintf("grants.keys[%d]", i), k)
+	}
 }
 
 // fileRemedy gives the operating system's sentence: the path in it was written
@@ -191,8 +200,35 @@ func readConfig(v value, c *Config) bool {
 			)
 		}},
 		field{"policy", func(v value) {
-			v.mapping(field{"expected", func(v value) { v.texts(&c.Policy.Expected, packageName) }})
+			v.mapping(
+				field{"expected", func(v value) { v.texts(&c.Policy.Expected, packageName) }},
+				field{"modes", func(v value) {
+					v.list(func(v value) { c.Policy.Modes = append(c.Policy.Modes, readMode(v)) })
+				}},
+				field{"candidate", func(v value) {
+					v.mapping(
+						field{"path", func(v value) { v.file(&c.Policy.Candidate.Path) }},
+						field{"share", func(v value) { v.number(&c.Policy.Candidate.Share, 0, 100) }},
+					)
+				}},
+				field{"bundle", func(v value) { readBundle(v, &c.Policy.Bundle) }},
+			)
 		}},
+		field{"grants", func(v value) {
+			v.mapping(
+				field{"keys", func(v value) {
+					v.list(func(v value) {
+						var f string
+						if v.file(&f); f != "" {
+							c.Grants.Keys = append(c.Grants.Keys, f)
+						}
+					})
+				}},
+				field{"reasons", func(v value) { v.texts(&c.Grants.Reasons, reasonWord) }},
+				field{"longest", func(v value) { v.duration(&c.Grants.Longest, time.Minute, 31*24*time.Hour) }},
+			)
+		}},
+		field{"hours", func(v value) { readHours(v, &c.Hours) }},
 	) != nil
 }
 
@@ -458,6 +494,117 @@ func readTerm(v value) (t Term) {
 	return t
 }
 
+func readMode(v value) (m PolicyMode) {
+	seen := v.mapping(
+		field{"policy", func(v value) { v.into(&m.Policy, packageName) }},
+		field{"rule", func(v value) { v.into(&m.Rule, packageName) }},
+		field{"mode", func(v value) { v.oneOf(&m.Mode, "observe", "warn", "enforce") }},
+		field{"applications", func(v value) { v.texts(&m.Applications, nil) }},
+		field{"teams", func(v value) { v.texts(&m.Teams, nil) }},
+	)
+	if seen != nil && (!seen["policy"] || !seen["mode"]) {
+		v.fail(v.what()+" has no policy or no mode", "{policy: NAME, mode: observe}")
+	}
+	return m
+}
+
+// bundleAlgorithms are those of OPA's signatures that are asymmetric.
+var bundleAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+
+func readBundle(v value, b *Bundle) {
+	v.mapping(
+		field{"source", func(v value) { readBundleSource(v, b) }},
+		field{"keys", func(v value) {
+			v.list(func(v value) {
+				var k BundleKey
+				seen := v.mapping(
+					field{"name", func(v value) { v.into(&k.Name, nil) }},
+					field{"file", func(v value) { v.file(&k.File) }},
+					field{"algorithm", func(v value) { v.oneOf(&k.Algorithm, bundleAlgorithms...) }},
+				)
+				if seen != nil && (!seen["name"] || !seen["file"]) {
+					v.fail(v.what()+" has no name or no file", "{name: ID, file: PUBLIC_KEY.pem}")
+				}
+				b.Keys = append(b.Keys, k)
+			})
+		}},
+		field{"poll", func(v value) { v.duration(&b.Poll, time.Second, 24*time.Hour) }},
+		field{"headers_file", func(v value) { v.file(&b.HeadersFile) }},
+		field{"ca", func(v value) { v.file(&b.CA) }},
+	)
+}
+
+func readBundleSource(v value, b *Bundle) {
+	s, ok := v.text()
+	if !ok {
+		return
+	}
+	scheme, rest, remote := strings.Cut(s, "://")
+	if !remote {
+		v.file(&b.Source)
+		return
+	}
+	host, _, _ := strings.Cut(rest, "/")
+	switch {
+	case strings.Contains(host, "@"):
+		v.r.hush(v.node)
+		v.r.fail(v.pos(), true, v.what()+" holds a password", "put it into headers_file")
+	case scheme == "https", scheme == "oci", scheme == "http" && isLoopback(host):
+		b.Source = s
+	case scheme == "http":
+		v.fail(v.what()+": over http, anybody on the way could change the policies", "https://…, or oci://…")
+	default:
+		v.fail(v.what()+" is neither an address, nor an OCI reference, nor a file", "https://…, oci://registry/name:tag, or a path")
+	}
+}
+
+var weekdays = []string{"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"}
+
+func readHours(v value, h *Hours) {
+	seen := v.mapping(
+		field{"zone", func(v value) {
+			v.into(&h.Zone, func(s string) string {
+				if _, err := time.LoadLocation(s); err != nil || s == "Local" {
+					return "is not a time zone: write Europe/Berlin or UTC"
+				}
+				return ""
+			})
+		}},
+		field{"days", func(v value) {
+			v.texts(&h.Days, func(s string) string {
+				if !slices.Contains(weekdays, s) {
+					return "is not a day: monday … sunday"
+				}
+				return ""
+			})
+		}},
+		field{"from", func(v value) { v.into(&h.From, clockTime) }},
+		field{"to", func(v value) { v.into(&h.To, clockTime) }},
+	)
+	if len(seen) > 0 && len(seen) < 4 {
+		v.fail(v.what()+" is not complete", "hours: {zone: Europe/Berlin, days: [monday], from: \"08:00\", to: \"18:00\"}")
+	}
+}
+
+func clockTime(s string) string {
+	if _, err := time.Parse("15:04", s); err != nil {
+		return "is not a time of the day: \"08:00\""
+	}
+	return ""
+}
+
+func reasonWord(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !('a' <= c && c <= 'z' || i > 0 && (c == '_' || '0' <= c && c <= '9')) {
+			return "is not made of small letters, digits and underscores"
+		}
+	}
+	if len(s) > 64 || s == "none" || s == "other" {
+		return "is reserved, or longer than 64 characters"
+	}
+	return ""
+}
+
 // severities are the weights of a finding; see classifiers.Severity.
 var severities = []string{"low", "medium", "high", "critical"}
 
@@ -511,6 +658,7 @@ var knownKeys = []string{
 	"terms", "words", "type", "classifiers", "off", "limits", "body", "decision", "commit", "exchanges", "connections", "envoy", "path",
 	"concurrency", "log_level", "telemetry", "otlp", "endpoint", "insecure", "headers_file", "sample", "upstream", "policy", "expected",
 	"patterns", "allow", "doc", "severity", "pattern", "keywords", "against", "exclude", "needs_context", "match", "no_match", "types", "values", "reason",
+	"modes", "rule", "teams", "candidate", "share", "bundle", "source", "algorithm", "poll", "grants", "reasons", "longest", "hours", "zone", "days", "from", "to",
 }
 
 func knownKey(word string) bool { return slices.Contains(knownKeys, word) }

@@ -311,7 +311,7 @@ func clean(s string) string { return strings.ToValidUTF8(s, "\ufffd") }
 // are not: Envoy or the embedded plane makes them anew.
 func inspectedHeader(name string) bool {
 	switch name {
-	case "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", proxy.HeaderKey, "ostiary-application",
+	case "authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization", proxy.HeaderKey, proxy.HeaderGrant, proxy.HeaderJustification, "ostiary-application",
 		"host", "content-length", "content-type", "content-encoding", "connection", "transfer-encoding", "expect", "te",
 		"forwarded", "x-real-ip", "via", "x-request-id":
 		return false
