@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/classifiers/all"
@@ -82,7 +84,28 @@ func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, err
 			b.warnings = append(b.warnings, b.policies.Warnings()...)
 		}
 	}
+	var decider proxy.Decider = b.policies
+	if c := cfg.Policy.Candidate; c.Path != "" && suite != nil {
+		o := policyOptions(cfg, suite)
+		o.Path, o.Modes = c.Path, nil
+		candidate, err := policies.Load(o)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("policy.candidate: %w", err))
+		} else {
+			for _, w := range candidate.Warnings() {
+				b.warnings = append(b.warnings, "policy.candidate: "+w)
+			}
+			decider = policies.Rollout{Live: b.policies, Candidate: candidate, Share: c.Share}
+		}
+	}
 	who, keyless, err := identifier(ctx, cfg)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	if who, err = granting(cfg, who); err != nil {
+		errs = append(errs, err)
+	}
+	open, err := office(cfg)
 	if err != nil {
 		errs = append(errs, err)
 	}
@@ -95,8 +118,8 @@ func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, err
 	b.snap = &proxy.Snapshot{
 		Dialects:   dialect.New(dialect.Options{BodyLimit: int(cfg.Limits.Body)}),
 		Classifier: suite,
-		Stater:     &facts.Stater{Directory: set, Mode: mode, HashKey: hashKey},
-		Decider:    b.policies,
+		Stater:     &facts.Stater{Directory: set, Mode: mode, HashKey: hashKey, Office: open},
+		Decider:    decider,
 		Chooser:    pools.Chooser{Directory: set},
 		Identifier: who,
 		Masker:     vault.Placeholders{},
@@ -188,6 +211,49 @@ func suiteOptions(cfg *config.Config, hashKey []byte) (classifiers.Options, erro
 	return o, errors.Join(errs...)
 }
 
+// granting adds the reading of grants and justifications.
+func granting(cfg *config.Config, who proxy.Identifier) (proxy.Identifier, error) {
+	g := &identity.Grants{Identifier: who, Reasons: cfg.Grants.Reasons, Longest: cfg.Grants.Longest}
+	for i, file := range cfg.Grants.Keys {
+		key, err := readPublicKey(file)
+		if err != nil {
+			return nil, fmt.Errorf("grants.keys[%d]: %w", i, err)
+		}
+		if slices.ContainsFunc(g.Keys, func(k ed25519.PublicKey) bool { return k.Equal(key) }) {
+			return nil, fmt.Errorf("grants.keys[%d]: the same key stands twice; one person would approve the own grant", i)
+		}
+		g.Keys = append(g.Keys, key)
+	}
+	return g, nil
+}
+
+// office gives the office hours, or nil.
+func office(cfg *config.Config) (*facts.Office, error) {
+	h := cfg.Hours
+	if h.Zone == "" {
+		return nil, nil
+	}
+	zone, err := time.LoadLocation(h.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("hours.zone: %w", err)
+	}
+	o := &facts.Office{Zone: zone}
+	for d := time.Sunday; d <= time.Saturday; d++ {
+		o.Days[d] = slices.Contains(h.Days, strings.ToLower(d.String()))
+	}
+	for _, at := range []struct {
+		text string
+		to   *int
+	}{{h.From, &o.From}, {h.To, &o.To}} {
+		t, err := time.Parse("15:04", at.text)
+		if err != nil {
+			return nil, fmt.Errorf("hours: %q is not a time", at.text)
+		}
+		*at.to = t.Hour()*60 + t.Minute()
+	}
+	return o, nil
+}
+
 // policyOptions names what a policy may speak of, so that one that speaks of
 // anything else does not load.
 func policyOptions(cfg *config.Config, suite *classifiers.Suite) policies.Options {
@@ -201,7 +267,11 @@ func policyOptions(cfg *config.Config, suite *classifiers.Suite) policies.Option
 			known.Jurisdictions = append(known.Jurisdictions, p.Jurisdiction)
 		}
 	}
-	return policies.Options{Path: cfg.Policies, Expected: cfg.Policy.Expected, Known: known}
+	o := policies.Options{Path: cfg.Policies, Expected: cfg.Policy.Expected, Known: known}
+	for _, m := range cfg.Policy.Modes {
+		o.Modes = append(o.Modes, policies.ModeRule{Policy: m.Policy, Rule: m.Rule, Mode: m.Mode, Applications: m.Applications, Teams: m.Teams})
+	}
+	return o
 }
 
 // identifier reads the keys of the applications.
