@@ -465,7 +465,7 @@ var bearerSet = chars("0-9a-zA-Z._~+/=-")
 
 // Detectors lists the detectors of this package.
 func Detectors() []*classifiers.Detector {
-	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers(), assignment(), serviceTokens(), serviceKeys()}
+	list := []*classifiers.Detector{privateKey(), jwt(), connection(), headers(), assignment(), serviceTokens(), serviceKeys(), inProse(), arguments(), stores()}
 	for _, v := range table() {
 		list = append(list, v.detector())
 	}

@@ -39,8 +39,8 @@ var parts = func() map[string]part {
 			privkey creds cred credential credentials authkey accesskey psk authorization bearer clientsecret appsecret appkey signingkey signingsecret
 			webhooksecret jwtsecret sharedsecret consumersecret sharedkey masterkey encryptionkey writekey licensekey deploykey servicekey xapikey
 			sessiontoken idtoken accesssecret usertoken bottoken pat serviceaccounttoken sas connectionkey accountkey storagekey`,
-		partKey: "key keys auth",
-		partQualifier: `api secret private access signing sign encryption encrypt decrypt crypt cipher master write license licence app auth service
+		partKey: "key keys auth api",
+		partQualifier: `secret private access signing sign encryption encrypt decrypt crypt cipher master write license licence app auth service
 			account admin shared hmac jwt webhook deploy ssh storage subscription consumer project sdk integration aes root session cookie bot prod
 			production live sandbox server client rest user ses smtp sms mail payment gateway map maps signature salt functions function sas`,
 		partVeto: `public pub publishable csrf xsrf page next prev previous cursor continuation cache idempotency idempotent sort partition foreign primary
@@ -179,7 +179,7 @@ func decide(list []part) nameKind {
 	case partID:
 		return nameID
 	}
-	password, key, qualified := false, false, false
+	password, key, qualified := false, 0, false
 	for _, p := range list[:end] {
 		switch p {
 		case partPassword:
@@ -189,7 +189,7 @@ func decide(list []part) nameKind {
 				return nameSecret
 			}
 		case partKey:
-			key = true
+			key++
 		case partQualifier:
 			qualified = true
 		}
@@ -197,9 +197,9 @@ func decide(list []part) nameKind {
 	switch {
 	case password:
 		return namePassword
-	case key && qualified:
+	case key > 1, key > 0 && qualified:
 		return nameSecret
-	case key:
+	case key > 0:
 		return nameKey
 	}
 	return nameNone

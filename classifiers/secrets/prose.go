@@ -1,0 +1,603 @@
+package secrets
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+var seedType = secret("OTP_SEED", "The seed of an authenticator app (TOTP, HOTP).", "SECRET_TOTP_SEED")
+
+// topic is what a word of a sentence announces.
+type topic int8
+
+const (
+	ofPassword topic = iota // a password, in the words behind
+	ofLogin                 // user and password
+	ofPIN                   // digits
+	ofSeed                  // base32
+	ofKey                   // a key or token
+)
+
+// announced are words that sentences announce a secret with, by their ASCII
+// beginning: the scanner knows words of ASCII letters only. rest must follow.
+var announced = []struct {
+	word, rest string
+	of         topic
+}{
+	{"password", "", ofPassword}, {"passwd", "", ofPassword}, {"passwort", "", ofPassword}, {"kennwort", "", ofPassword}, {"pwd", "", ofPassword}, {"pw", "", ofPassword},
+	{"passphrase", "", ofPassword}, {"passcode", "", ofPassword}, {"pass phrase", "", ofPassword}, {"pass word", "", ofPassword}, {"mot de passe", "", ofPassword}, {"mots de passe", "", ofPassword},
+	{"mdp", "", ofPassword}, {"contrase", "ña", ofPassword}, {"contrasena", "", ofPassword}, {"senha", "", ofPassword}, {"has", "ło", ofPassword}, {"haslo", "", ofPassword}, {"has", "łem", ofPassword}, {"has", "ła", ofPassword},
+	{"wachtwoord", "", ofPassword}, {"senord", "", ofPassword}, {"losenord", "", ofPassword}, {"ifre", "", ofPassword}, {"sifre", "", ofPassword}, {"parola", "", ofPassword}, {"parol", "", ofPassword},
+	{"heslo", "", ofPassword}, {"salasana", "", ofPassword}, {"adgangskode", "", ofPassword}, {"passord", "", ofPassword}, {"jelsz", "", ofPassword}, {"lozinka", "", ofPassword}, {"geslo", "", ofPassword},
+	{"kata sandi", "", ofPassword}, {"clave de acceso", "", ofPassword}, {"palavra-passe", "", ofPassword}, {"palavra passe", "", ofPassword}, {"codeword", "", ofPassword}, {"losung", "", ofPassword},
+	{"key", "", ofLogin}, {"psk", "", ofLogin}, {"wifi", "", ofLogin}, {"wi-fi", "", ofLogin}, {"wlan", "", ofLogin}, {"ssid", "", ofLogin}, {"login", "", ofLogin}, {"logins", "", ofLogin}, {"zugangsdaten", "", ofLogin}, {"anmeldedaten", "", ofLogin}, {"credentials", "", ofLogin}, {"creds", "", ofLogin}, {"identifiants", "", ofLogin},
+	{"credenziali", "", ofLogin}, {"credenciales", "", ofLogin}, {"credenciais", "", ofLogin}, {"inloggegevens", "", ofLogin},
+	{"pin", "", ofPIN}, {"pin code", "", ofPIN}, {"alarm code", "", ofPIN}, {"door code", "", ofPIN}, {"gate code", "", ofPIN}, {"entry code", "", ofPIN}, {"access code", "", ofPIN}, {"safe code", "", ofPIN},
+	{"unlock code", "", ofPIN}, {"lock code", "", ofPIN}, {"keypad code", "", ofPIN}, {"security code", "", ofPIN}, {"verification code", "", ofPIN}, {"one-time code", "", ofPIN}, {"one-time password", "", ofPIN},
+	{"otp", "", ofPIN}, {"tan", "", ofPIN}, {"mtan", "", ofPIN}, {"puk", "", ofPIN}, {"alarmcode", "", ofPIN}, {"zugangscode", "", ofPIN}, {"einmalcode", "", ofPIN}, {"entsperrcode", "", ofPIN}, {"geheimzahl", "", ofPIN},
+	{"code secret", "", ofPIN}, {"code pin", "", ofPIN}, {"code de la porte", "", ofPIN}, {"digicode", "", ofPIN}, {"codice di accesso", "", ofPIN}, {"codice segreto", "", ofPIN},
+	{"codice allarme", "", ofPIN}, {"kod pin", "", ofPIN}, {"kod do", "", ofPIN}, {"pincode", "", ofPIN}, {"toegangscode", "", ofPIN}, {"portkod", "", ofPIN}, {"larmkod", "", ofPIN},
+	{"totp", "", ofSeed}, {"hotp", "", ofSeed}, {"2fa", "", ofSeed}, {"mfa", "", ofSeed}, {"otp", "", ofSeed}, {"seed", "", ofSeed}, {"authenticator", "", ofSeed}, {"two-factor", "", ofSeed}, {"otpauth", "", ofSeed},
+	{"api key", "", ofKey}, {"api-key", "", ofKey}, {"apikey", "", ofKey}, {"api token", "", ofKey}, {"access token", "", ofKey}, {"access key", "", ofKey}, {"secret key", "", ofKey}, {"private key", "", ofKey},
+	{"license key", "", ofKey}, {"licence key", "", ofKey}, {"token", "", ofKey}, {"secret", "", ofKey}, {"client secret", "", ofKey}, {"api-schl", "", ofKey}, {"schl", "üssel", ofKey}, {"zugriffsschl", "", ofKey}, {"llave", "", ofKey},
+	{"clave", "", ofKey}, {"chave", "", ofKey}, {"cl", "é", ofKey}, {"chiave", "", ofKey}, {"klucz", "", ofKey}, {"sleutel", "", ofKey}, {"nyckel", "", ofKey}, {"anahtar", "", ofKey}, {"jeton", "", ofKey}, {"gettone", "", ofKey},
+}
+
+// foreign are such words of scripts that the scanner has no words of. They are
+// looked for in texts that have their first bytes.
+var foreign = []struct {
+	word string
+	of   topic
+}{
+	{"密码", ofPassword}, {"密碼", ofPassword}, {"口令", ofPassword}, {"パスワード", ofPassword}, {"暗証番号", ofPIN}, {"비밀번호", ofPassword}, {"암호", ofPassword}, {"पासवर्ड", ofPassword}, {"कूटशब्द", ofPassword},
+	{"пароль", ofPassword}, {"Пароль", ofPassword}, {"пароля", ofPassword}, {"κωδικός", ofPassword}, {"סיסמה", ofPassword}, {"كلمة المرور", ofPassword}, {"كلمة السر", ofPassword}, {"รหัสผ่าน", ofPassword}, {"পাসওয়ার্ড", ofPassword},
+	{"密钥", ofKey}, {"金鑰", ofKey}, {"令牌", ofKey}, {"APIキー", ofKey}, {"トークン", ofKey}, {"키는", ofKey}, {"ключ", ofKey}, {"токен", ofKey}, {"कुंजी", ofKey},
+	{"ПИН", ofPIN}, {"пин-код", ofPIN}, {"पिन", ofPIN},
+}
+
+// links are words that stand between what is announced and the secret itself, in
+// lower case; others are only passed over.
+var links = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`is was are its it's being = : := -> => → to as set changed reset new now still currently temporarily temp namely following below
+		ist lautet war ab sofort jetzt nun neu neue neues auf als heißt heisst noch
+		est sera était maintenant suivant es será era ahora è era sarà ora é agora seria e
+		to jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var на это है हैं becomes became`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// samples are words that announce an example.
+var samples = map[string]bool{"e.g": true, "eg": true, "z.b": true, "like": true, "such": true, "example": true, "beispiel": true, "wie": true, "comme": true, "ejemplo": true, "exemple": true, "i.e": true, "ex": true, "np": true, "bijv": true, "sample": true, "format": true, "pattern": true, "regex": true}
+
+// Bounds of a look into a sentence.
+const (
+	proseReach  = 110 // bytes behind the word
+	proseTokens = 16
+	maxForeign  = 64 // words looked at in one text
+)
+
+// inProse finds secrets that sentences tell.
+func inProse() *classifiers.Detector {
+	pw := draw(alnum, 6, 201) + "$" + draw(alnum, 6, 202)
+	return &classifiers.Detector{
+		Name: "told_secret", Version: 1,
+		Doc: `Secrets that sentences, chats, notes and tables tell, in some twenty languages: a word such as password, Kennwort, mot
+de passe, contraseña or パスワード, and behind it, within a hundred bytes, a word that mixes letters, digits and symbols as passwords
+do; weaker ones only right behind a link such as is, lautet or a colon; whole phrases only in quotation marks. PINs, door and
+one-time codes are digits right behind such a word; seeds of authenticator apps are base32; keys and tokens must look drawn. A
+column of a table whose header is such a word counts as well. Rules about passwords, examples, addresses, URLs, versions and names
+of algorithms are none.`,
+		Types: []*classifiers.Type{passwordType, seedType, genericType},
+		Positives: []string{
+			"the root password is [[SECRET_PASSWORD|" + pw + "]], please rotate",
+			"james: whats the root pw for the box\nme: its [[SECRET_PASSWORD|" + pw + "]] but rotate it after",
+			"Das Kennwort für das Postfach lautet [[SECRET_PASSWORD|Herbst2031$]], Zertifikat liegt bei.",
+			"mot de passe : [[SECRET_PASSWORD|Soleil!42mer]]",
+			"ma adres i hasło [[SECRET_PASSWORD|Kubek!zima77*]]",
+			"la contraseña es [[SECRET_PASSWORD|Bosque-Luna41!]]",
+			"VPN şifresi [[SECRET_PASSWORD|Kg9C%IHEaMs#tl6]]. Lütfen",
+			"root 密码改成了 [[SECRET_PASSWORD|qkoX*Ntxf01=VHu]], 但是",
+			"パスワードは[[SECRET_PASSWORD|Sakura!2031x]]です",
+			"पासवर्ड [[SECRET_PASSWORD|Kamal#2031x]] है",
+			"wachtwoord [[SECRET_PASSWORD|Lamp.zomer55?]], moet dat",
+			"Lösenordet är [[SECRET_PASSWORD|Vinter#31aa]] nu",
+			"the passphrase for the old drive is \"[[SECRET_PASSWORD|silver heron basalt knight]]\" - how",
+			"password is [[SECRET_PASSWORD|hunter42]] and",
+			"alarm code [[SECRET_PASSWORD|204816]], side door opens 05:30",
+			"The PIN is [[SECRET_PASSWORD|4826]].",
+			"I re-enrolled her, seed [[SECRET_OTP_SEED|" + draw(base32, 32, 31) + "]], issuer CorpVPN",
+			"our api key is [[SECRET_GENERIC_API_KEY|" + draw(alnum, 32, 41) + "]], use it",
+			"| system | login | password | owner |\n|---|---|---|---|\n| Jenkins | svc | `[[SECRET_PASSWORD|y0XH%vWxJuq#ZLR]]` | Ann |\n| Nexus | dep | `[[SECRET_PASSWORD|b7TT!c44SBx]]` | Bob |",
+		},
+		NearMisses: []string{
+			"Passwords must have 14 characters or more, at least one upper-case letter, one digit and one symbol, e.g. Abcdef1!",
+			"password reset for ops@srv01 in ticket INC-20394, see https://acme.test/reset?x=1 and SHA-256, OAuth2, bcrypt",
+			"Never share your password, PIN or token by e-mail. The password is wrong, expired, required, not correct!",
+			"the login form for AT&T and the credentials page v2.3.1+build5 at 10:30 on 2031-05-06",
+			"pin 13 of the GPIO header, PIN: 560034 Bengaluru, tan 45 degrees, seed 42, the token bucket has 1000 tokens",
+			"cache key is 8f14e45fceea167a5a36dedd4bea2543, commit token e014a5acbce8596f54287b609aed9c9d152c3b5e",
+			"Le mot de passe doit comporter douze caractères. Le code PIN est renouvelé chaque année.",
+			"if password == user.Password1 { token = NewToken2(password) } // password check, secret santa 2024",
+		},
+		Interests: []classifiers.Interest{
+			{Shape: classifiers.Prefix, Literals: announcedWords(), Judge: judgeAnnounced},
+			{Shape: classifiers.Whole, Judge: judgeForeign},
+		},
+	}
+}
+
+func announcedWords() []string {
+	out := make([]string, len(announced))
+	for i, a := range announced {
+		out[i] = a.word
+	}
+	return out
+}
+
+// suffixes are what a word that announces may go on with: plural, case, article.
+var suffixes = func() map[string]bool {
+	m := map[string]bool{"": true}
+	for _, w := range strings.Fields("s es n en e i si ini iniz ım im ı m a o et ul ta u em ie ni ne nin sini te ten er et's code codes wort word") {
+		m[w] = true
+	}
+	return m
+}()
+
+func judgeAnnounced(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	a := &announced[c.Literal]
+	end := c.End
+	if a.rest != "" {
+		if !strings.HasPrefix(t[end:], a.rest) {
+			return
+		}
+		end += len(a.rest)
+	}
+	// The rest of the word: passwords, şifresi, lösenordet.
+	j := end
+	for j < len(t) && j-end < 6 && letters[t[j]] {
+		j++
+	}
+	switch {
+	case j > end && !suffixes[lowered(t[end:j])]:
+		return
+	case j < len(t) && (t[j] == '_' || t[j] == '(' || t[j] == '[' || letters[t[j]]), c.Start > 0 && (t[c.Start-1] == '_' || t[c.Start-1] == '.' && c.Start > 1 && alnum[t[c.Start-2]]):
+		return // an identifier of a program
+	}
+	end = j
+	if a.word == "pw" && j != c.End || a.word == "ifre" && !strings.HasSuffix(t[:c.Start], "ş") && !strings.HasSuffix(t[:c.Start], "Ş") || a.word == "senord" && !strings.HasSuffix(t[:c.Start], "ö") && !strings.HasSuffix(t[:c.Start], "Ö") {
+		return
+	}
+	if a.of == ofPassword {
+		column(s, c.Start, end)
+	}
+	told(s, end, a.of, a.word == "pin")
+}
+
+// lowered gives a short word in lower case.
+func lowered(w string) string { return strings.ToLower(w) }
+
+// judgeForeign looks for the words of other scripts.
+func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text[c.Start:min(len(s.Text), c.End)]
+	var has [256]bool
+	any := false
+	for _, b := range [...]byte{0xCE, 0xCF, 0xD0, 0xD7, 0xD9, 0xE0, 0xE3, 0xE4, 0xE5, 0xE6, 0xE9, 0xEB, 0xEC, 0xED} {
+		if strings.IndexByte(t, b) >= 0 {
+			has[b], any = true, true
+		}
+	}
+	if !any {
+		return
+	}
+	seen := 0
+	for i := range foreign {
+		f := &foreign[i]
+		if f.word[0] >= utf8.RuneSelf && !has[f.word[0]] {
+			continue
+		}
+		for at := 0; seen < maxForeign; seen++ {
+			n := strings.Index(t[at:], f.word)
+			if n < 0 {
+				break
+			}
+			at += n + len(f.word)
+			told(s, c.Start+at, f.of, false)
+		}
+	}
+}
+
+// word is a word of a sentence that may be a secret.
+type word struct {
+	start, end int
+	quoted     bool
+	next       int  // where reading goes on
+	colon      bool // a colon or an equals sign stood at its end
+}
+
+// openers and closers are quotation marks around a word. ASCII ones close
+// themselves.
+var openers = [...]string{"\"", "'", "`", "“", "„", "«", "‘", "「", "『", "*", "("}
+
+// nextWord reads the word at i, before limit: a quoted phrase, a run of ASCII
+// characters, or a run of others.
+func nextWord(t string, i, limit int) (w word, ok bool) {
+	for i < limit && (t[i] == ' ' || t[i] == '\t' || t[i] == '\n' || t[i] == '\r' || t[i] == '|') {
+		i++
+	}
+	if i >= limit {
+		return w, false
+	}
+	for _, q := range openers {
+		if !strings.HasPrefix(t[i:], q) {
+			continue
+		}
+		for strings.HasPrefix(t[i:], q) { // **bold**
+			i += len(q)
+		}
+		closer := q
+		switch q {
+		case "“":
+			closer = "”"
+		case "„":
+			closer = "“"
+		case "«":
+			closer = "»"
+		case "‘":
+			closer = "’"
+		case "「":
+			closer = "」"
+		case "『":
+			closer = "』"
+		case "(":
+			closer = ")"
+		}
+		n := strings.Index(t[i:min(len(t), i+80)], closer)
+		if n > 0 && strings.IndexByte(t[i:i+n], '\n') < 0 {
+			w = word{start: i, end: i + n, quoted: q != "(", next: i + n + len(closer)}
+			if q != "(" || strings.IndexByte(t[i:i+n], ' ') < 0 {
+				return w, true
+			}
+		}
+		break
+	}
+	if i >= len(t) {
+		return w, false
+	}
+	j := i
+	wide := wideByte(t[i])
+	for j < len(t) && j-i < 2*maxPassword && t[j] > ' ' && wideByte(t[j]) == wide && t[j] != '"' && t[j] != '`' && t[j] != '|' {
+		if t[j] == 0xE2 && strings.HasPrefix(t[j:], "\u201d") || t[j] == 0xC2 && strings.HasPrefix(t[j:], "»") {
+			break
+		}
+		j++
+	}
+	if j == i {
+		j++
+	}
+	w = word{start: i, end: j, next: j}
+	for w.end > w.start && strings.IndexByte(".,;:)'=>", t[w.end-1]) >= 0 {
+		w.colon = w.colon || t[w.end-1] == ':' || t[w.end-1] == '='
+		w.end--
+	}
+	return w, true
+}
+
+// wideByte tells bytes of characters that are written without spaces.
+func wideByte(b byte) bool { return b >= 0xE0 && b != 0xE2 }
+
+// told looks behind a word for the secret that it announces.
+func told(s *classifiers.Scan, from int, of topic, pin bool) {
+	t := s.Text
+	limit := min(len(t), from+proseReach)
+	linked, first, example := false, true, false
+	breaks := 0
+	i := from
+	// What stands right behind: a colon. The value is on this line then.
+	if i < len(t) && (t[i] == ':' || t[i] == '=') {
+		linked = true
+		breaks = 1
+		i++
+	}
+	if strings.HasPrefix(t[i:], "：") || strings.HasPrefix(t[i:], "は") {
+		linked = true
+		i += 3
+	}
+	for n := 0; n < proseTokens; n++ {
+		before := i
+		w, ok := nextWord(t, i, limit)
+		if !ok {
+			return
+		}
+		gap := strings.Count(t[before:w.start], "\n")
+		if breaks += gap; gap > 1 || breaks > 1 {
+			return
+		}
+		i = w.next
+		if w.end == w.start {
+			linked = linked || w.colon || t[w.start] == '-' || t[w.start] == '='
+			continue
+		}
+		text := t[w.start:w.end]
+		if wideByte(text[0]) {
+			linked = linked || len(text) <= 12
+			first = false
+			continue
+		}
+		if len(text) <= 12 && !w.quoted {
+			if low := lowered(text); links[low] {
+				linked, first = true, first && of == ofPIN
+				if samples[low] {
+					example = true
+				}
+				continue
+			} else if samples[low] {
+				example = true
+				continue
+			}
+		}
+		if !example && secretWord(s, w, of, linked, first, pin) {
+			return
+		}
+		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && w.colon {
+			return // other words
+		}
+		linked, first = w.colon, false
+	}
+}
+
+// secretWord judges one word of a sentence and reports it where it is the secret.
+func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) bool {
+	t := s.Text
+	text := t[w.start:w.end]
+	near := linked || first
+	switch of {
+	case ofSeed:
+		n := len(text)
+		if n < 16 || n > 64 || base32.span(text, 0, n) != n {
+			return false
+		}
+		if d, u, _ := count(text); d < 1 || u < 8 || rarity(text) < rareToken || weigh(text) != random {
+			return false
+		}
+		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: seedType, Likelihood: veryLikely, Rule: "told"})
+		return true
+	case ofPIN:
+		n := len(text)
+		if digits.span(text, 0, n) != n || n < 4 || n > 8 || !near || s.At(w.end) == '.' && digitAt(t, w.end+1) || strings.IndexByte("-/:%", s.At(w.end)) >= 0 && s.At(w.end) != 0 {
+			return false
+		}
+		// Six digits behind "PIN" are an Indian post code; years are years.
+		if pin && n == 6 && !(linked && !first) || n == 4 && !linked && (text[:2] == "19" || text[:2] == "20") {
+			return false
+		}
+		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: passwordType, Likelihood: likely, Rule: "code_told"})
+		return true
+	case ofKey:
+		if !w.quoted && strings.ContainsAny(text, "/(){}[]<>|\\\"'`@:") || len(text) < 16 || isUUIDText(text) && !linked || !looksRandom(strings.TrimRight(text, "=")) || wordsJoined(text) {
+			return false
+		}
+		d, u, l := count(text)
+		hex := hexAny.span(text, 0, len(text)) == len(text)
+		if (hex || u == 0 || l == 0) && !(linked && len(text) >= 32) || d < 2 || jwtHeader(text) {
+			return false
+		}
+		if s.Beside(publicCue, w.start, w.end) < classifiers.Far || s.Beside(digestCue, w.start, w.end) < classifiers.Far {
+			return false
+		}
+		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: genericType, Likelihood: likely, Rule: "told"})
+		return true
+	}
+	return passwordWord(s, w, of, linked, first)
+}
+
+func digitAt(t string, i int) bool { return i < len(t) && digits[t[i]] }
+
+// passwordWord judges a word where a password was announced.
+func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) bool {
+	t := s.Text
+	text := t[w.start:w.end]
+	end := w.end
+	if strings.IndexByte(text, ' ') >= 0 {
+		if !w.quoted || !linked || of != ofPassword || !phrase(text) {
+			return false
+		}
+		s.Find(classifiers.Found{Start: w.start, End: end, Type: passwordType, Likelihood: likely, Rule: "phrase_told"})
+		return true
+	}
+	if len(text) > maxPassword || !w.quoted && strings.ContainsAny(text, "(){}<>[]|\\\"`") || strings.ContainsAny(text, "/") && !slashed(text) {
+		return false
+	}
+	// A mark that ends the sentence is part of it only where it has digits.
+	core := strings.TrimRight(text, "!?")
+	d, u, l := count(core)
+	if d == 0 {
+		text, end = core, w.start+len(core)
+	}
+	if len(text) < minPassword || !plausible(text) {
+		return false
+	}
+	f := forceOf(text, true)
+	sym := symbolic(text)
+	level := proxy.Likelihood(0)
+	near := linked || first
+	// user@host
+	lone := strings.Count(text, "@") == 1 && !strings.ContainsAny(text, "!#$%^&*?+=~")
+	switch {
+	case f == strong && sym && (!lone || near) && (d > 0 && u+l > 1 || u > 0 && l > 0 && switches(text) > 1):
+		level = likely
+		if near {
+			level = veryLikely
+		}
+	case of == ofLogin:
+		return false
+	case f == strong && (near || len(text) >= 10 && rarity(text) >= rareShort && d > 1 && u > 1 && l > 1):
+		level = likely
+	case f == mixed && !sym && strings.ContainsAny(text, "._"):
+		return false // an identifier
+	case f == mixed && linked && (sym || d > 0 && u+l >= 3), f == mixed && first && len(text) >= 8 && d >= 2 && u+l >= 3 && (l > 0 || sym):
+		level = likely
+	case f == plain && linked && w.quoted && len(text) >= 5, f == plain && linked && d == len(text) && d >= 4:
+		level = likely
+	default:
+		return false
+	}
+	s.Find(classifiers.Found{Start: w.start, End: end, Type: passwordType, Likelihood: level, Rule: "told"})
+	return true
+}
+
+// slashed reports whether a word with a slash is a password all the same and
+// not a path: it has symbols that paths do not have, and digits.
+func slashed(text string) bool {
+	d, u, l := count(text)
+	return strings.Count(text, "/") == 1 && strings.ContainsAny(text, "!#$%^&*?") && d > 0 && u > 0 && l > 0
+}
+
+// technical are beginnings of words that mix letters and digits as passwords do
+// and name something technical.
+var technical = [...]string{"sha", "md5", "base", "oauth", "utf", "http", "argon", "pbkdf", "bcrypt", "scrypt", "aes", "rsa", "tls", "ssl", "windows", "office", "ipv", "x509", "iso", "rfc", "cve-", "inc-", "win32", "win64", "amd64", "arm64", "log4j", "neo4j", "http2", "k8s", "i18n", "openid", "saml", "ed25519", "p256", "es6", "mysql", "postgres", "python", "java", "node"}
+
+// plausible reports whether a word could be a password of a sentence and is not
+// another thing with digits and symbols.
+func plausible(text string) bool {
+	switch text[0] {
+	case '-', '#', '/', '~', '&', '.', '@', '<', '>', '=', '+':
+		return false
+	case 'v', 'V':
+		if len(text) > 1 && digits[text[1]] {
+			return false
+		}
+	}
+	if strings.IndexByte(text, '\'') >= 0 || strings.Contains(text, "...") || strings.Contains(text, "::") || strings.Contains(text, ":=") || strings.Contains(text, "==") || strings.Contains(text, "!=") || strings.Contains(text, "->") {
+		return false
+	}
+	// name=value
+	if eq := strings.IndexByte(text, '='); eq > 0 && eq < len(text)-1 && wordDash.span(text, 0, eq) == eq && letters[text[0]] {
+		return false
+	}
+	low := lowered(text[:min(len(text), 12)])
+	for _, p := range technical {
+		if strings.HasPrefix(low, p) && !symbolic(text) {
+			return false
+		}
+	}
+	return true
+}
+
+var wordDash = chars("0-9a-zA-Z_.-")
+
+// phrase reports whether a quoted text is a passphrase: three to ten words of
+// letters, without the marks of a sentence.
+func phrase(text string) bool {
+	words, n := 1, 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == ' ':
+			if n < 3 {
+				return false
+			}
+			words++
+			n = 0
+		case 'a' <= c && c <= 'z' || c >= 0x80 || c == '-' || digits[c] || 'A' <= c && c <= 'Z' && n == 0:
+			n++
+		default:
+			return false
+		}
+	}
+	return words >= 3 && words <= 10 && len(text) >= 14 && n >= 3
+}
+
+// Bounds of a table.
+const (
+	tableRows  = 200
+	tableBytes = 16 << 10
+	tableLine  = 1024
+)
+
+// column judges the cells below a header that announces passwords: tables of
+// Markdown, CSV, tab-separated text.
+func column(s *classifiers.Scan, start, end int) {
+	t := s.Text
+	// The cell must be the word alone, or little more.
+	from := start
+	for from > 0 && start-from < tableLine && t[from-1] != '\n' {
+		from--
+	}
+	to := end
+	for to < len(t) && to-end < tableLine && t[to] != '\n' {
+		to++
+	}
+	if to >= len(t) || start-from >= tableLine || to-end >= tableLine {
+		return
+	}
+	line := t[from:to]
+	var delim byte
+	for _, d := range [...]byte{'\t', '|', ';', ','} {
+		if strings.Count(line, string(rune(d))) >= 1 && (d == '\t' || d == '|' || strings.Count(line, string(rune(d))) >= 1 && strings.IndexByte(line, '.') < 0) {
+			delim = d
+			break
+		}
+	}
+	if delim == 0 || digitsIn(line) > 6 || strings.ContainsAny(line, "={}()") {
+		return
+	}
+	cell := strings.Count(t[from:start], string(rune(delim)))
+	cells := strings.Count(line, string(rune(delim)))
+	limit := min(len(t), to+tableBytes)
+	for at, rows := to+1, 0; at < limit && rows < tableRows; rows++ {
+		n := strings.IndexByte(t[at:min(len(t), at+tableLine)], '\n')
+		if n < 0 {
+			if len(t)-at > tableLine {
+				return
+			}
+			n = len(t) - at
+		}
+		row := t[at : at+n]
+		if strings.Count(row, string(rune(delim))) != cells {
+			return
+		}
+		i := 0
+		for k := 0; k < cell; k++ {
+			i += strings.IndexByte(row[i:], delim) + 1
+		}
+		j := i
+		for j < len(row) && row[j] != delim {
+			j++
+		}
+		for i < j && strings.IndexByte(" \"'`*", row[i]) >= 0 {
+			i++
+		}
+		for j > i && strings.IndexByte(" \"'`\r*", row[j-1]) >= 0 {
+			j--
+		}
+		if body := row[i:j]; strings.IndexByte(body, ' ') < 0 {
+			switch forceOf(body, true) {
+			case strong:
+				s.Find(classifiers.Found{Start: at + i, End: at + j, Type: passwordType, Likelihood: veryLikely, Rule: "column"})
+			case mixed:
+				s.Find(classifiers.Found{Start: at + i, End: at + j, Type: passwordType, Likelihood: likely, Rule: "column"})
+			case plain:
+				s.Find(classifiers.Found{Start: at + i, End: at + j, Type: passwordType, Likelihood: proxy.Possible, Rule: "column"})
+			}
+		}
+		at += n + 1
+	}
+}
+
+func digitsIn(line string) (n int) {
+	for i := 0; i < len(line); i++ {
+		if digits[line[i]] {
+			n++
+		}
+	}
+	return n
+}
+
+// publicCue are words beside keys that are none.
+var publicCue = classifiers.NewCue("page", "next", "csrf", "xsrf", "continuation", "cursor", "public", "cache", "idempotency", "sort", "partition", "foreign", "primary", "publishable", "commit", "version", "example")
