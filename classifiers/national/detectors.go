@@ -8,7 +8,7 @@ import (
 )
 
 // Detectors lists the detectors of this room, in a slice that is the caller's.
-func Detectors() []*classifiers.Detector { return []*classifiers.Detector{SSN, numbers()} }
+func Detectors() []*classifiers.Detector { return []*classifiers.Detector{SSN, numbers(), MRZ} }
 
 // typesOnce makes each type once: a finding points to it.
 var typesOnce = sync.OnceValue(func() map[string]*classifiers.Type {

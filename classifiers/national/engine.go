@@ -32,6 +32,7 @@ type entry struct {
 	home     *country          // nil for formats of no one country
 	strength int               // what the check is worth, in tenths of a decade
 	known    bool              // a number that recognisers of the field look for bare
+	refine   func(string) bool // what is known beyond the format's check, or nil
 	rank     int               // how usual it is, for numbers that share a word
 	foreign  bool              // asks for a word that points to its country
 	doubtful bool              // valid in form only
@@ -140,6 +141,11 @@ func compile(list []*entry) *table {
 		}
 		for _, form := range e.format.Written {
 			t.add(e, form)
+		}
+		if !e.doubtful {
+			for _, form := range extraForms[e.format.Name] {
+				t.add(e, form)
+			}
 		}
 		for _, shape := range e.format.Shapes {
 			// The code of a country may stand apart: IE 1234567X.
@@ -533,7 +539,8 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 		sp.bare = true
 		// Without a word that could name it, a number is reported for what it
 		// may be only while such reports are few.
-		if len(s.Found()) >= weakFindings && s.Near(t.union[n], g.Start, g.End) == classifiers.Far {
+		sp.silent = s.Near(t.union[n], g.Start, g.End) == classifiers.Far && sqlColumn(s, g.Start) == 0
+		if sp.silent && len(s.Found()) >= weakFindings {
 			return false
 		}
 		for i := range t.bare[n] {
@@ -567,8 +574,9 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 // otherwise looks at a whole chain that is in no usual form, beside a word that
 // names what it would be without its separators.
 func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glued bool) int {
-	if i+1 >= len(g) || i > 0 && !g[i-1].Letters || glued || len(g)-i > maxWords {
-		return 0
+	words := len(g) - i
+	if words < 2 || i > 0 && !g[i-1].Letters || glued || words > maxWords || words == 2 && g[i+1].Sep != classifiers.SepDash {
+		return 0 // two groups are a decimal fraction, a ratio, a range
 	}
 	n, letters := 0, false
 	for j := i; j < len(g); j++ {
@@ -601,6 +609,9 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 
 // valid asks the format.
 func (e *entry) valid(written, compact string) bool {
+	if refine := e.refine; refine != nil && !refine(compact) {
+		return false
+	}
 	if e.format.Compact != nil {
 		return e.format.Valid(written)
 	}

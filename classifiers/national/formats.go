@@ -35,6 +35,17 @@ var extraWords = map[string][]string{
 	"IT_VAT_CODE": {"iva", "fiscale iva", "idfiscaleiva", "piva"},
 }
 
+// extraForms are forms that are met and are not usual.
+var extraForms = map[string][]string{
+	"us.itin": {"999-999999", "99999-9999"},
+}
+
+// refinements are rules of issuers beyond what a format's check knows.
+var refinements = map[string]func(compact string) bool{
+	// The second and third digits are a province of ISO 3166-2:TH, 10 to 96.
+	"th.pin": func(s string) bool { return len(s) == 13 && s[1] != '0' && s[1:3] <= "96" },
+}
+
 // loose are forms that a number may have although its check is wrong or has not
 // been published: reported low, and beside its word as possible at most.
 var loose = []struct{ name, shape string }{
@@ -55,7 +66,7 @@ func entries() []*entry {
 	var list []*entry
 	byType := typeTable()
 	for _, f := range formats() {
-		e := &entry{format: f, typ: byType[f.Type], strength: decades(f.Strong), known: usual[f.Type]}
+		e := &entry{format: f, typ: byType[f.Type], strength: decades(f.Strong), known: usual[f.Type], refine: refinements[f.Name]}
 		clear, terse, loose := wordsOf(f)
 		e.cue = classifiers.NewCue(clear...)
 		if len(terse) > 0 {

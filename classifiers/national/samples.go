@@ -11,11 +11,26 @@ func positives() []string {
 	var out []string
 	for _, f := range formats() {
 		clear, terse, _ := wordsOf(f)
-		if w := append(clear[len(extraWords[f.Type]):], terse...); len(w) > 0 && f.Valid(f.Sample) {
+		if w := append(clear[len(extraWords[f.Type]):], terse...); len(w) > 0 && !short(f.Sample) {
 			out = append(out, positive(f, w[0]))
 		}
 	}
 	return out
+}
+
+// short reports whether a number has too few digits to be looked for without the
+// code of its country.
+func short(sample string) bool {
+	n := 0
+	for i := 0; i < len(sample); i++ {
+		switch {
+		case digit(sample[i]):
+			n++
+		case sample[i] >= 'A':
+			return false
+		}
+	}
+	return n < minBare
 }
 
 func positive(f *stdnum.Format, word string) string {

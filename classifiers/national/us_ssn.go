@@ -25,6 +25,7 @@ were printed in advertisements and documentation are synthetic.`,
 	Positives: []string{
 		"SSN [[US_SSN|536-22-8765]], spouse [[US_SSN|219-47-3301]]",
 		"social security number: [[US_SSN|536228765]]",
+		"INSERT INTO staff (id, name, ssn) VALUES (7, 'Jane Roe', '[[US_SSN|536228765]]'), (8, 'O, Neil', '[[US_SSN|219473301]]');",
 		`{"ssn": "[[US_SSN|536228765]]", "tax_id":"[[US_SSN|536 22 8765]]"}`,
 		`"system":"urn:oid:2.16.840.1.113883.4.1","value":"[[US_SSN|536228765]]"`,
 		"the old example [[synthetic US_SSN|078-05-1120]]",
@@ -89,6 +90,11 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if lean == 1 && n == 1 && s.Near(otherCue, start, end) < s.Near(ssnCue, start, end) {
 		lean = -1 // nine digits of something else
 	}
+	if lean == 0 && n == 1 {
+		if c := sqlColumn(s, start); c > 0 && s.Near(ssnCue, c, c) == 0 {
+			lean = 1
+		}
+	}
 	switch lean {
 	case 1:
 		// The shape that says nothing by itself needs the word; the one that
@@ -99,6 +105,9 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	}
 	if i == 0 && n == 1 && strings.Contains(s.Text[max(0, start-oidReach):start], oid) {
 		level = proxy.Likely
+	}
+	if level < proxy.Possible && len(s.Found()) >= weakFindings {
+		return n
 	}
 	f := classifiers.Found{Start: start, End: end, Type: &ssnType, Likelihood: level}
 	switch string(d[:]) {

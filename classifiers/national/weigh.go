@@ -14,6 +14,7 @@ type span struct {
 	lower      bool // has small letters
 	glued      bool // a word is joined to its front, as in NIF-12345678Z
 	crowded    bool // groups of digits that look like more of it stand beside
+	silent     bool // no word stands near that could name it
 	unusual    bool // grouped as nobody writes it
 }
 
@@ -85,7 +86,7 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	if h.n == 0 {
 		return false
 	}
-	var where locale
+	where := locale{column: -1}
 	where.asksAgainst(s, sp)
 	best := -1
 	for i := range h.list[:h.n] {
@@ -131,6 +132,7 @@ func better(a, b *hit) bool {
 type locale struct {
 	generic, person int8 // 0 not asked, 1 yes, -1 no
 	against         int  // how near a word stands that speaks against
+	column          int  // where the name of its column in a statement ends; -1 not asked
 	isID            bool // it is one that people say of themselves too
 }
 
@@ -149,11 +151,17 @@ func (w *locale) asksAgainst(s *classifiers.Scan, sp span) {
 // score weighs one hit. A negative score drops it.
 func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 	x.score = x.worth
-	d := s.Near(x.cue, sp.start, sp.end)
-	if x.terse != nil && d > terseReach && !sp.unusual {
+	d := classifiers.Far
+	if !sp.silent {
+		d = s.Near(x.cue, sp.start, sp.end)
+	}
+	if !sp.silent && x.terse != nil && d > terseReach && !sp.unusual {
 		if t := s.Near(x.terse, sp.start, sp.end); t <= terseReach {
 			d = min(d, t)
 		}
+	}
+	if c := where.asksColumn(s, sp); d > nearby && c > 0 && (s.Near(x.cue, c, c) == 0 || x.terse != nil && s.Near(x.terse, c, c) == 0) {
+		d = 0
 	}
 	if sp.unusual && d > nearby {
 		x.score = -1
@@ -183,10 +191,10 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			x.score = -1
 			return
 		}
-		if x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
+		if !sp.silent && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
 			x.score += hintWorth
 		}
-		if x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
+		if !sp.silent && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
 			if s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
 				x.score += homeWorth
 				x.own = x.strength >= 20 || where.asksGeneric(s, sp)
@@ -220,7 +228,7 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			return
 		}
 	}
-	if x.foreign && s.Near(x.home.cue, sp.start, sp.end) == classifiers.Far {
+	if x.foreign && (sp.silent || s.Near(x.home.cue, sp.start, sp.end) == classifiers.Far) {
 		x.score = -1
 		return
 	}
@@ -268,6 +276,13 @@ func (w *locale) asksGeneric(s *classifiers.Scan, sp span) bool {
 		}
 	}
 	return w.generic == 1
+}
+
+func (w *locale) asksColumn(s *classifiers.Scan, sp span) int {
+	if w.column < 0 {
+		w.column = sqlColumn(s, sp.start)
+	}
+	return w.column
 }
 
 func (w *locale) asksPerson(s *classifiers.Scan, sp span) bool {
