@@ -1,6 +1,9 @@
 package stdnum
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // gzFits reports whether s has the shape: 9 stands for a digit, A for a capital,
 // * for either, every other character (lower case: as a capital) for itself.
@@ -60,3 +63,9 @@ func gzIBAN(s, country string, n int) bool {
 
 // gzBare cuts the country's code, once.
 func gzBare(s string, country string) string { return strings.TrimPrefix(s, country) }
+
+// gzTrimmed cuts white space at both ends and nothing else.
+func gzTrimmed(value string) string { return Clean(value, "") }
+
+// gzPast reports whether a year has begun.
+func gzPast(year int) bool { return year <= time.Now().Year() }

@@ -97,7 +97,7 @@ var gbVAT = &Format{
 	Name: "gb.vat", Type: "GB_VAT", Aliases: []string{"UK_VAT", "XI_VAT"},
 	Title: "VAT registration number of a firm, a government department or a health authority in the United Kingdom.",
 	Of:    Company, Clean: " -.",
-	Shapes:  []string{"gb999999999", "gb999999999999", "gbgd999", "gbha999", "xi999999999", "xi999999999999", "999999999", "999999999999", "gd999", "ha999"},
+	Shapes:  []string{"gb999999999", "gb999999999999", "gbgd999", "gbha999", "xi999999999", "xi999999999999", "999999999", "999999999999"},
 	Written: []string{"gb 999 9999 99", "gb999 9999 99", "999 9999 99", "999 9999 99 999", "gb 999 9999 99 999"},
 	Words:   []string{"vat", "vat number", "vat no", "vat reg", "vat registration", "vrn", "vatin", "hmrc"},
 	Strong:  40, Sample: "GB 673 4207 92", Check: gbVATValid,

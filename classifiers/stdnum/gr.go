@@ -5,7 +5,7 @@ var grAMKA = &Format{
 	Title: "Social security number (AMKA) of a person in Greece: the day of birth, four digits and a check digit.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"99999999999"}, Written: []string{"999999 99999", "999999-99999"},
-	Words:  []string{"amka", "αμκα", "α.μ.κ.α", "κοινωνικής ασφάλισης", "αριθμός μητρώου", "social security", "insured"},
+	Words:  []string{"amka", "αμκα", "κ α", "κοινωνικής ασφάλισης", "αριθμός μητρώου", "social security", "insured"},
 	Strong: 250, Sample: "14058623175", Check: grAMKAValid,
 }
 
@@ -18,7 +18,7 @@ var grVAT = &Format{
 	Title: "Tax number (AFM) of people and firms in Greece, which is also their VAT number.",
 	Of:    Either, Clean: " -./:",
 	Shapes: []string{"el999999999", "gr999999999", "999999999", "el99999999", "99999999"}, Written: []string{"el 999999999"},
-	Words:  []string{"afm", "αφμ", "α.φ.μ", "φορολογικού μητρώου", "φορολογικό μητρώο", "vat", "vat number", "tax number", "tin", "tax id"},
+	Words:  []string{"afm", "αφμ", "φ μ", "φορολογικού μητρώου", "φορολογικό μητρώο", "vat", "vat number", "tax number", "tin", "tax id"},
 	Strong: 11, Sample: "EL 073841623", Check: grVATValid,
 }
 

@@ -8,7 +8,7 @@ var gtNIT = &Format{
 	Of:    Either, Clean: " -",
 	Shapes:  []string{"99999999", "9999999k", "9999999", "999999k", "999999999", "99999999k", "999999", "99999k"},
 	Written: []string{"9999999-9", "9999999-k", "999999-9", "999999-k"},
-	Words:   []string{"nit", "número de", "identificación tributaria", "tributaria", "contribuyente", "sat", "tax number", "factura"},
+	Words:   []string{"nit", "identificación tributaria", "tributaria", "contribuyente", "sat", "tax number", "factura"},
 	Strong:  11, Sample: "4829173-0", Check: gtNITValid,
 }
 

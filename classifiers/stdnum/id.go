@@ -5,8 +5,8 @@ var idNIK = &Format{
 	Title: "Number of a person's identity card (NIK) in Indonesia: place, day of birth and a serial.",
 	Of:    Person, Clean: " -.",
 	Shapes: []string{"9999999999999999"}, Written: []string{"999999.999999.9999", "999999-999999-9999", "9999 9999 9999 9999"},
-	Words:  []string{"nik", "ktp", "no ktp", "nomor induk", "induk kependudukan", "kependudukan", "kartu tanda", "e-ktp", "identity card"},
-	Strong: 60, Sample: "3273046508910007", Check: idNIKValid,
+	Words:  []string{"nik", "ktp", "no ktp", "nomor induk", "induk kependudukan", "kependudukan", "kartu tanda", "e ktp", "identity card"},
+	Strong: 29, Sample: "3273046508910007", Check: idNIKValid,
 }
 
 // idProvinces are the first two digits of places (Kemendagri's codes).

@@ -64,7 +64,7 @@ var inGSTIN = &Format{
 	Title: "Goods and services tax number (GSTIN) of a firm in India: state, PAN, a serial and a check character.",
 	Of:    Company, Clean: " -",
 	Shapes: []string{"99AAAAA9999A*z*"}, Written: []string{"99 AAAAA9999A *z*", "99-AAAAA9999A-*z*", "99 AAAAA 9999 A *z*"},
-	Words:  []string{"gst", "gstin", "gst no", "gst number", "gst in", "goods and", "services tax", "जीएसटी", "जीएसटीआईएन", "vendor", "supplier"},
+	Words:  []string{"gst", "gstin", "gst no", "gst number", "gst in", "services tax", "जीएसटी", "जीएसटीआईएन", "vendor", "supplier"},
 	Strong: 150, Sample: "27BKTPB4827R1ZB", Check: inGSTINValid,
 }
 

@@ -5,7 +5,7 @@ var isKennitala = &Format{
 	Title: "Kennitala, the identity number of people and firms in Iceland: the day of birth or founding, two digits, a check digit and the century.",
 	Of:    Either, Clean: "-",
 	Shapes: []string{"9999999999"}, Written: []string{"999999-9999"},
-	Words:  []string{"kennitala", "kennitölu", "kt", "kt.", "kennitalan", "icelandic id", "identity number", "national id"},
+	Words:  []string{"kennitala", "kennitölu", "kt", "kennitalan", "icelandic id", "identity number", "national id"},
 	Strong: 600, Sample: "140586-2349", Check: isKennitalaValid,
 }
 

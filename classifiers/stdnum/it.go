@@ -59,7 +59,7 @@ var itCodiceFiscale = &Format{
 	Title: "Codice fiscale, the tax code of a person in Italy: letters of the names, day of birth, sex, place of birth and a check letter.",
 	Of:    Person, Clean: " -:",
 	Shapes: []string{"AAAAAA99A99A999A", "AAAAAA**A**A***A"}, Written: []string{"AAA AAA 99A99 A999A", "AAA AAA 99A99 A999 A", "AAAAAA 99A99 A999A"},
-	Words:  []string{"codice fiscale", "cod fiscale", "cod fisc", "codicefiscale", "fiscale", "cf", "c.f", "c.f.", "tax code", "fiscal code", "nato", "nata"},
+	Words:  []string{"codice fiscale", "cod fiscale", "cod fisc", "codicefiscale", "fiscale", "cf", "c f", "tax code", "fiscal code", "nato", "nata"},
 	Strong: 100, Sample: "BRTLCU86E14F205E", Check: itCodiceFiscaleValid,
 }
 
@@ -115,7 +115,7 @@ var itIVA = &Format{
 	Title: "Partita IVA, the VAT number of a firm in Italy.",
 	Of:    Company, Clean: " -:",
 	Shapes: []string{"it99999999999", "99999999999"}, Written: []string{"it 99999999999"},
-	Words:  []string{"partita iva", "partitaiva", "p iva", "p.iva", "piva", "iva", "p.i", "vat", "vat number", "cod iva"},
+	Words:  []string{"partita iva", "partitaiva", "p iva", "piva", "iva", "p i", "vat", "vat number", "cod iva"},
 	Strong: 90, Sample: "IT 04827310154", Check: itIVAValid,
 }
 

@@ -5,8 +5,8 @@ var ltAsmens = &Format{
 	Title: "Personal code (asmens kodas) of a person in Lithuania: sex and century, day of birth, serial and check digit.",
 	Of:    Person, Clean: " ",
 	Shapes: []string{"99999999999"},
-	Words:  []string{"asmens kodas", "asmens kodo", "asmens kodą", "asmens", "a.k", "a k", "personal code", "personal number", "national id"},
-	Strong: 400, Sample: "38605142373", Check: ltAsmensValid,
+	Words:  []string{"asmens kodas", "asmens kodo", "asmens kodą", "asmens", "a k", "personal code", "personal number", "national id"},
+	Strong: 75, Sample: "38605142373", Check: ltAsmensValid,
 }
 
 // ltAsmensValid: the first digit is odd for men and even for women, 1 and 2 for

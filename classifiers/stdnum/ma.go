@@ -7,7 +7,7 @@ var maICE = &Format{
 	Title: "Common business number (ICE) of a firm in Morocco.",
 	Of:    Company, Clean: " ",
 	Shapes: []string{"999999999999999"}, Written: []string{"999999999 9999 99"},
-	Words:  []string{"ice", "identifiant commun", "commun de", "n ice", "رقم التعريف", "التعريف الموحد", "company number"},
+	Words:  []string{"ice", "identifiant commun", "رقم التعريف", "التعريف الموحد", "company number"},
 	Strong: 97, Sample: "004827310000075", Check: maICEValid,
 }
 

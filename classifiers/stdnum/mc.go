@@ -7,8 +7,8 @@ var mcTVA = &Format{
 	Title: "VAT number (n° TVA) of a firm in Monaco, in the French form with 000 for the SIREN's beginning.",
 	Of:    Company, Clean: " -.",
 	Shapes: []string{"fr**000999999", "**000999999"}, Written: []string{"fr ** 000 999 999", "fr **000999999"},
-	Words:  []string{"tva", "numéro tva", "n tva", "no tva", "tva intracommunautaire", "intracommunautaire", "monaco", "vat", "vat number"},
-	Strong: 97, Sample: "FR 76 000 482 758", Check: mcTVAValid,
+	Words:  []string{"tva", "numéro tva", "no tva", "tva intracommunautaire", "intracommunautaire", "monaco", "vat", "vat number"},
+	Strong: 13, Sample: "FR 76 000 482 758", Check: mcTVAValid,
 }
 
 // mcTVAValid: the key is the remainder by 97 of the number and 12.

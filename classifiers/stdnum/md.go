@@ -5,7 +5,7 @@ var mdIDNO = &Format{
 	Title: "State identification number (IDNO) of a firm in Moldova.",
 	Of:    Company, Clean: " ",
 	Shapes: []string{"9999999999999"},
-	Words:  []string{"idno", "cod fiscal", "cod unic", "identificare de", "număr de", "codul fiscal", "company number", "tax number"},
+	Words:  []string{"idno", "cod fiscal", "cod unic", "codul fiscal", "company number", "tax number"},
 	Strong: 10, Sample: "1004827310594", Check: mdIDNOValid,
 }
 

@@ -5,7 +5,7 @@ var mtVAT = &Format{
 	Title: "VAT number of a firm in Malta.",
 	Of:    Company, Clean: " -",
 	Shapes: []string{"mt99999999", "99999999"}, Written: []string{"mt 99999999", "mt 9999 9999", "9999-9999"},
-	Words:  []string{"vat", "vat no", "vat number", "vat reg", "exo", "numru tal-vat", "tal vat", "taxxa"},
+	Words:  []string{"vat", "vat no", "vat number", "vat reg", "exo", "tal vat", "taxxa"},
 	Strong: 37, Sample: "MT 2048 1236", Check: mtVATValid,
 }
 

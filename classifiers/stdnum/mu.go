@@ -5,7 +5,7 @@ var muNID = &Format{
 	Title: "National identity number of a person in Mauritius: the surname's first letter, day of birth, a serial and a check character.",
 	Of:    Person, Clean: " ",
 	Shapes: []string{"A999999999999*"},
-	Words:  []string{"nid", "nic", "nic number", "national identity", "national id", "identity card", "carte d'identité", "identité nationale"},
+	Words:  []string{"nid", "nic", "nic number", "national identity", "national id", "identity card", "d identité", "identité nationale"},
 	Strong: 400, Sample: "R1405863827152", Check: muNIDValid,
 }
 

@@ -7,7 +7,7 @@ var mxCURP = &Format{
 	Title: "Population registry key (CURP) of a person in Mexico: letters of the names, day of birth, sex, state and a check digit.",
 	Of:    Person, Clean: " -_",
 	Shapes: []string{"AAAA999999AAAAAA*9"},
-	Words:  []string{"curp", "clave única", "clave unica", "registro de", "población", "renapo", "population registry"},
+	Words:  []string{"curp", "clave única", "clave unica", "población", "renapo", "population registry"},
 	Strong: 3000, Sample: "TOBM860514HJCRLR09", Check: mxCURPValid,
 }
 
@@ -49,7 +49,7 @@ var mxRFC = &Format{
 	Title: "Tax registry key (RFC) of a person or firm in Mexico: letters of the name, day of birth or founding and a homonym key.",
 	Of:    Either, Clean: " -_",
 	Shapes: []string{"AAAA999999***", "AAA999999***", "AAAA999999", "A&A999999***"}, Written: []string{"AAAA-999999-***", "AAA-999999-***", "AAAA 999999 ***", "AAA 999999 ***"},
-	Words:  []string{"rfc", "r.f.c", "registro federal", "federal de", "contribuyentes", "contribuyente", "sat", "factura", "cfdi", "tax id"},
+	Words:  []string{"rfc", "f c", "registro federal", "contribuyentes", "contribuyente", "sat", "factura", "cfdi", "tax id"},
 	Strong: 27, Sample: "TOBM860514QK7", Check: mxRFCValid,
 }
 

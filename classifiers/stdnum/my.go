@@ -5,7 +5,7 @@ var myNRIC = &Format{
 	Title: "Identity card number (NRIC, MyKad) of a person in Malaysia: day of birth, place and a serial.",
 	Of:    Person, Clean: " -*",
 	Shapes: []string{"999999999999"}, Written: []string{"999999-99-9999", "999999 99 9999"},
-	Words:  []string{"nric", "mykad", "ic", "ic no", "ic number", "i/c", "no kp", "kad pengenalan", "no ic", "pengenalan", "identity card"},
+	Words:  []string{"nric", "mykad", "ic", "ic no", "ic number", "i c", "no kp", "kad pengenalan", "no ic", "pengenalan", "identity card"},
 	Strong: 31, Sample: "860514-10-4827", Check: myNRICValid,
 }
 

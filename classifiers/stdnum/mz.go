@@ -5,7 +5,7 @@ var mzNUIT = &Format{
 	Title: "Tax number (NUIT) of people and firms in Mozambique.",
 	Of:    Either, Clean: " -.",
 	Shapes: []string{"999999999"}, Written: []string{"999 999 999", "999.999.999"},
-	Words:  []string{"nuit", "número único", "único de", "identificação tributária", "contribuinte", "tax number", "taxpayer"},
+	Words:  []string{"nuit", "número único", "identificação tributária", "contribuinte", "tax number", "taxpayer"},
 	Strong: 11, Sample: "482 730 159", Check: mzNUITValid,
 }
 

@@ -7,8 +7,8 @@ var noFodselsnummer = &Format{
 	Title: "Birth number (fødselsnummer), or D number, of a person in Norway: day of birth, a serial and two check digits.",
 	Of:    Person, Clean: " -:",
 	Shapes: []string{"99999999999"}, Written: []string{"999999 99999", "999999-99999", "999999 999 99"},
-	Words:  []string{"fødselsnummer", "fodselsnummer", "fødselsnr", "fnr", "personnummer", "personnr", "d-nummer", "dnummer", "d nummer", "fødselsdato", "birth number", "national identity"},
-	Strong: 3000, Sample: "14057638274", Check: noFodselsnummerValid,
+	Words:  []string{"fødselsnummer", "fodselsnummer", "fødselsnr", "fnr", "personnummer", "personnr", "d nummer", "dnummer", "fødselsdato", "birth number", "national identity"},
+	Strong: 900, Sample: "14057638274", Check: noFodselsnummerValid,
 }
 
 // noFodselsnummerValid: 40 is added to the day of people without residence (D
@@ -39,7 +39,7 @@ func noFodselsnummerValid(s string) bool {
 	default:
 		return false
 	}
-	return day(y, m, d)
+	return day(y, m, d) && gzPast(y)
 }
 
 var noIBAN = &Format{

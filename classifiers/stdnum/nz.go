@@ -1,12 +1,14 @@
 package stdnum
 
+import "strings"
+
 var nzBankAccount = &Format{
 	Name: "nz.bankaccount", Type: "NZ_BANKACCOUNT",
 	Title: "Number of a bank account in New Zealand: bank, branch, account and suffix.",
 	Of:    Account, Clean: " -",
 	Shapes: []string{"9999999999999999", "999999999999999"}, Written: []string{"99-9999-9999999-99", "99-9999-9999999-999", "99 9999 9999999 99", "99 9999 9999999 999"},
-	Words:  []string{"account", "account no", "account number", "bank account", "acct", "bank", "a/c", "direct debit", "payee"},
-	Strong: 40, Sample: "02-0248-0482736-00", Check: nzBankAccountValid,
+	Words:  []string{"account", "account no", "account number", "bank account", "acct", "bank", "a c", "direct debit", "payee"},
+	Strong: 40, Sample: "02-0248-0482736-00", Compact: nzBankAccountCompact, Check: nzBankAccountValid,
 }
 
 // nzBranches are the branches of banks and how their accounts are checked, as
@@ -23,6 +25,20 @@ var nzBranches = [...]struct {
 	{20, 4100, 4199, 'A'}, {21, 4800, 4899, 'A'}, {22, 4000, 4049, 'A'}, {23, 3700, 3799, 'A'}, {24, 4300, 4349, 'A'}, {25, 2500, 2599, 'F'}, {26, 2600, 2699, 'G'},
 	{27, 3800, 3849, 'A'}, {28, 2100, 2149, 'G'}, {29, 2150, 2299, 'G'}, {30, 2900, 2949, 'A'}, {31, 2800, 2849, 'X'}, {33, 6700, 6799, 'F'}, {35, 2400, 2499, 'A'}, {38, 9000, 9499, 'A'},
 	{88, 8800, 8805, 'X'},
+}
+
+// nzBankAccountCompact fills up the four parts of a number with zeros where they
+// are told apart.
+func nzBankAccountCompact(value string) string {
+	parts := strings.Split(strings.ReplaceAll(Clean(value, ""), " ", "-"), "-")
+	if len(parts) == 4 {
+		for i, n := range [...]int{2, 4, 7, 3} {
+			if m := n - len(parts[i]); m > 0 {
+				parts[i] = "000"[:min(m, 3)] + parts[i]
+			}
+		}
+	}
+	return strings.Join(parts, "")
 }
 
 // nzBankAccountValid: the suffix has two digits or three; leading zeros may be

@@ -7,8 +7,8 @@ var peCUI = &Format{
 	Title: "Identity number (CUI, the number of the DNI) of a person in Peru, with its check character or without.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"99999999", "999999999", "99999999A"}, Written: []string{"99999999-9", "99999999-A"},
-	Words:  []string{"cui", "dni", "documento nacional", "documento de", "dni n", "cédula", "nro dni", "identidad", "reniec", "identity"},
-	Strong: 5, Sample: "48273159-2", Check: peCUIValid,
+	Words:  []string{"cui", "dni", "documento nacional", "cédula", "nro dni", "identidad", "reniec", "identity"},
+	Strong: 1, Sample: "48273159-2", Check: peCUIValid,
 }
 
 // peCUIValid: the check is written as a digit or as a letter.
@@ -28,8 +28,8 @@ var peRUC = &Format{
 	Title: "Tax number (RUC) of people and firms in Peru.",
 	Of:    Either, Clean: " ",
 	Shapes: []string{"10999999999", "15999999999", "17999999999", "20999999999"},
-	Words:  []string{"ruc", "r.u.c", "registro único", "registro unico", "contribuyentes", "contribuyente", "sunat", "tax number"},
-	Strong: 250, Sample: "20482731598", Check: peRUCValid,
+	Words:  []string{"ruc", "u c", "registro único", "registro unico", "contribuyentes", "contribuyente", "sunat", "tax number"},
+	Strong: 10, Sample: "20482731598", Check: peRUCValid,
 }
 
 // peRUCValid: 20 for firms, 10, 15 and 17 for people, with the number of the

@@ -5,8 +5,8 @@ var ptCC = &Format{
 	Title: "Document number of the citizen card (cartão de cidadão) of a person in Portugal.",
 	Of:    Person, Clean: " ",
 	Shapes: []string{"999999999**9"}, Written: []string{"99999999 9 AA9", "99999999 9 A99", "999999999 AA9"},
-	Words:  []string{"cartão de", "cartao de", "cartão cidadão", "cidadão", "cidadao", "cc", "c.c", "citizen card", "documento", "bilhete de", "bi"},
-	Strong: 36, Sample: "04827315 9 ZX1", Check: ptCCValid,
+	Words:  []string{"cartão de", "cartao de", "cartão cidadão", "cidadão", "cidadao", "cc", "c c", "citizen card", "bilhete de"},
+	Strong: 10, Sample: "04827315 9 ZX1", Check: ptCCValid,
 }
 
 // ptCCValid: Luhn's formula with letters as 10 to 35.
@@ -32,7 +32,7 @@ var ptNIF = &Format{
 	Title: "Tax number (NIF, NIPC) of people and firms in Portugal.",
 	Of:    Either, Clean: " -.",
 	Shapes: []string{"999999999", "pt999999999"}, Written: []string{"999 999 999", "pt 999999999", "pt 999 999 999"},
-	Words:  []string{"nif", "nipc", "contribuinte", "nº contribuinte", "número de", "identificação fiscal", "fiscal", "n.º de", "iva", "vat", "tax number"},
+	Words:  []string{"nif", "nipc", "contribuinte", "nº contribuinte", "identificação fiscal", "fiscal", "iva", "vat", "tax number"},
 	Strong: 11, Sample: "248 273 159", Check: ptNIFValid,
 }
 

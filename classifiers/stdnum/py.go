@@ -5,7 +5,7 @@ var pyRUC = &Format{
 	Title: "Tax number (RUC) of people and firms in Paraguay.",
 	Of:    Either, Clean: " -",
 	Shapes: []string{"99999999", "9999999", "999999", "999999999"}, Written: []string{"99999999-9", "9999999-9", "999999-9"},
-	Words:  []string{"ruc", "r.u.c", "registro único", "registro unico", "contribuyentes", "contribuyente", "set", "dnit", "cédula", "tax number"},
+	Words:  []string{"ruc", "u c", "registro único", "registro unico", "contribuyentes", "contribuyente", "dnit", "cédula", "tax number"},
 	Strong: 11, Sample: "80048273-5", Check: pyRUCValid,
 }
 
