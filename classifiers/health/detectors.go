@@ -4,4 +4,6 @@ package health
 import "github.com/ostiary/ostiary/classifiers"
 
 // Detectors lists the detectors of this room, in a slice that is the caller's.
-func Detectors() []*classifiers.Detector { return []*classifiers.Detector{Condition} }
+func Detectors() []*classifiers.Detector {
+	return []*classifiers.Detector{Condition, Record, Provider, ICD}
+}
