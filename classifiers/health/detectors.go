@@ -5,5 +5,5 @@ import "github.com/ostiary/ostiary/classifiers"
 
 // Detectors lists the detectors of this room, in a slice that is the caller's.
 func Detectors() []*classifiers.Detector {
-	return []*classifiers.Detector{Condition, Record, Provider, ICD}
+	return []*classifiers.Detector{Condition, Record, Provider, ICD, Trait}
 }

@@ -76,7 +76,8 @@ func readCues(list string) *cues {
 // tie is what the text around a place says.
 type tie struct {
 	weight [says]int
-	bound  bool // a possessive or a verb of having stands directly before
+	bound  bool // a possessive stands directly before
+	linked bool // a small word of linking does: has, is
 }
 
 // around weighs the words on both sides of [start, end) in the same paragraph.
@@ -193,6 +194,8 @@ func (t *tie) add(w word, dist int, before bool) {
 		switch {
 		case n == 1 && (!before || dist > 6):
 			return // small words bind what follows directly
+		case n == 1:
+			t.linked = true
 		case dist > near || !before && dist > near/2:
 			n--
 		}
