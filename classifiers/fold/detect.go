@@ -18,21 +18,24 @@ const (
 // collect finds all that can be read otherwise.
 //
 // The loop looks at eight bytes at a time for what may begin something: a byte
-// that is not ASCII, eight bytes that are all letters, digits or the like (a
-// run), digits that stand alone two bytes apart, blanks two bytes apart, and
-// words by their first three letters. Readers then look closely. Escapes have a
-// mark of one byte and are looked for by strings.IndexByte.
+// that is not ASCII, eight bytes without blanks (a run), digits that stand alone
+// two bytes apart, blanks two bytes apart, the letters do, po and pu that words
+// for a dot begin with, and the first word of every other eight bytes for
+// number words, of which a row has one there. Readers then look closely. Escapes
+// and brackets have a mark of one byte and are looked for by strings.IndexByte.
 func (c *collector) collect(t string) {
 	c.text = t
 	c.escapes()
+	c.brackets()
 	c.word(0)
 	for i := 0; i < len(t); {
-		var x uint64
-		inside := i+16 <= len(t)
+		var x, y uint64 // the eight bytes at i, and those at i+1
+		p := t[i:]
+		inside := len(p) >= 16
 		if inside {
-			x = eight(t[i : i+8])
+			x, y = eight(p), eight(p[1:])
 		} else {
-			x = tail(t, i)
+			x, y = tail(t, i), tail(t, i+1)
 		}
 		step := 8
 		if h := x & highs; h != 0 {
@@ -49,33 +52,25 @@ func (c *collector) collect(t string) {
 				c.longRun(i)
 			}
 		} else {
-			// Words begin behind those bytes and behind [ and {.
-			y := x | fold8
-			b := y ^ '{'*ones
-			less |= (b - ones) &^ b & highs
-			if inside {
-				// The first two without a branch: text has one or two.
-				j := i + bits.TrailingZeros64(less)>>3
-				v := four(t[j+1 : j+5])
-				less &= less - 1
-				k := i + bits.TrailingZeros64(less|1<<63)>>3
-				w := four(t[k+1 : k+5])
-				less &= less - 1
-				if isTrigger(v) || isTrigger(w) {
-					c.word(j + 1)
-					c.word(k + 1)
+			j := bits.TrailingZeros64(less) >> 3 & 7
+			if !inside {
+				for ; less != 0; less &= less - 1 {
+					c.word(i + bits.TrailingZeros64(less)>>3 + 1)
 				}
-			}
-			for less != 0 {
-				j := i + bits.TrailingZeros64(less)>>3
-				c.word(j + 1)
-				less &= less - 1
+			} else if i&8 == 0 && isTrigger(four(p[j+1:])) {
+				c.word(i + j + 1)
 			}
 			// Blanks at three places two bytes apart.
 			s := x ^ fold8
 			s = (s - ones) &^ s & highs
 			if s&(s>>16)&(s>>32) != 0 {
 				c.spaced(i + bits.TrailingZeros64(s)>>3 + 1)
+			}
+		}
+		f, g := x|fold8, y|fold8
+		if w := (equal(f, 'd')|equal(f, 'p'))&equal(g, 'o') | equal(f, 'p')&equal(g, 'u'); w != 0 {
+			for ; w != 0; w &= w - 1 {
+				c.dot(i + bits.TrailingZeros64(w)>>3)
 			}
 		}
 		d := x ^ '0'*ones
@@ -85,16 +80,19 @@ func (c *collector) collect(t string) {
 			if alone&(alone>>16) != 0 {
 				c.spaced(i + bits.TrailingZeros64(alone&(alone>>16))>>3)
 			}
-			u := x ^ '_'*ones
-			u = (u - ones) &^ u & highs
-			a := x ^ '*'*ones
-			a = (a - ones) &^ a & highs
-			if u|a != 0 {
+			if equal(x, '_')|equal(x, '*') != 0 {
 				c.joined(i)
 			}
 		}
 		i += step
 	}
+}
+
+// equal marks the bytes of x that are b by their highest bits. A byte behind
+// such a one may be marked too where it differs from b in the lowest bit only.
+func equal(x, b uint64) uint64 {
+	x ^= b * ones
+	return (x - ones) &^ x & highs
 }
 
 // eight and four read the bytes of a string as one number.
@@ -122,8 +120,7 @@ func tail(t string, i int) (x uint64) {
 	return x
 }
 
-// triggers are the first three letters of words that spelled forms begin with,
-// in a table whose multiplier was chosen so that no two share a slot.
+// triggers are the first three letters of number words, in a table whose multiplier was chosen so that no two share a slot.
 const (
 	triggerSlots = 1 << 11
 	triggerMul   = 0x91B7584B
@@ -139,23 +136,15 @@ var triggers = func() (t [triggerSlots]uint32) {
 		}
 		t[h] = v
 	}
-	for _, list := range []string{digitTriggers, formTriggers} {
-		for _, s := range strings.Fields(list) {
-			// The automaton folds by setting bit 5: so does the table.
-			add(strings.NewReplacer("_", " ", "]", "}").Replace(s))
-		}
+	for _, s := range strings.Fields(digitTriggers) {
+		add(strings.ReplaceAll(s, "_", " "))
 	}
 	return t
 }()
 
-// formTriggers begin the words for @ and dot, bare and in brackets.
-const formTriggers = "dot pun poi pon kro nok prp arr aro chi kla ape sna at) at} ato"
-
+// isTrigger reports whether a number word may begin with the first three of the
+// bytes.
 func isTrigger(v uint32) bool {
-	v |= 0x20202020
-	if v&0xFFFF == '.'|'}'<<8 || v&0xFFFF == '.'|')'<<8 {
-		return true // [.] and (.)
-	}
-	v &= 0xFFFFFF
+	v = (v | 0x202020) & 0xFFFFFF
 	return triggers[v*triggerMul>>triggerShift] == v
 }

@@ -22,7 +22,7 @@ type form struct {
 
 // signs are the words for the signs of addresses, in English, German, French,
 // Spanish, Portuguese, Italian, Dutch, Polish, Swedish, Czech and Turkish.
-var signs = func() map[string]string {
+var signs = func() *lexicon[string] {
 	m := map[string]string{".": ".", "-": "-", "_": "_", "@": "@"}
 	for sign, words := range map[string]string{
 		"@": "at ät arroba arobase arobas arrobas chiocciola chiocciolina klammeraffe apenstaartje snabela małpa malpa kukac zavináč",
@@ -35,23 +35,8 @@ var signs = func() map[string]string {
 			m[w] = sign
 		}
 	}
-	return m
+	return newLexicon(m)
 }()
-
-// signOf gives the sign that a word stands for, ASCII case folded, or nothing.
-func signOf(w string) string {
-	if w == "" || len(w) > spokenWord {
-		return ""
-	}
-	var buf [spokenWord]byte
-	for i := 0; i < len(w); i++ {
-		buf[i] = w[i]
-		if 'A' <= w[i] && w[i] <= 'Z' {
-			buf[i] += 'a' - 'A'
-		}
-	}
-	return signs[string(buf[:len(w)])]
-}
 
 // notNames are words that stand before "at" and are nobody's local part.
 const notNames = " us me you it him her them there here look looking available found find visit site website page online out is are was be live work works working store shop hosted located based arrive stay start end back up more meet meeting see call reach email mail contact-us read join watch buy book order apply learn go sits sit lives "
@@ -103,7 +88,7 @@ func sepAt(t string, i int) (sign string, end int) {
 		if e >= len(t) || !closes(b, t[e]) {
 			return "", 0
 		}
-		if sign = signOf(w); sign == "" || sign == "@" {
+		if sign = signs.get(w); sign == "" || sign == "@" {
 			return "", 0
 		}
 		e++
@@ -122,7 +107,7 @@ func sepAt(t string, i int) (sign string, end int) {
 	if e >= len(t) || t[e] != ' ' || e+1 >= len(t) || !alnum(t[e+1]) && t[e+1] < 0x80 {
 		return "", 0
 	}
-	if sign = signOf(t[j:e]); sign == "" || sign == "@" {
+	if sign = signs.get(t[j:e]); sign == "" || sign == "@" {
 		return "", 0
 	}
 	return sign, e + 1
@@ -164,7 +149,7 @@ func atForm(t string, i int) (form, bool) {
 		e := wordAt(t, k)
 		if e == k && e < len(t) && t[e] == '@' {
 			e++
-		} else if signOf(t[k:e]) != "@" {
+		} else if signs.get(t[k:e]) != "@" {
 			return form{}, false
 		}
 		e = ahead(e)
@@ -174,7 +159,7 @@ func atForm(t string, i int) (form, bool) {
 		return form{back(i), ahead(e + 1), true, false}, true
 	}
 	e := wordAt(t, i)
-	if i == 0 || e >= len(t) || signOf(t[i:e]) != "@" {
+	if i == 0 || e >= len(t) || signs.get(t[i:e]) != "@" {
 		return form{}, false
 	}
 	p, q := t[i-1], t[e]
@@ -183,6 +168,42 @@ func atForm(t string, i int) (form, bool) {
 		return form{}, false
 	}
 	return form{i - 1, e + 1, sure, false}, true
+}
+
+// dot reads the address around the word for a dot that may begin at p.
+func (c *collector) dot(p int) {
+	t := c.text
+	if p > 0 && (alnum(t[p-1]) || t[p-1] >= 0x80) || p < c.tried {
+		return
+	}
+	end := wordAt(t, p)
+	if end < len(t) && alnum(t[end]) || signs.get(t[p:end]) != "." {
+		return
+	}
+	c.formNear(p)
+}
+
+// brackets reads addresses with an @ or dot in brackets: [at], (dot), [.].
+func (c *collector) brackets() {
+	t := c.text
+	for _, open := range [...]byte{'(', '[', '{'} {
+		for i := strings.IndexByte(t, open); i >= 0 && i+2 < len(t); i = next(t, i+1, open) {
+			j := i + 1
+			if t[j] == ' ' {
+				j++
+			}
+			switch t[j] | 0x20 {
+			case 'a', 'd', 'p', '.', 'k', 'c', '@' | 0x20, 0xE3:
+				e := wordAt(t, j)
+				if e == j {
+					e++
+				}
+				if s := signs.get(t[j:min(e, len(t))]); (s == "@" || s == ".") && e < len(t) && (closes(open, t[e]) || t[e] == ' ') {
+					c.formNear(j)
+				}
+			}
+		}
+	}
 }
 
 // formNear reads the address that the word at p, for a dot or @, belongs to.

@@ -7,10 +7,9 @@ import (
 
 // Bounds of rows of number words.
 const (
-	minSpoken  = 7  // digits of a row
-	maxSpoken  = 48 // words of a row
-	spokenWord = 16 // bytes of a word
-	spokenGap  = 5  // bytes between two words
+	minSpoken = 7  // digits of a row
+	maxSpoken = 48 // words of a row
+	spokenGap = 5  // bytes between two words
 )
 
 // spoken is what a number word says: a digit, a number of two digits, a repeat
@@ -40,7 +39,7 @@ const digitTriggers = `zer one two thr fou fiv six sev eig nin oh_ dou tri
 	deu tro qua sep hui due set ott nov um_ doi oit mei een twe dri vij zes zev neg un_ plu`
 
 // numberWords are the words by language; the same word says the same in all.
-var numberWords = func() map[string]spoken {
+var numberWords = func() *lexicon[spoken] {
 	m := map[string]spoken{}
 	add := func(kind byte, from, step int, words string) {
 		for i, w := range strings.Fields(words) {
@@ -58,65 +57,43 @@ var numberWords = func() map[string]spoken {
 	add(sSign, '-', 0, "dash hyphen minus bindestrich tiret guion guión trattino hífen streepje")
 	add(sSign, '+', 0, "plus más piu più mais")
 	add(sFiller, 0, 0, "and et y e und en")
-	return m
+	return newLexicon(m)
 }()
 
-// word reads what begins with the word at p.
+// word reads the row of number words that begins with the word at p.
 func (c *collector) word(p int) {
 	t := c.text
-	if p >= len(t) || p > 0 && alnum(t[p-1]) {
+	if p < c.words || p >= len(t) || p > 0 && alnum(t[p-1]) || !letter(t[p]) {
 		return
 	}
-	if t[p] == '.' { // [.] or (.)
-		if p > 0 && p+1 < len(t) && closes(t[p-1], t[p+1]) {
-			c.formNear(p)
-		}
+	end := wordAt(t, p)
+	if numberWords.get(t[p:end]).kind == sNothing {
 		return
 	}
-	w := t[p:wordAt(t, p)]
-	if n := len(w); n < 2 || n > spokenWord {
+	// The word behind is one too.
+	next := end
+	for next < len(t) && next-end < spokenGap && strings.IndexByte(rowGaps, t[next]) >= 0 {
+		next++
+	}
+	if next == end || next >= len(t) || !digit(t[next]) && numberWords.get(t[next:wordAt(t, next)]).kind == sNothing {
 		return
 	}
-	if p >= c.words && say(w).kind != sNothing {
-		c.numberRow(p)
-	}
-	switch signOf(w) {
-	case ".":
-		c.formNear(p)
-	case "@":
-		// "at" is a word of English: in brackets only.
-		if len(w) > 3 || p > 0 && (t[p-1] == '(' || t[p-1] == '[' || t[p-1] == '{' || t[p-1] == '<') {
-			c.formNear(p)
-		}
-	}
+	c.numberRow(p)
 }
+
+// rowGaps are the characters between the words of a row.
+const rowGaps = " -,.;/\n"
 
 // wordAt gives the end of the word of letters at p, or of its first letters where
 // it is longer than any that is known; p where none begins.
 func wordAt(t string, p int) int {
-	for n := 0; p < len(t) && n <= spokenWord && (letter(t[p]) || t[p] >= utf8.RuneSelf); n++ {
+	for n := 0; p < len(t) && n <= lexiconWord && (letter(t[p]) || t[p] >= utf8.RuneSelf); n++ {
 		p++
 	}
 	return p
 }
 
-// say looks a word up, case folded.
-func say(w string) spoken {
-	if len(w) < 1 || len(w) > spokenWord {
-		return spoken{}
-	}
-	var buf [spokenWord]byte
-	for i := 0; i < len(w); i++ {
-		b := w[i]
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		buf[i] = b
-	}
-	return numberWords[string(buf[:len(w)])]
-}
-
-// token is a word of a row: what it says, where it stands, and what is before it.
+// item is a word of a row: what it says, where it stands, and what is before it.
 type item struct {
 	spoken
 	from, to int
@@ -142,7 +119,7 @@ func (c *collector) numberRow(p int) {
 				break
 			}
 		} else {
-			s := say(t[i:end])
+			s := numberWords.get(t[i:end])
 			if s.kind == sNothing {
 				break
 			}
@@ -151,7 +128,7 @@ func (c *collector) numberRow(p int) {
 		n++
 		i, gap = end, 0
 		j := i
-		for j < len(t) && j-i < spokenGap && strings.IndexByte(" -,.;/\n", t[j]) >= 0 {
+		for j < len(t) && j-i < spokenGap && strings.IndexByte(rowGaps, t[j]) >= 0 {
 			j++
 		}
 		if j == i {
@@ -181,16 +158,16 @@ func (c *collector) numberRow(p int) {
 // letters that are not ASCII (zéro, fünf) are not seen by themselves.
 func (c *collector) rowStart(p int) int {
 	t := c.text
-	for range 2 {
+	for range 3 {
 		i := p
 		for i > c.words && p-i < spokenGap && strings.IndexByte(" -,", t[i-1]) >= 0 {
 			i--
 		}
 		j := i
-		for j > c.words && i-j <= spokenWord && (letter(t[j-1]) || t[j-1] >= utf8.RuneSelf) {
+		for j > c.words && i-j <= lexiconWord && (letter(t[j-1]) || t[j-1] >= utf8.RuneSelf) {
 			j--
 		}
-		if i == p || j == i || say(t[j:i]).kind != sUnit {
+		if i == p || j == i || numberWords.get(t[j:i]).kind != sUnit {
 			break
 		}
 		p = j
@@ -233,7 +210,7 @@ func (c *collector) speak(p int, row []item) {
 		// "plus four nine …": the sign stands before.
 		if i := strings.LastIndexByte(strings.TrimRight(t[max(0, p-8):p], " "), ' ') + 1; i >= 0 {
 			w := strings.TrimRight(t[max(0, p-8):p], " ")[i:]
-			if s := say(w); s.kind == sSign && s.value == '+' {
+			if s := numberWords.get(w); s.kind == sSign && s.value == '+' {
 				at := max(0, p-8) + i
 				c.put(at, p, "+", kWords, true)
 			}
