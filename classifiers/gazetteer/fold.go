@@ -104,11 +104,26 @@ func FoldLatin(r rune) (byte, byte) {
 }
 
 // Hash gives the hash of a folded word, for [Find]: FNV-1a with 64 bits over the
-// bytes, so that a caller may compute it while reading.
+// bytes, so that a caller may compute it while reading. Of several words with
+// single spaces it is the [Join] of theirs.
 func Hash(folded []byte) uint64 {
-	h := uint64(hashBasis)
+	joined, h := uint64(0), uint64(hashBasis)
 	for _, b := range folded {
+		if b == ' ' {
+			joined = Join(joined, h)
+			h = hashBasis
+			continue
+		}
 		h = (h ^ uint64(b)) * hashPrime
 	}
-	return h
+	return Join(joined, h)
+}
+
+// Join gives the hash of a phrase that goes on with a word of hash next. The
+// hash of a phrase of one word, which begins with a phrase of 0, is the word's.
+func Join(phrase, next uint64) uint64 {
+	if phrase == 0 {
+		return next
+	}
+	return (phrase<<7|phrase>>57)*hashPrime ^ next
 }

@@ -43,8 +43,17 @@ func clean(w string) bool {
 	return n > 0 && inner && len(w) <= 60
 }
 
+// rank says what standing in a list tells of a name.
+type rank int
+
+const (
+	known rank = iota // it is a name
+	usual             // it is a usual one
+	top               // it is among the most frequent of a country
+)
+
 // add counts a name that a list has. Names of one Latin letter are none.
-func add(set map[string]*count, w, list string, top, listed bool) {
+func add(set map[string]*count, w, list string, r rank) {
 	w = fold(w)
 	if !clean(w) || len(w) < 2 || strings.Contains(w, "?") {
 		return
@@ -58,8 +67,8 @@ func add(set map[string]*count, w, list string, top, listed bool) {
 		c.lists++
 		c.last = list
 	}
-	c.top = c.top || top
-	c.listed = c.listed || listed
+	c.top = c.top || r == top
+	c.listed = c.listed || r == usual
 }
 
 // latin1 are the files of smashew that are not in UTF-8.
@@ -100,7 +109,7 @@ func (l *lists) smashew(dir string) error {
 					list = "smashew"
 				}
 				for line := range strings.SplitSeq(text, "\n") {
-					add(set, strings.TrimRight(line, "\r"), list, false, false)
+					add(set, strings.TrimRight(line, "\r"), list, known)
 				}
 			}
 		}
@@ -129,9 +138,9 @@ func (l *lists) popular(dir string) error {
 		for _, row := range rows[1:] {
 			for _, col := range []int{f.local, f.romans} {
 				// One Chinese character is a name; one letter is none.
-				add(f.set, row[col], "popular", true, false)
+				add(f.set, row[col], "popular", top)
 				for part := range strings.SplitSeq(row[col], "/") {
-					add(f.set, part, "popular", true, false)
+					add(f.set, part, "popular", top)
 				}
 			}
 		}
@@ -173,12 +182,12 @@ func (l *lists) faker(dir string) error {
 			}
 			for _, s := range literal.FindAllSubmatch(body[:end], -1) {
 				w := string(s[1]) + string(s[2])
-				add(set, w, "faker "+locale, false, true)
+				add(set, w, "faker "+locale, usual)
 				// Parts of double names are names.
 				if parts := strings.FieldsFunc(w, func(r rune) bool { return r == ' ' || r == '-' }); len(parts) > 1 {
 					for _, p := range parts {
 						if utf8.RuneCountInString(p) > 3 {
-							add(set, p, "faker "+locale, false, true)
+							add(set, p, "faker "+locale, usual)
 						}
 					}
 				}
