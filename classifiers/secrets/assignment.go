@@ -163,6 +163,12 @@ func valueAfter(t string, at int, spaced bool) (v value, ok bool) {
 		}
 		i++
 	}
+	if v.quote != 0 && i < len(t) && strings.IndexByte("+,;)]} \n", t[i]) >= 0 {
+		return v, false // the quote closes a text: "token="+x
+	}
+	if v.op == ',' && v.quote == 0 {
+		return v, false
+	}
 	v.start = i
 	v.end = valueEnd(t, i, v.quote)
 	return v, v.end > v.start
@@ -421,6 +427,16 @@ func assigned(s *classifiers.Scan, start, end int) {
 	if !ok || v.nameEnd != end {
 		return
 	}
+	if v.op == ',' && start > 1 {
+		// The first argument of a call, not one of a list.
+		i := start - 1
+		for i > 0 && (strings.IndexByte(quotes, s.Text[i]) >= 0 || s.Text[i] == '\\') {
+			i--
+		}
+		if s.Text[i] != '(' {
+			return
+		}
+	}
 	name := s.Text[start:end]
 	weighNamed(s, name, v)
 }
@@ -475,6 +491,12 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		least = 16
 	}
 	n := len(body)
+	if strings.IndexByte(body, '\\') >= 0 && (strings.Contains(body, `\x`) || strings.Contains(body, `\u`) || strings.Contains(body, `\U`)) {
+		return // bytes of a program
+	}
+	if v.quote == 0 && (strings.ContainsAny(body, "(){}[]") || body[0] == '&' || body[0] == '*') {
+		return // an expression
+	}
 	switch {
 	case n < least || strings.IndexByte(body, ' ') >= 0 || jwtHeader(body):
 		return
@@ -488,6 +510,9 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		if hexAny.span(body, 0, n) == n && (n == 40 || n == 64) && s.Beside(digestCue, v.start, v.end) < assignedReach {
 			return
 		}
+		if kind == nameKey && hexAny.span(body, 0, n) == n && !v.tight {
+			level = proxy.Possible // of a map, a cache, a test
+		}
 	default:
 		// What a person chose for a secret.
 		if kind != nameSecret || (n < 12 && v.quote == 0) {
@@ -495,7 +520,7 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		}
 		switch forceOf(body, v.quote != 0) {
 		case strong:
-			if !symbolic(body) {
+			if d, _, _ := count(body); !symbolic(body) || d == 0 || strings.ContainsAny(body, ",;&") || body[n-1] == '=' {
 				return
 			}
 		case mixed:

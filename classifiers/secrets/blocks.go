@@ -258,22 +258,29 @@ var connectionType = secret("CONNECTION_STRING", "A URL with a password in it.",
 
 func connection() *classifiers.Detector {
 	return &classifiers.Detector{
-		Name: "connection_string", Version: 1,
+		Name: "connection_string", Version: 2,
 		Doc: `URLs that carry a user and a password before the host, scheme://user:password@host (RFC 3986, 3.2.1): databases, queues,
-web servers with basic authentication, git remotes. The whole URL is the finding. Placeholders (user:password@, ${DB_PASSWORD},
-<password>, ***) are none.`,
+mail, web servers with basic authentication, git remotes; JDBC URLs and the Key=Value;… strings of ADO.NET, ODBC and their kin that
+hold a password. The whole URL or string is the finding. Placeholders (user:password@, ${DB_PASSWORD}, <password>, ***) are none.`,
 		Types: []*classifiers.Type{connectionType},
 		Positives: []string{
 			"DATABASE_URL=[[SECRET_CONNECTION_STRING|postgres://app_rw:zZHsmq6vDSn7@db.prod.acme.io:5432/orders?sslmode=require]]",
 			"url: \"[[SECRET_CONNECTION_STRING|mongodb+srv://svc:Tr0ub4dor&3@cluster0.ab1cd.mongodb.net/x]]\"",
+			"url=[[SECRET_CONNECTION_STRING|jdbc:postgresql://db-2.acme.io:5432/claims?user=claims_app&password=" + draw(alnum, 16, 96) + "]], maxPoolSize=80",
+			"\"Hr\": \"[[SECRET_CONNECTION_STRING|Server=tcp:sql.acme.io,1433;Database=hr;User ID=hr_app;Password=" + draw(alnum, 14, 95) + ";Encrypt=True]]\",",
+			"Driver? use [[SECRET_CONNECTION_STRING|Data Source=db1;Uid=app;Pwd=" + draw(alnum, 14, 98) + ";]] then",
 			"git clone [[SECRET_CONNECTION_STRING|https://ci:Hx7qLw92kf@git.acme.io/a.git]] && redis at [[SECRET_CONNECTION_STRING|redis://:f9Q2kLm71x@10.0.0.5:6379/0]]",
 		},
 		NearMisses: []string{
 			"postgres://user:password@localhost:5432/db and mysql://root:root@127.0.0.1/x, amqp://guest:guest@mq",
 			"postgres://app:${DB_PASSWORD}@db/x postgres://app:<password>@db/x postgres://app:****@db/x postgres://$USER:$PASS@db mysql://{user}:{pw}@h",
+			"Server=db1;Database=x;User Id=app;Password=<password>; jdbc:mysql://db/x?user=a&password=${PASS} Server=db1;Trusted_Connection=True;",
 			"https://acme.io:8443/a@b, http://x.y/z?u=a:b@c, see https://acme.io/@user, ssh://git@github.com/x.git",
 		},
-		Interests: []classifiers.Interest{{Shape: classifiers.Anchor, Literals: []string{"://"}, Judge: judgeURL}},
+		Interests: []classifiers.Interest{
+			{Shape: classifiers.Anchor, Literals: []string{"://"}, Judge: judgeURL},
+			{Shape: classifiers.Prefix, Literals: []string{"password=", "pwd=", "passwd=", "password =", "pwd =", "pass="}, Judge: judgePairs},
+		},
 	}
 }
 
@@ -332,6 +339,119 @@ scan:
 	}
 	s.Find(classifiers.Found{Start: start, End: end, Type: connectionType, Likelihood: level})
 	s.Resume(at)
+}
+
+// hosts are the keys that a string of pairs names its server by, in lower case.
+var hosts = [...]string{"server", "data source", "host", "hostname", "driver", "provider", "endpoint", "dsn", "address", "addr", "network address", "accountendpoint", "datasource", "database", "initial catalog", "dbq", "servername"}
+
+// maxPairs bounds a string of pairs on either side of its password.
+const maxPairs = 600
+
+// judgePairs judges the password of a JDBC URL or of a string of Key=Value pairs.
+func judgePairs(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	value := blanks(t, c.End)
+	end := value
+	for end < len(t) && end-value < maxPassword && t[end] > ' ' && strings.IndexByte(";&\"'`<>\\", t[end]) < 0 {
+		end++
+	}
+	for end > value && strings.IndexByte(".,)]}", t[end-1]) >= 0 {
+		end--
+	}
+	if end == value || forceOf(t[value:end], true) < mixed || t[value] == '$' {
+		return
+	}
+	floor := max(0, c.Start-maxPairs)
+	switch s.Before(c.Start) {
+	case '?', '&', ';', ' ', ':':
+	default:
+		if c.Start != 0 && strings.IndexByte("\"'`=\n", s.Before(c.Start)) < 0 {
+			return
+		}
+	}
+	// A URL: back to its scheme, on to its end.
+	start := c.Start
+	for start > floor && t[start-1] > ' ' && strings.IndexByte("\"'`<>(", t[start-1]) < 0 {
+		start--
+	}
+	if i := strings.Index(t[start:c.Start], "jdbc:"); i >= 0 {
+		stop := end
+		for stop < len(t) && stop-end < maxPairs && t[stop] > ' ' && strings.IndexByte("\"'`<>,)", t[stop]) < 0 {
+			stop++
+		}
+		s.Find(classifiers.Found{Start: start + i, End: stop, Type: connectionType, Likelihood: veryLikely, Rule: "jdbc"})
+		return
+	}
+	// Pairs: back over semicolons to the first key.
+	first, named := c.Start, false
+	for first > floor {
+		j := first
+		for j > floor && (t[j-1] == ' ' || t[j-1] == ';') {
+			j--
+		}
+		if j == first || j == floor || strings.IndexByte(t[j:first], ';') < 0 {
+			break
+		}
+		k := j
+		for k > floor && t[k-1] != ';' && strings.IndexByte("\"'`\n<>", t[k-1]) < 0 {
+			k--
+		}
+		pair := t[k:j]
+		eq := strings.IndexByte(pair, '=')
+		if eq < 1 {
+			break
+		}
+		key := lowered(strings.TrimLeft(pair[:eq], " "))
+		for _, h := range hosts {
+			named = named || strings.HasSuffix(key, h)
+		}
+		first = k
+		if k > floor && t[k-1] != ';' || k == 0 {
+			// The first pair: its key begins behind the words of the text.
+			first = k + eq - len(firstKey(key))
+			break
+		}
+	}
+	stop := end
+	for stop < len(t) && stop-end < maxPairs && t[stop] == ';' {
+		j := stop + 1
+		for j < len(t) && j-stop < 200 && t[j] != ';' && strings.IndexByte("\"'`\n<>\\", t[j]) < 0 {
+			j++
+		}
+		pair := t[stop+1 : j]
+		eq := strings.IndexByte(pair, '=')
+		if eq < 1 || eq > 40 {
+			stop++
+			break
+		}
+		key := lowered(strings.TrimSpace(pair[:eq]))
+		for _, h := range hosts {
+			named = named || key == h
+		}
+		if sp := strings.IndexByte(pair[eq:], ' '); sp >= 0 && (j >= len(t) || t[j] != ';') {
+			j = stop + 1 + eq + sp // words behind the last pair
+		}
+		stop = j
+	}
+	if !named || first == c.Start && stop == end {
+		return
+	}
+	s.Find(classifiers.Found{Start: first, End: stop, Type: connectionType, Likelihood: veryLikely, Rule: "pairs"})
+}
+
+// firstKey gives the key that ends a text: one that names a server, or the last
+// word.
+func firstKey(text string) string {
+	best := ""
+	for _, h := range hosts {
+		if strings.HasSuffix(text, h) && len(h) > len(best) {
+			best = h
+		}
+	}
+	if best != "" {
+		return best
+	}
+	return text[strings.LastIndexByte(text, ' ')+1:]
 }
 
 func schemeByte(b byte) bool { return alnum[b] || b == '+' || b == '.' || b == '-' }
@@ -441,9 +561,13 @@ func judgeBasic(typ *classifiers.Type) func(*classifiers.Scan, classifiers.Candi
 		if colon < 0 || len(plain)-colon < 2 {
 			return
 		}
-		f := classifiers.Found{Start: i, End: end, Type: typ, Likelihood: veryLikely}
-		// RFC 7617's own two samples.
-		f.Synthetic = body == "QWxhZGRpbjpvcGVuIHNlc2FtZQ" || body == "dGVzdDoxMjPCow"
+		f := classifiers.Found{Start: i, End: end, Type: typ, Likelihood: veryLikely, Rule: "basic", Validator: "base64"}
+		// RFC 7617's own two samples and their kin, RFC 6749's client, and
+		// words that stand for a password.
+		f.Synthetic = body == "QWxhZGRpbjpvcGVuIHNlc2FtZQ" || body == "YWxhZGRpbjpvcGVuc2VzYW1l" || body == "QWxhZGRpbjpPcGVuU2VzYW1l" || body == "dGVzdDoxMjPCow" || body == "czZCaGRSa3F0MzpnWDFmQmF0M2JW" || body == "czZCaGRSa3F0Mzo3RmpmcDBaQnIxS3REUmJuZlZkbUl3"
+		if !f.Synthetic && forceOf(string(plain[colon+1:]), true) == standIn {
+			f.Likelihood = proxy.Possible
+		}
 		s.Find(f)
 	}
 }

@@ -236,6 +236,10 @@ func secretive(name string) bool {
 			if h == 'a'<<24|'u'<<16|'t'<<8|'h' {
 				return true
 			}
+		case 'i':
+			if h&0xFFFFFF == 'a'<<16|'p'<<8|'i' {
+				return true
+			}
 		case 'n':
 			if h == 'k'<<24|'e'<<16|'n'<<8|'n' {
 				return true

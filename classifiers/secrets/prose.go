@@ -76,6 +76,7 @@ var samples = map[string]bool{"e.g": true, "eg": true, "z.b": true, "like": true
 
 // Bounds of a look into a sentence.
 const (
+	maxTold     = 32  // characters of a password that nothing links
 	proseReach  = 110 // bytes behind the word
 	proseTokens = 16
 	maxForeign  = 64 // words looked at in one text
@@ -179,8 +180,21 @@ func judgeAnnounced(s *classifiers.Scan, c classifiers.Candidate) {
 	told(s, end, a.of, a.word == "pin")
 }
 
-// lowered gives a short word in lower case.
-func lowered(w string) string { return strings.ToLower(w) }
+// lowered gives a short word with its ASCII letters in lower case, byte for byte.
+func lowered(w string) string {
+	for i := 0; i < len(w); i++ {
+		if 'A' <= w[i] && w[i] <= 'Z' {
+			b := []byte(w)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return w
+}
 
 // judgeForeign looks for the words of other scripts.
 func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
@@ -295,7 +309,9 @@ func wideByte(b byte) bool { return b >= 0xE0 && b != 0xE2 }
 func told(s *classifiers.Scan, from int, of topic, pin bool) {
 	t := s.Text
 	limit := min(len(t), from+proseReach)
-	linked, first, example := false, true, false
+	// What links the word before to the next: a link, or the colon of another
+	// word, which may be a name (me: its …) and links what is strong only.
+	linked, first, example, colon := false, true, false, false
 	breaks := 0
 	i := from
 	// What stands right behind: a colon. The value is on this line then.
@@ -320,7 +336,7 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 		}
 		i = w.next
 		if w.end == w.start {
-			linked = linked || w.colon || t[w.start] == '-' || t[w.start] == '='
+			linked = linked || t[w.start] == '-' || t[w.start] == '=' || t[w.start] == ':'
 			continue
 		}
 		text := t[w.start:w.end]
@@ -341,13 +357,13 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 				continue
 			}
 		}
-		if !example && secretWord(s, w, of, linked, first, pin) {
+		if !example && secretWord(s, w, of, linked, first || colon && of != ofPIN, pin) {
 			return
 		}
 		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && w.colon {
 			return // other words
 		}
-		linked, first = w.colon, false
+		linked, first, colon = false, false, w.colon
 	}
 }
 
@@ -423,7 +439,12 @@ func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) boo
 		return false
 	}
 	f := forceOf(text, true)
-	sym := symbolic(text)
+	// Plus, equals and slash are base64's as well; times, per cent and their kin
+	// stand in expressions, of words.
+	sym := strings.ContainsAny(text, "!@#$?") || strings.ContainsAny(text, "%^&*~") && rarity(text) >= rareToken
+	if !linked && (len(text) > maxTold || of == ofLogin && (d == 0 || len(text) > 24)) {
+		return false
+	}
 	level := proxy.Likelihood(0)
 	near := linked || first
 	// user@host
@@ -440,7 +461,7 @@ func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) boo
 		level = likely
 	case f == mixed && !sym && strings.ContainsAny(text, "._"):
 		return false // an identifier
-	case f == mixed && linked && (sym || d > 0 && u+l >= 3), f == mixed && first && len(text) >= 8 && d >= 2 && u+l >= 3 && (l > 0 || sym):
+	case f == mixed && linked && (sym || d > 0 && u+l >= 3), f == mixed && first && !w.quoted && len(text) >= 8 && d >= 2 && u+l >= 3 && (l > 0 || sym):
 		level = likely
 	case f == plain && linked && w.quoted && len(text) >= 5, f == plain && linked && d == len(text) && d >= 4:
 		level = likely
@@ -466,14 +487,22 @@ var technical = [...]string{"sha", "md5", "base", "oauth", "utf", "http", "argon
 // another thing with digits and symbols.
 func plausible(text string) bool {
 	switch text[0] {
-	case '-', '#', '/', '~', '&', '.', '@', '<', '>', '=', '+':
+	case '-', '#', '/', '~', '&', '.', '@', '<', '>', '=', '+', '*', '%', '!', ':', '?', ',', ';':
 		return false
+	case '$':
+		if len(text) < 2 || text[1] == '.' || text[1] == '_' || strings.Count(text, "$") == 1 && !strings.ContainsAny(text, "!#?@") {
+			return false
+		}
 	case 'v', 'V':
 		if len(text) > 1 && digits[text[1]] {
 			return false
 		}
 	}
-	if strings.IndexByte(text, '\'') >= 0 || strings.Contains(text, "...") || strings.Contains(text, "::") || strings.Contains(text, ":=") || strings.Contains(text, "==") || strings.Contains(text, "!=") || strings.Contains(text, "->") {
+	if strings.IndexByte(text, '\'') >= 0 || strings.Count(text, ",") > 1 || strings.HasSuffix(text, "++") || strings.Contains(text, "&") && strings.Contains(text, ";") || strings.IndexByte(text, '\\') >= 0 || strings.Contains(text, "...") || strings.Contains(text, "::") || strings.Contains(text, ":=") || strings.Contains(text, "==") || strings.Contains(text, "!=") || strings.Contains(text, "->") {
+		return false
+	}
+	// %02d
+	if i := strings.IndexByte(text, '%'); i >= 0 && i+1 < len(text) && (strings.IndexByte("sdvqxf", text[i+1]) >= 0 || i+2 < len(text) && digits[text[i+1]] && strings.IndexByte("sdxf0123456789", text[i+2]) >= 0) {
 		return false
 	}
 	// name=value
@@ -518,6 +547,7 @@ const (
 	tableRows  = 200
 	tableBytes = 16 << 10
 	tableLine  = 1024
+	maxHeading = 20 // characters of a header beside the word
 )
 
 // column judges the cells below a header that announces passwords: tables of
@@ -545,6 +575,22 @@ func column(s *classifiers.Scan, start, end int) {
 		}
 	}
 	if delim == 0 || digitsIn(line) > 6 || strings.ContainsAny(line, "={}()") {
+		return
+	}
+	// A list of arguments has one word a line.
+	if delim == ',' && strings.Trim(line, " \t,\r") == strings.TrimSpace(t[start:end]) {
+		return
+	}
+	own := t[start:end]
+	if i := strings.LastIndexByte(t[from:end], delim); i >= 0 {
+		own = t[from+i+1 : end]
+	}
+	if i := strings.IndexByte(t[end:to], delim); i >= 0 {
+		own = own + t[end:end+i]
+	} else {
+		own = own + t[end:to]
+	}
+	if len(own) > end-start+maxHeading {
 		return
 	}
 	cell := strings.Count(t[from:start], string(rune(delim)))

@@ -224,7 +224,8 @@ var named = []service{
 	{"okta", "OKTA_TOKEN", "An Okta access token.", "00{e40}"},
 	{"ollama", "OLLAMA_KEY", "An Ollama API key.", "{h32}.{b24}"},
 	{"openweather openweathermap pyowm", "OPENWEATHER_KEY", "An OpenWeather API key.", "{l32}"},
-	{"ovh application_key application_secret application-key application-secret applicationkey applicationsecret consumer_key consumer-key consumerkey app_key app_secret appkey appsecret", "OVH_KEY", "An OVHcloud application key, application secret or consumer key.", "{a16} {a32}"},
+	{"ovh", "OVH_TOKEN", "An OVHcloud key.", "{a16} {a32}"},
+	{"application_key application_secret application-key application-secret applicationkey applicationsecret consumer_key consumer-key consumerkey app_key app_secret appkey appsecret", "OVH_KEY", "An OVHcloud application key, application secret or consumer key.", "{a16} {a32}"},
 	{"pinecone", "PINECONE_ID", "A Pinecone API key of the older form.", "{U}"},
 	{"plaid", "PLAID_SECRET", "A Plaid client id or secret.", "{a24} {a30}"},
 	{"planetscale pscale", "PLANETSCALE_ID", "A PlanetScale user name.", "{l12}"},
@@ -269,6 +270,9 @@ type serviceForm struct {
 	// numeric says that the pattern is of digits only: an identifier, mostly,
 	// which the name must call an id or a key.
 	numeric bool
+	// beside is a word that must stand in the text around: the name alone says
+	// too little.
+	beside string
 }
 
 // compiled makes the forms of one service.
@@ -277,6 +281,9 @@ func compiled(sv service) (*classifiers.Type, []serviceForm) {
 	var forms []serviceForm
 	for _, p := range strings.Fields(sv.patterns) {
 		f := serviceForm{typ: t, pattern: compile(strings.ReplaceAll(p, "·", " "))}
+		if sv.typ == "OVH_KEY" {
+			f.beside = "ovh"
+		}
 		f.numeric = len(f.pattern) == 1 && f.pattern[0].set == digits
 		forms = append(forms, f)
 	}
@@ -388,6 +395,9 @@ Digests, words, placeholders and counted rows are none.`,
 		}
 		for n, f := range forms {
 			name := strings.ToUpper(w[0]) + "_KEY"
+			if f.beside != "" {
+				name = f.beside + ": " + name
+			}
 			d.Positives = append(d.Positives, name+"=\"[["+t.Name+"|"+f.sample(uint64(i*5+n+11))+"]]\"")
 		}
 	}
@@ -409,6 +419,9 @@ Digests, words, placeholders and counted rows are none.`,
 			}
 			body := t[v.start:end]
 			name := t[c.Start:v.nameEnd]
+			if f.beside != "" && !nearby(t, c.Start, end, f.beside) {
+				continue
+			}
 			kind := f.fits(name, body)
 			if kind == filler {
 				continue
@@ -418,6 +431,16 @@ Digests, words, placeholders and counted rows are none.`,
 		}
 	}}}
 	return d
+}
+
+// nearbyReach is how far around a value a word of its vendor is looked for.
+const nearbyReach = 400
+
+// nearby reports whether a word of small letters stands within reach, in any
+// case.
+func nearby(t string, start, end int, word string) bool {
+	from, to := max(0, start-nearbyReach), min(len(t), end+nearbyReach)
+	return strings.Contains(strings.ToLower(t[from:to]), word)
 }
 
 // vendorWord reports whether [start, end) is a word of its own inside a name:

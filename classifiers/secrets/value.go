@@ -108,7 +108,47 @@ func looksRandom(b string) bool {
 	case r < rareToken:
 		return false
 	}
-	return weigh(b) == random
+	return !wordInside(b) && weigh(b) == random
+}
+
+// Marks of a word inside a token: a run of letters of one word, which random
+// tokens have one time in a hundred.
+const (
+	wordLetters = 6
+	wordRarity  = 20
+	wordTail    = 16 // characters behind a word that may be the token's name
+)
+
+// wordInside reports whether a body has a word in it, as identifiers do. Words
+// that stand before a joint with a whole token behind are its name: acme_live_….
+func wordInside(b string) bool {
+	for i := 0; i+wordTail < len(b); i++ {
+		if (b[i] == '_' || b[i] == '-' || b[i] == '.') && i < 24 {
+			return wordInside(b[i+1:])
+		}
+	}
+	start := 0
+	for i := 0; i <= len(b); i++ {
+		if i < len(b) && letters[b[i]] {
+			small := 'a' <= b[i] && b[i] <= 'z'
+			if i == start || small == ('a' <= b[i-1] && b[i-1] <= 'z') {
+				continue
+			}
+			if small && i == start+1 {
+				continue // a capital and small letters
+			}
+		}
+		if i-start >= wordLetters && rarity(b[start:i]) <= wordRarity {
+			return true
+		}
+		start = i
+		if i < len(b) && !letters[b[i]] {
+			start = i + 1
+		} else if i > 0 && i < len(b) && 'a' <= b[i] && b[i] <= 'z' && letters[b[i-1]] {
+			start = i - 1 // the last of several capitals begins the next word
+		}
+	}
+	return false
 }
 
 // switches counts the places where small letters and capitals meet.
@@ -234,8 +274,19 @@ func forceOf(v string, quoted bool) force {
 	if distinct < 3 || n >= 16 && distinct < 7 {
 		return standIn
 	}
-	if !quoted && (strings.IndexByte(v, '(') > 0 || strings.IndexByte(v, '[') > 0 && sym < 3) {
-		return standIn
+	if !quoted {
+		// An expression: f(x), a[1], &T{…}, *p.
+		for _, open := range [...]byte{'(', '[', '{'} {
+			if i := strings.IndexByte(v, open); i > 0 && inside(v[i-1]) && !strings.ContainsAny(v, "!@#$") {
+				return standIn
+			}
+		}
+		if (v[0] == '&' || v[0] == '*') && n > 1 && letters[v[1]] && sym == 1 {
+			return standIn
+		}
+	}
+	if strings.Contains(v, `\x`) || strings.Contains(v, `\u`) || strings.Contains(v, `\U`) {
+		return standIn // bytes of a program
 	}
 	switch {
 	case high > 0 && u+l+d == 0:

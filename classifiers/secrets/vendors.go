@@ -477,8 +477,35 @@ func terraform(d *classifiers.Detector) {
 func twilioAccount(d *classifiers.Detector) {
 	t := d.Types[0]
 	f := form{typ: t, prefix: "AC", set: hexLower, min: 32, max: 32, level: proxy.Possible}
-	d.Positives = append(d.Positives, "account [[possible "+t.Name+"|AC"+draw(hexLower, 32, 4)+"]]")
-	d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Prefix, Literals: []string{"AC"}, Judge: f.prefixed})
+	token := draw(alnum, 32, 5)
+	d.Types = append(d.Types, genericType)
+	d.Positives = append(d.Positives, "account [[possible "+t.Name+"|AC"+draw(hexLower, 32, 4)+"]]",
+		"Client(\"[["+t.Name+"|SK"+draw(hexLower, 32, 6)+"]]\", \"[[SECRET_GENERIC_API_KEY|"+token+"]]\", sid)")
+	d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Prefix, Literals: []string{"AC", "SK"}, Judge: func(s *classifiers.Scan, c classifiers.Candidate) {
+		if c.Literal == 0 {
+			f.prefixed(s, c)
+		}
+		twilioPair(s, c)
+	}})
+}
+
+// twilioPair finds the secret that is the next argument after an identifier:
+// Client("AC…", "…").
+func twilioPair(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	end := hexAny.span(t, c.End, 33)
+	if end-c.End != 32 {
+		return
+	}
+	i := end
+	for n := 0; n < 8 && i < len(t) && strings.IndexByte("\"', \n\t", t[i]) >= 0; n++ {
+		i++
+	}
+	stop := alnum.span(t, i, 33)
+	if i-end < 3 || stop-i != 32 || strings.IndexByte("\"'", s.At(stop)) < 0 || !looksRandom(t[i:stop]) {
+		return
+	}
+	s.Find(classifiers.Found{Start: i, End: stop, Type: genericType, Likelihood: likely, Rule: "beside_account"})
 }
 
 func telegram() vendor {
