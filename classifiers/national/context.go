@@ -62,6 +62,8 @@ func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
 	for _, w := range f.Words {
 		w = spelled(w)
 		switch l := strings.ToLower(w); {
+		case strings.HasPrefix(l, "passport") && strings.HasSuffix(f.Type, "_PASSPORT") && !usual[f.Type]:
+			loose = append(loose, w) // of any country
 		case terseWords[l]:
 			terse = append(terse, w)
 		case looseWords[l] && !(strings.HasPrefix(l, "vat") && f.Of != stdnum.Person):

@@ -26,10 +26,13 @@ var typesOnce = sync.OnceValue(func() map[string]*classifiers.Type {
 	return m
 })
 
+// detectorName is the name of the detector of every format.
+const detectorName = "national"
+
 // numbers is the detector of every format.
 var numbers = sync.OnceValue(func() *classifiers.Detector {
 	d := &classifiers.Detector{
-		Name: "national", Version: 1,
+		Name: detectorName, Version: 1,
 		Doc: `Numbers that states, registers and industries give to people, firms, vehicles and things, by the formats of
 classifiers/stdnum: the shape must be the format's, with the separators that are usual, and check digits, dates and ranges must be
 right. How likely it is comes from the strength of the check, how rare the written form is, and the words around in the languages of the

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/classifiers/stdnum"
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // Bounds of one candidate.
@@ -18,7 +19,7 @@ const (
 	maxHits    = 24 // formats that one span is weighed for
 	// weakFindings bounds what is reported below possible in one segment: in a
 	// text with thousands of numbers, one that could be anything says nothing.
-	weakFindings = 256
+	weakFindings = 128
 )
 
 // entry is a format as the detector sees it.
@@ -78,11 +79,12 @@ type written struct {
 type node struct {
 	digits [seps][maxWordDigits + 1]int16
 	ends   []written
+	wild   bool // a word goes on that may be of letters or digits
 }
 
 const (
 	seps          = 5 // none, space, hyphen, dot, slash
-	maxWordDigits = 13
+	maxWordDigits = 14
 )
 
 // edge is a step of the automaton over a word with letters.
@@ -101,17 +103,24 @@ type table struct {
 	nodes  []node
 	edges  map[edge]int16
 	bare   [maxCompact + 1][]single // words of digits, by length
-	mixed  [maxCompact + 1][]single // words with letters, by length
-	counts [maxCompact + 1]uint64   // numbers of letters that mixed has, a bit each
+	exact  map[layout][]single      // words with letters, by where they are
+	free   [maxCompact + 1][]single // words of which some characters may be either
+	counts [maxCompact + 1]uint64   // numbers of letters that exact and free have, a bit each
 	union  [maxCompact + 1]*classifiers.Cue
 	named  map[string]*entry // by name of the format
+}
+
+// layout is the length of a word and the places of its letters.
+type layout struct {
+	length  int
+	letters uint64
 }
 
 // tables compiles the formats on first use.
 var tables = sync.OnceValue(func() *table { return compile(entries()) })
 
 func compile(list []*entry) *table {
-	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, named: map[string]*entry{}} // node 0 is none, node 1 the root
+	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, exact: map[layout][]single{}, named: map[string]*entry{}} // node 0 is none, node 1 the root
 	var words [maxCompact + 1]map[string]bool
 	for _, e := range list {
 		if t.named[e.format.Name] == nil {
@@ -132,8 +141,12 @@ func compile(list []*entry) *table {
 				collect(words[n], e)
 			}
 			if p.digits != 1<<n-1 {
-				t.mixed[n] = append(t.mixed[n], p)
 				free := n - ones(p.digits|p.letters)
+				if free == 0 {
+					t.exact[layout{n, p.letters}] = append(t.exact[layout{n, p.letters}], p)
+				} else {
+					t.free[n] = append(t.free[n], p)
+				}
 				for k := ones(p.letters); k <= ones(p.letters)+free; k++ {
 					t.counts[n] |= 1 << k
 				}
@@ -312,13 +325,14 @@ func (t *table) add(e *entry, form string) {
 	}, form))
 	at := []int16{1}
 	from, sep := 0, 0
+	wild := strings.Count(form, "*") > maxEither
 	for i := 0; i <= len(form); i++ {
 		if i < len(form) && sepIndex(form[i]) <= 0 {
 			continue
 		}
 		var next []int16
 		for _, n := range at {
-			next = t.step(next, n, sep, form[from:i])
+			next = t.step(next, edge{from: n, sep: int8(sep)}, form[from:i], wild)
 		}
 		if at = next; len(at) == 0 || i == len(form) {
 			break
@@ -330,22 +344,27 @@ func (t *table) add(e *entry, form string) {
 	}
 }
 
-// maxEither is the number of characters of a word that may be either letter or
+// maxEither is the number of characters of a form that may be either letter or
 // digit and are told apart in the automaton.
 const maxEither = 4
 
-// step appends the nodes that a word of a form leads to, making them.
-func (t *table) step(next []int16, from int16, sep int, word string) []int16 {
+// step appends the nodes that a word of a form leads to, making them. With wild,
+// characters that may be either are not told apart.
+func (t *table) step(next []int16, e edge, word string, wild bool) []int16 {
 	if word == "" || len(word) > maxCompact {
 		return next
 	}
 	p := singleOf(&entry{}, word)
 	free := ^(p.digits | p.letters) & (1<<len(word) - 1)
-	if ones(free) > maxEither {
-		return append(next, t.word(edge{from, int8(sep), int8(len(word)), anyLetters}))
+	e.length = int8(len(word))
+	if wild && free != 0 {
+		e.letters = anyLetters
+		t.nodes[e.from].wild = true
+		return append(next, t.word(e))
 	}
 	for sub := free; ; sub = (sub - 1) & free {
-		next = append(next, t.word(edge{from, int8(sep), int8(len(word)), p.letters | sub}))
+		e.letters = p.letters | sub
+		next = append(next, t.word(e))
 		if sub == 0 {
 			return next
 		}
@@ -374,13 +393,12 @@ func (t *table) word(e edge) int16 {
 // follow gives the node after a word, 0 where no form goes on so.
 func (t *table) follow(from int16, sep int, text string, g classifiers.Group) int16 {
 	n := g.Len()
-	if !g.Letters {
-		if n > maxWordDigits {
-			return 0
+	if !g.Letters && n <= maxWordDigits {
+		if to := t.nodes[from].digits[sep][n]; to != 0 || !t.nodes[from].wild {
+			return to
 		}
-		return t.nodes[from].digits[sep][n]
 	}
-	if n > maxCompact {
+	if n > maxCompact || !g.Letters && !t.nodes[from].wild {
 		return 0
 	}
 	if to := t.edges[edge{from, int8(sep), int8(n), lettersOf(text[g.Start:g.End])}]; to != 0 {
@@ -454,14 +472,19 @@ func (t *table) at(s *classifiers.Scan, g []classifiers.Group, i int) int {
 		}
 		glued = true
 	}
+	if !g[i].Letters && covered(s, start) {
+		return 0
+	}
 	// Where the forms end that begin here, the longest last.
 	var ends [maxWords]struct {
 		words int
 		node  int16
 	}
 	n := 0
-	at := t.follow(1, 0, s.Text, g[i])
-	letters := g[i].Letters
+	at := int16(0)
+	if i+1 < len(g) && sepIndex(g[i+1].Sep) > 0 {
+		at = t.follow(1, 0, s.Text, g[i])
+	}
 	for j := i + 1; at != 0 && j < len(g) && j-i < maxWords; j++ {
 		sep := sepIndex(g[j].Sep)
 		if sep < 1 {
@@ -470,7 +493,6 @@ func (t *table) at(s *classifiers.Scan, g []classifiers.Group, i int) int {
 		if at = t.follow(at, sep, s.Text, g[j]); at == 0 {
 			break
 		}
-		letters = letters || g[j].Letters
 		if len(t.nodes[at].ends) > 0 && (j+1 == len(g) || !joint(g[j+1].Sep)) {
 			ends[n].words, ends[n].node = j-i+1, at
 			n++
@@ -498,6 +520,21 @@ func (t *table) at(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	}
 	return t.otherwise(s, g, i, glued)
 }
+
+// covered reports whether a number stands in what was found just now: the digits of
+// a number with letters come again without them.
+func covered(s *classifiers.Scan, start int) bool {
+	found := s.Found()
+	for _, f := range found[max(0, len(found)-lately):] {
+		if f.Start < start && start < f.End && f.Likelihood >= proxy.Possible && f.Detector == detectorName {
+			return true
+		}
+	}
+	return false
+}
+
+// lately is the number of findings that covered looks at.
+const lately = 3
 
 // crowd is the length up to which a group of digits beside others makes them
 // look like a piece of a longer number.
@@ -540,7 +577,7 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 		// Without a word that could name it, a number is reported for what it
 		// may be only while such reports are few.
 		sp.silent = s.Near(t.union[n], g.Start, g.End) == classifiers.Far && sqlColumn(s, g.Start) == 0
-		if sp.silent && len(s.Found()) >= weakFindings {
+		if sp.silent && (len(s.Found()) >= weakFindings || s.Beside(classifiers.Numbering, g.Start, g.End) < classifiers.Far) {
 			return false
 		}
 		for i := range t.bare[n] {
@@ -556,16 +593,18 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 		return false
 	}
 	compact := ""
-	for i := range t.mixed[n] {
-		p := &t.mixed[n][i]
-		if !p.fits(word, letters) {
-			continue
-		}
-		if compact == "" {
-			compact = compactOf(s.Text, []classifiers.Group{g}, &sp)
-		}
-		if p.valid(word, compact) {
-			h.add(p.entry, p.worth)
+	for _, list := range [2][]single{t.exact[layout{n, letters}], t.free[n]} {
+		for i := range list {
+			p := &list[i]
+			if !p.fits(word, letters) {
+				continue
+			}
+			if compact == "" {
+				compact = compactOf(s.Text, []classifiers.Group{g}, &sp)
+			}
+			if p.valid(word, compact) {
+				h.add(p.entry, p.worth)
+			}
 		}
 	}
 	return h.weigh(s, sp)

@@ -32,6 +32,7 @@ var common = words(`PT_NIF NL_BSN BE_NN BE_SSN FR_NIR FR_NIF ES_CIF DK_CPR NO_FO
 
 // extraWords are names of fields that stand beside numbers of a type.
 var extraWords = map[string][]string{
+	"TR_NATIONAL_ID": {"tc no", "tc kimlik no"}, "TR_TCKIMLIK": {"tc no", "tc kimlik no"},
 	"IT_VAT_CODE": {"iva", "fiscale iva", "idfiscaleiva", "piva"},
 }
 
@@ -82,6 +83,8 @@ func entries() []*entry {
 			e.rank = 2
 		} else if common[f.Type] {
 			e.rank = 1
+		} else if f.Type == "NATIONAL_ID" {
+			e.rank = -1
 		}
 		if platesOf[f.Type] {
 			e.beside, e.labelled = byType["VEHICLE_PLATE"], true
@@ -148,11 +151,17 @@ func newType(f *stdnum.Format) *classifiers.Type {
 	default:
 		t.Groups = []string{classifiers.General}
 	}
+	if public[f.Type] {
+		t.Groups, t.Severity = []string{classifiers.General}, classifiers.Low
+	}
 	if f.Health {
 		t.Groups = append(t.Groups, classifiers.Health)
 	}
 	return t
 }
+
+// public are numbers of people that are made to be cited.
+var public = words(`ISNI ORCID`)
 
 // platesOf are types of plates of one country.
 var platesOf = words(`DE_KFZ TR_LICENSE_PLATE IN_VEHICLE_REGISTRATION NG_VEHICLE_REGISTRATION UK_VEHICLE_REGISTRATION`)

@@ -111,6 +111,27 @@ func TestCode(t *testing.T) {
 	}
 }
 
+// Logs, tables and JSON of random numbers have no identifiers of people, whatever
+// check digits the numbers happen to have.
+func TestRandomNumbers(t *testing.T) {
+	s := suite(t, classifiers.Options{Budget: time.Minute})
+	all := texts()
+	delete(all, "ids")
+	delete(all, "code") // see TestCode
+	for kind, text := range all {
+		n := map[string]int{}
+		for _, f := range classify(t, s, text) {
+			if isGrave(f) {
+				n[f.Type]++
+			}
+		}
+		t.Logf("%s: %d bytes, %v", kind, len(text), n)
+		if len(n) > 0 {
+			t.Errorf("%s: identifiers in random numbers: %v", kind, n)
+		}
+	}
+}
+
 // No input makes the detectors panic, find outside the text or inside a
 // character, or take long.
 func FuzzNational(f *testing.F) {
@@ -157,18 +178,19 @@ by telephone. Nobody objected: the chair thanked everyone, and asked for a short
 Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
 `
 	code, _ := os.ReadFile(filepath.Join(runtime.GOROOT(), "src", "net", "http", "server.go"))
-	var csv, logs, spaced, dense strings.Builder
+	var csv, logs, spaced, dense, json strings.Builder
 	csv.WriteString("id,amount,quantity,weight,created,account_ref,ratio\n")
 	x := uint64(88172645463325252)
 	next := func(n uint64) uint64 { x ^= x << 13; x ^= x >> 7; x ^= x << 17; return x % n }
 	for range 1200 {
 		fmt.Fprintf(&csv, "%d,%d.%02d,%d,%d,%d,%d,0.%d\n", next(1e6), next(1e5), next(100), next(1000), next(5000), 1600000000+next(1e8), next(1e9), next(1e4))
 		fmt.Fprintf(&logs, "2026-10-04T12:%02d:%02d.%03dZ INFO pid=%d svc=api-%d req=%08x-%04x took %d ms, %d bytes\n", next(60), next(60), next(1000), next(1e5), next(20), next(1<<32), next(1<<16), next(2000), next(1e7))
+		fmt.Fprintf(&json, `{"id":%d,"user_id":"%d","customer":%d,"sku":"%c%d","ref":"%c%c-%d","parent":{"id":"%08x","seq":%d},"t":%d,"hash":"%016x"}`+"\n", next(1e9), 1e8+next(9e8), next(1e7), 'A'+next(26), next(1e8), 'A'+next(26), 'A'+next(26), next(1e7), next(1<<32), next(1e11), 1700000000000+next(1e10), next(1<<63))
 		fmt.Fprintf(&spaced, "%d %d %d %d %d\n", next(1000), next(1e5), next(1e3), next(1e4), next(1e9))
 		fmt.Fprintf(&dense, "%d,%d,%d\n", 1e8+next(9e8), 1e9+next(9e9), 1e10+next(9e10))
 	}
 	return map[string]string{
-		"prose": strings.Repeat(prose, 100), "code": string(code), "csv": csv.String(), "logs": logs.String(), "spaced": spaced.String(), "dense": dense.String(),
+		"prose": strings.Repeat(prose, 100), "code": string(code), "csv": csv.String(), "logs": logs.String(), "spaced": spaced.String(), "json": json.String(), "dense": dense.String(),
 		"ids": strings.Repeat("name,tax id\nJane Roe,533.163.789-28\n", 1000),
 	}
 }

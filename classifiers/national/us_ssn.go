@@ -106,7 +106,7 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if i == 0 && n == 1 && strings.Contains(s.Text[max(0, start-oidReach):start], oid) {
 		level = proxy.Likely
 	}
-	if level < proxy.Possible && len(s.Found()) >= weakFindings {
+	if level < proxy.Possible && (len(s.Found()) >= weakFindings || lean < 0) {
 		return n
 	}
 	f := classifiers.Found{Start: start, End: end, Type: &ssnType, Likelihood: level}

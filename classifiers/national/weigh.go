@@ -104,6 +104,9 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	if top < proxy.Possible && len(s.Found()) >= weakFindings {
 		return false
 	}
+	if b.own {
+		s.Near(b.cue, sp.start, sp.end) // its word is the evidence
+	}
 	b.report(s, sp, top)
 	for i := range h.list[:h.n] {
 		x := &h.list[i]
@@ -119,10 +122,15 @@ func better(a, b *hit) bool {
 	if a.own != b.own {
 		return a.own
 	}
-	// Of numbers that share a word the one that more people have comes first.
-	if d := a.score - b.score; a.own && a.rank != b.rank && max(a.rank, b.rank) > 0 && -homeWorth < d && d < homeWorth {
-		return a.rank > b.rank
-	} else if d != 0 {
+	d := a.score - b.score
+	if a.own && a.rank != b.rank && -homeWorth < d && d < homeWorth {
+		// Of numbers that share a word the one that more people have comes first,
+		// unless a check speaks for the other.
+		if top := max(a.rank, b.rank); top > 1 || top == 1 && a.strength < b.strength+10 && b.strength < a.strength+10 {
+			return a.rank > b.rank
+		}
+	}
+	if d != 0 {
 		return d > 0
 	}
 	return a.rank > b.rank
@@ -167,7 +175,7 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 		x.score = -1
 		return
 	}
-	if sp.glued && d > 1 {
+	if sp.glued && (d > 1 || x.labelled) {
 		x.score = -1
 		return
 	}

@@ -114,7 +114,7 @@ var moreEurope = []*Format{
 		Name: "es.passport", Type: "ES_PASSPORT",
 		Title: "Number of a Spanish passport: three letters and six digits.",
 		Of:    Person, Clean: " -", Shapes: []string{"AAA999999", "AA999999"}, Written: []string{"AAA 999999", "AAA-999999"},
-		Words:  []string{"pasaporte", "pasaporte n", "passport", "pasaportes", "passport number"},
+		Words:  []string{"pasaporte", "pasaporte n", "pasaportes", "pasaporte español"},
 		Strong: 1, Sample: "PAK482736", Check: moreOf("AAA999999", "AA999999"),
 	},
 	{
@@ -177,14 +177,6 @@ var moreEurope = []*Format{
 		Of:    Person, Shapes: []string{"99999999", "AA999999"},
 		Words:  []string{"pass nr", "passnummer", "pass nummer", "svenskt pass", "passnr"},
 		Strong: 1, Sample: "84827361", Check: moreOf("99999999", "AA999999"),
-	},
-	{
-		Name: "be.idcard", Type: "BE_ID_CARD",
-		Title: "Number of a Belgian identity card: twelve digits, the last two a remainder by 97.",
-		Of:    Person, Clean: " -",
-		Shapes: []string{"999999999999"}, Written: []string{"999-9999999-99"},
-		Words:  []string{"identiteitskaart", "carte d", "identité", "identiteitskaartnummer", "eid", "identity card", "kaartnummer", "kaart"},
-		Strong: 97, Sample: "092-4827361-67", Check: beCardValid,
 	},
 	{
 		Name: "pt.passport", Type: "PT_PASSPORT",
@@ -409,17 +401,6 @@ func plPassportValid(s string) bool {
 // The letter O is not used.
 func nlPassportValid(s string) bool {
 	return moreFits(s, "AA******9") && strings.IndexByte(s, 'O') < 0 && !moreZero(s)
-}
-
-func beCardValid(s string) bool {
-	if !digits(s, 12) || moreZero(s) {
-		return false
-	}
-	r := number(s[:10]) % 97
-	if r == 0 {
-		r = 97
-	}
-	return r == number(s[10:])
 }
 
 func ruSNILSValid(s string) bool {

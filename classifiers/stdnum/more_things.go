@@ -43,7 +43,7 @@ var moreThings = []*Format{
 		Words: []string{"national id", "national identity", "national identification", "nationalid", "citizen id", "identity card", "identity number", "id card", "identity no", "personalausweis", "personalausweisnummer", "ausweisnummer", "carte d identité", "carte identité",
 			"carte nationale", "cédula", "cedula", "cédula de", "documento identidad", "documento nacional", "cédula ciudadanía", "carta identità", "carta d identità", "identiteitskaart", "dowód osobisty", "dowodu osobistego", "dowodu",
 			"legitimation", "kimlik no", "kimlik numarası", "身份证号", "身份证", "身分證", "身份證", "주민등록증", "บัตรประชาชน", "občanský průkaz", "personnummer", "henkilötunnus", "personal number", "personal identity"},
-		Strong: 1, Sample: "48.273.615", Check: moreIDValid,
+		Strong: 1, Sample: "KT48273BD", Check: moreIDValid,
 	},
 }
 
