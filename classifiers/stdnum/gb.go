@@ -63,7 +63,7 @@ const gbAuthorities = "201 202 203 204 205 206 207 208 209 210 211 212 213 301 3
 // weighed from 2 on, the last of which is a letter in temporary numbers.
 func gbUPNValid(s string) bool {
 	const letters = "ABCDEFGHJKLMNPQRTUVWXYZ"
-	if len(s) != 13 || !allDigits(s[1:12]) || !gzOneOf(gbAuthorities, s[1:4]) {
+	if len(s) != 13 || !allDigits(s[1:12]) {
 		return false
 	}
 	sum := weighted(s[1:12], 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
@@ -75,7 +75,7 @@ func gbUPNValid(s string) bool {
 	default:
 		return false
 	}
-	return s[0] == letters[sum%23]
+	return s[0] == letters[sum%23] && gzOneOf(gbAuthorities, s[1:4])
 }
 
 var gbUTR = &Format{

@@ -23,7 +23,7 @@ const (
 // mxCURPValid: the last but one character is a digit for births before 2000 and
 // a letter for later ones; characters count as places in an alphabet with Ñ.
 func mxCURPValid(s string) bool {
-	if !gzFits(s, "AAAA999999AAAAAA*9") || gzOneOf(mxWords, s[:4]) || s[10] != 'H' && s[10] != 'M' || !gzOneOf(mxStates, s[11:13]) {
+	if !gzFits(s, "AAAA999999AAAAAA*9") || s[10] != 'H' && s[10] != 'M' {
 		return false
 	}
 	century := 20
@@ -41,7 +41,7 @@ func mxCURPValid(s string) bool {
 		}
 		sum += v * (18 - i)
 	}
-	return (10-sum%10)%10 == int(s[17]-'0')
+	return (10-sum%10)%10 == int(s[17]-'0') && gzOneOf(mxStates, s[11:13]) && !gzOneOf(mxWords, s[:4])
 }
 
 var mxRFC = &Format{
@@ -77,8 +77,8 @@ func mxRFCValid(s string) bool {
 	default:
 		return false
 	}
-	if letters == 4 && n == 4 && gzOneOf(mxRFCWords, s[:4]) || !allDigits(rest[:6]) {
+	if !allDigits(rest[:6]) || !gzDay(19, rest[:2], rest[2:4], rest[4:6]) && !gzDay(20, rest[:2], rest[2:4], rest[4:6]) {
 		return false
 	}
-	return gzDay(19, rest[:2], rest[2:4], rest[4:6]) || gzDay(20, rest[:2], rest[2:4], rest[4:6])
+	return letters != 4 || n != 4 || !gzOneOf(mxRFCWords, s[:4])
 }

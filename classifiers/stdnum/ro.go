@@ -84,7 +84,12 @@ var roONRC = &Format{
 // roONRCCompact writes a number as it is: kind, county/serial/year, without the
 // day that may stand before the year.
 func roONRCCompact(value string) string {
-	s := strings.Join(strings.FieldsFunc(Clean(value, ""), func(r rune) bool { return strings.ContainsRune(" -/\\", r) }), "/")
+	const between = " -/\\"
+	s := Clean(value, "")
+	if s == "" || strings.IndexByte(between, s[0]) >= 0 || strings.IndexByte(between, s[len(s)-1]) >= 0 {
+		return ""
+	}
+	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(between, r) }), "/")
 	if len(s) > 2 && s[1] == '/' {
 		s = s[:1] + s[2:]
 	}

@@ -39,7 +39,9 @@ func sePersonal(s string, old bool) bool {
 	century := 19
 	switch {
 	case digits(s, 12):
-		century = number(s[:2])
+		if century = number(s[:2]); century < 18 || century > 20 {
+			return false
+		}
 		s = s[2:]
 	case !digits(s, 10):
 		return false
