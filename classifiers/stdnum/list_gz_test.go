@@ -119,6 +119,7 @@ var widerGZ = map[string]string{
 // narrowerGZ are formats that refuse what python-stdnum 2.2 takes, and why.
 var narrowerGZ = map[string]string{
 	"kr.brn": "the check digit is looked at", "pt.cc": "there are always nine digits", "sg.uen": "no firm is older than 1800",
+	"se.personnummer": "no year is before 1800 or after 2099",
 }
 
 // gzWeak are shapes that are weaker than the others of their format, for which
