@@ -13,11 +13,11 @@ import (
 // and, for scripts without ASCII letters, by first characters. It is not written
 // after it is made.
 type lexicon struct {
-	prefixes []string   // literals of the scanner
-	under    [][]hook   // by prefix: the entries that it may begin
-	entries  []entry    //
-	wide     []int      // entries without an ASCII letter, by first character
-	first    [4096]bool // first characters of those, hashed
+	prefixes []string       // literals of the scanner
+	under    [][]hook       // by prefix: the entries that it may begin
+	entries  []entry        //
+	wide     map[rune][]int // entries without an ASCII letter by first character
+	first    [4096]bool     // those characters, hashed
 }
 
 // entry is one word or phrase.
@@ -42,7 +42,7 @@ const (
 // newLexicon reads lists: entries end at a semicolon or line end, # begins a
 // comment, * ends a stem, ~ begins a word of other uses. The kind of an entry is the number of its list.
 func newLexicon(lists ...string) *lexicon {
-	l := &lexicon{}
+	l := &lexicon{wide: map[rune][]int{}}
 	index := map[string]int{}
 	seen := map[string]bool{}
 	for kind, list := range lists {
@@ -61,7 +61,9 @@ func newLexicon(lists ...string) *lexicon {
 	for _, u := range l.under {
 		slices.SortStableFunc(u, func(a, b hook) int { return len(l.entries[b.entry].text) - len(l.entries[a.entry].text) })
 	}
-	slices.SortStableFunc(l.wide, func(a, b int) int { return len(l.entries[b].text) - len(l.entries[a].text) })
+	for _, w := range l.wide {
+		slices.SortStableFunc(w, func(a, b int) int { return len(l.entries[b].text) - len(l.entries[a].text) })
+	}
 	return l
 }
 
@@ -78,8 +80,8 @@ func (l *lexicon) add(w string, kind int8, index map[string]int) {
 	l.entries = append(l.entries, e)
 	at, end := run(e.text)
 	if at < 0 {
-		l.wide = append(l.wide, n)
 		r, _ := utf8.DecodeRuneInString(e.text)
+		l.wide[r] = append(l.wide[r], n)
 		l.first[r%4096] = true
 		return
 	}
@@ -250,7 +252,7 @@ func (l *lexicon) scan(text string, from, to int, f func(e *entry, start, end in
 			continue
 		}
 		next := i + n
-		for _, k := range l.wide {
+		for _, k := range l.wide[r] {
 			e := &l.entries[k]
 			if !strings.HasPrefix(text[i:], e.text) {
 				continue

@@ -33,7 +33,7 @@ type word struct{ say, weight int8 }
 // written without spaces.
 type cues struct {
 	words map[string][]word
-	parts []part
+	parts map[rune][]part // by first character
 }
 
 type part struct {
@@ -48,7 +48,7 @@ var tieCues = readCues(cueList)
 
 // readCues reads lines of a letter, a weight and words.
 func readCues(list string) *cues {
-	c := &cues{words: map[string][]word{}}
+	c := &cues{words: map[string][]word{}, parts: map[rune][]part{}}
 	for line := range strings.Lines(list) {
 		f := strings.Fields(line)
 		if len(f) < 2 || f[0][0] == '#' {
@@ -57,8 +57,8 @@ func readCues(list string) *cues {
 		w := word{int8(strings.IndexByte("PCG", f[0][0])), int8(f[0][1] - '0')}
 		for _, x := range f[1:] {
 			if r, _ := utf8.DecodeRuneInString(x); r >= 0x2E80 {
-				if p := (part{x, w}); !slices.Contains(c.parts, p) {
-					c.parts = append(c.parts, p)
+				if p := (part{x, w}); !slices.Contains(c.parts[r], p) {
+					c.parts[r] = append(c.parts[r], p)
 				}
 				continue
 			}
@@ -122,19 +122,32 @@ var (
 	personKey = classifiers.NewCue("patient", "employee", "member", "person", "customer", "insured")
 )
 
-// side weighs the words of one side.
+// side weighs the words of one side. Parts of longer runs count once each.
 func (c *cues) side(t string, before bool, out *tie) {
 	var buf [40]byte
-	wide := false
-	for i := 0; i < len(t); {
-		if t[i] >= firstWide {
-			wide = true
+	var seen [8]string
+	parts := 0
+	dist := func(i, j int) int {
+		if before {
+			return len(t) - j
 		}
+		return i
+	}
+	for i := 0; i < len(t); {
 		r, n := rune(t[i]), 1
 		if t[i] >= utf8.RuneSelf {
 			r, n = utf8.DecodeRuneInString(t[i:])
 		}
 		if !joined(r) {
+			if r >= 0x2E80 {
+				for _, p := range c.parts[r] {
+					if strings.HasPrefix(t[i:], p.text) && parts < len(seen) && !slices.Contains(seen[:parts], p.text) {
+						seen[parts] = p.text
+						parts++
+						out.add(p.word, dist(i, i+len(p.text)), before)
+					}
+				}
+			}
 			i += n
 			continue
 		}
@@ -153,28 +166,10 @@ func (c *cues) side(t string, before bool, out *tie) {
 			}
 			j += n
 		}
-		if list, ok := c.words[string(buf[:k])]; ok {
-			dist := i
-			if before {
-				dist = len(t) - j
-			}
-			for _, w := range list {
-				out.add(w, dist, before)
-			}
+		for _, w := range c.words[string(buf[:k])] {
+			out.add(w, dist(i, j), before)
 		}
 		i = j
-	}
-	if !wide {
-		return
-	}
-	for _, p := range c.parts {
-		if i := strings.LastIndex(t, p.text); i >= 0 {
-			dist := i
-			if before {
-				dist = len(t) - i - len(p.text)
-			}
-			out.add(p.word, dist, before)
-		}
 	}
 }
 

@@ -1,0 +1,107 @@
+package network
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// prose is text with nothing to find.
+const prose = `The committee met on the second Tuesday of the month and, after a long debate about the budget, agreed to
+postpone the vote until the figures had been checked by somebody from outside. There were 12 members in the room, 3 of them
+by telephone. Nobody objected: the chair thanked everyone, and asked for a short note (two pages at most) before Friday.
+Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
+`
+
+func BenchmarkProse(b *testing.B) {
+	segs := []proxy.Segment{text(strings.Repeat(prose, 4096/len(prose)+1)[:4096])}
+	none := &classifiers.Detector{
+		Name: "none", Version: 1, Doc: "Nothing: the cost of the walk itself, to be subtracted.", Types: []*classifiers.Type{&urlType},
+		Positives: []string{"[[URL|x]]"}, NearMisses: []string{"x"}, Interests: []classifiers.Interest{{Shape: classifiers.Prefix, Literals: []string{"zzzzzz"}, Judge: func(*classifiers.Scan, classifiers.Candidate) {}}},
+	}
+	sets := map[string][]*classifiers.Detector{"walk": {none}, "room": Detectors()}
+	for _, d := range Detectors() {
+		sets[d.Name] = []*classifiers.Detector{d}
+	}
+	for name, set := range sets {
+		s := suite(b, set...)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Classify(context.Background(), segs); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// hostile are texts that a judge with walks of its own could take long over.
+func hostile(n int) map[string]string {
+	rep := func(s string) string { return strings.Repeat(s, n/len(s)+1)[:n] }
+	m := map[string]string{}
+	for _, d := range Detectors() {
+		for _, p := range d.Positives {
+			if bare, _, err := classifiers.ParseMarked(p); err == nil {
+				m[d.Name+" "+bare] = rep(bare + "\n")
+			}
+		}
+	}
+	for _, s := range []string{":", "::", "-", ".", "a.", "a.b", "a:", "aa:", "aa:bb:cc:dd:ee:", "aabb.", "1.", "://", "https://", "http://a.b/", "a-", "1-", "35-209900-176148-1 ", "867530912345671 ", "idfa ", "sid=", "www.", "1 "} {
+		m[s] = rep(s)
+	}
+	return m
+}
+
+// Four times the text takes about four times as long, whatever it is made of.
+func TestLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	s, err := classifiers.New(classifiers.Options{Detectors: Detectors(), Cache: -1, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const small, factor = 16 << 10, 4
+	best := func(in string) time.Duration {
+		b := time.Duration(1 << 62)
+		for range 4 {
+			from := time.Now()
+			if _, err := s.Classify(context.Background(), []proxy.Segment{text(in)}); err != nil {
+				t.Fatal(err)
+			}
+			b = min(b, time.Since(from))
+		}
+		return b
+	}
+	short, long := hostile(small), hostile(small*factor)
+	for name := range short {
+		a, b := best(short[name]), best(long[name])
+		if per := float64(b.Nanoseconds()) / (small * factor); per > 1500 || float64(b) > 3*factor*float64(a) && b > 5*time.Millisecond {
+			t.Errorf("%.20q: %.0f ns per byte, %d times the text takes %.1f times as long", name, per, factor, float64(b)/float64(a))
+		}
+	}
+}
+
+func FuzzRoom(f *testing.F) {
+	for _, in := range hostile(200) {
+		f.Add(in, "imei")
+	}
+	s := suite(f)
+	f.Fuzz(func(t *testing.T, in, key string) {
+		seg := proxy.Segment{Text: proxy.NewText(in), Key: proxy.NewText(key)}
+		for _, x := range classify(t, s, seg) {
+			if x.Start < 0 || x.Start >= x.End || x.End > len(in) {
+				t.Fatalf("%s at %d-%d of %d bytes", x.Type, x.Start, x.End, len(in))
+			}
+			if utf8.ValidString(in) && (!utf8.RuneStart(in[x.Start]) || x.End < len(in) && !utf8.RuneStart(in[x.End])) {
+				t.Fatalf("%s cuts a character", x.Type)
+			}
+		}
+	})
+}
