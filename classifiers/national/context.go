@@ -75,14 +75,11 @@ func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
 	return clear, terse, loose
 }
 
-// spelled gives a word as a text is read: r.u.c and p.iva come in pieces, of which
-// two count.
+// spelled gives a word as a text is read: r.u.c and p.iva come in pieces, and of
+// several words the last two are looked for.
 func spelled(w string) string {
-	if !strings.ContainsAny(w, ".-/'’") {
-		return w
-	}
 	f := strings.FieldsFunc(w, func(r rune) bool { return strings.ContainsRune(" .-/'’", r) })
-	return strings.Join(f[:min(2, len(f))], " ")
+	return strings.Join(f[max(0, len(f)-2):], " ")
 }
 
 // country is a state, its two letters of ISO 3166 and the words that point to it:

@@ -132,6 +132,49 @@ func TestRandomNumbers(t *testing.T) {
 	}
 }
 
+// hostile are texts that a detector with walks of its own could take long over.
+func hostile(n int) map[string]string {
+	rep := func(s string) string { return strings.Repeat(s, n/len(s)+1)[:n] }
+	m := map[string]string{}
+	for _, s := range []string{"1 ", "1-", "12.345.678-", "123 456 789 ", "123-456-789-", "A1 ", "A1-B2.", "AB 12 34 56 C ", "<<", "<", "P<UTO", "(1,", "INSERT INTO t (ssn) VALUES (1), ",
+		"VALUES (1),(", "('123456789'),", "'a',", "123456789 ", "123456789,", "SSN 123456789 ", "tax id 123456789 ", "京A12345", "ab 123 ", "12 ab ", "ü-AB 123 ", "VIN 1M8GDM9AXKP042788 ", "a,b,123456789\n", "7"} {
+		m[s] = rep(s)
+	}
+	m["values"] = "INSERT INTO t (a, ssn) VALUES " + rep("(1, '123456789'), ")
+	return m
+}
+
+// No input takes more than a bounded time per byte: four times the text takes
+// about four times as long. The ratio allows for a noisy machine and not for a
+// square.
+func TestLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	const small, factor = 32 << 10, 4
+	s := suite(t, classifiers.Options{Budget: time.Minute})
+	best := func(text string) time.Duration {
+		segs := []proxy.Segment{{Text: proxy.NewText(text)}}
+		b := time.Duration(1 << 62)
+		for range 3 {
+			from := time.Now()
+			if _, err := s.Classify(context.Background(), segs); err != nil {
+				t.Fatal(err)
+			}
+			b = min(b, time.Since(from))
+		}
+		return b
+	}
+	short, long := hostile(small), hostile(small*factor)
+	for _, name := range sortedKeys(short) {
+		a, b := best(short[name]), best(long[name])
+		t.Logf("%-34q %6.1f ns/byte, then %6.1f", name, float64(a)/float64(len(short[name])), float64(b)/float64(len(long[name])))
+		if b > 3*factor*a+20*time.Millisecond || float64(b)/float64(len(long[name])) > 3000 {
+			t.Errorf("%q: %s for %d bytes, %s for %d", name, a, len(short[name]), b, len(long[name]))
+		}
+	}
+}
+
 // No input makes the detectors panic, find outside the text or inside a
 // character, or take long.
 func FuzzNational(f *testing.F) {

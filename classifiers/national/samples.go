@@ -11,6 +11,9 @@ import (
 // letters and digits word by word, an ISIL has small letters.
 var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649 MEID`)
 
+// twins are numbers that another country gives by the same rule and name.
+var twins = words(`SK_RC`)
+
 // positives gives each format's sample beside one of its words.
 func positives() []string {
 	var out []string
@@ -39,7 +42,7 @@ func short(sample string) bool {
 }
 
 func positive(f *stdnum.Format, word string) string {
-	if cc, _, _ := strings.Cut(f.Name, "."); f.Strong < 5 && countries[cc] != nil {
+	if cc, _, _ := strings.Cut(f.Name, "."); (f.Strong < 5 || twins[f.Type]) && countries[cc] != nil {
 		word = countries[cc].words[0] + " " + word // several countries have the form
 	}
 	typ := f.Type

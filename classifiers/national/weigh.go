@@ -23,7 +23,8 @@ type hit struct {
 	*entry
 	worth int
 	score int
-	own   bool // its own word stands near
+	dist  int  // how near its own word stands
+	own   bool // it does
 }
 
 // hits are the formats that a span is valid for.
@@ -88,6 +89,11 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	}
 	where := locale{column: -1}
 	where.asksAgainst(s, sp)
+	for i := range h.list[:h.n] {
+		x := &h.list[i]
+		x.dist = x.named(s, sp, &where)
+		where.named = where.named || x.dist < classifiers.Far
+	}
 	best := -1
 	for i := range h.list[:h.n] {
 		x := &h.list[i]
@@ -139,6 +145,7 @@ func better(a, b *hit) bool {
 // locale is what is asked once for a span.
 type locale struct {
 	generic, person int8 // 0 not asked, 1 yes, -1 no
+	named           bool // a word names one of the formats
 	against         int  // how near a word stands that speaks against
 	column          int  // where the name of its column in a statement ends; -1 not asked
 	isID            bool // it is one that people say of themselves too
@@ -156,21 +163,32 @@ func (w *locale) asksAgainst(s *classifiers.Scan, sp span) {
 	}
 }
 
+// named tells how near a word stands that names the number, [classifiers.Far]
+// where none does.
+func (x *hit) named(s *classifiers.Scan, sp span, where *locale) int {
+	if sp.silent {
+		if c := where.asksColumn(s, sp); c == 0 {
+			return classifiers.Far
+		}
+	}
+	d := s.Near(x.cue, sp.start, sp.end)
+	if x.terse != nil && d > terseReach && !sp.unusual {
+		if t := s.Near(x.terse, sp.start, sp.end); t <= terseReach {
+			d = t
+		}
+	}
+	if d > nearby {
+		if c := where.asksColumn(s, sp); c > 0 && (s.Near(x.cue, c, c) == 0 || x.terse != nil && s.Near(x.terse, c, c) == 0) {
+			return 0
+		}
+	}
+	return d
+}
+
 // score weighs one hit. A negative score drops it.
 func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 	x.score = x.worth
-	d := classifiers.Far
-	if !sp.silent {
-		d = s.Near(x.cue, sp.start, sp.end)
-	}
-	if !sp.silent && x.terse != nil && d > terseReach && !sp.unusual {
-		if t := s.Near(x.terse, sp.start, sp.end); t <= terseReach {
-			d = min(d, t)
-		}
-	}
-	if c := where.asksColumn(s, sp); d > nearby && c > 0 && (s.Near(x.cue, c, c) == 0 || x.terse != nil && s.Near(x.terse, c, c) == 0) {
-		d = 0
-	}
+	d := x.dist
 	if sp.unusual && d > nearby {
 		x.score = -1
 		return
@@ -199,10 +217,10 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			x.score = -1
 			return
 		}
-		if !sp.silent && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
+		if !sp.silent && !where.named && x.strength >= 10 && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
 			x.score += hintWorth
 		}
-		if !sp.silent && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
+		if !sp.silent && !where.named && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
 			if s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
 				x.score += homeWorth
 				x.own = x.strength >= 20 || where.asksGeneric(s, sp)

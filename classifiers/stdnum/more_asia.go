@@ -56,7 +56,7 @@ var moreAsia = []*Format{
 		Title: "Taxpayer number (TIN) of the Philippines: nine digits, the last by modulo 11, and a code of the branch.",
 		Of:    Either, Clean: " -",
 		Shapes: []string{"999999999", "999999999999", "99999999999999"}, Written: []string{"999-999-999", "999-999-999-999", "999-999-999-99999", "999 999 999 999"},
-		Words:  []string{"tin", "bir", "tin no", "tax id", "tax identification", "taxpayer", "bir tin"},
+		Words:  []string{"tin", "bir", "tin no", "bir tin", "tin number", "philippine tin"},
 		Strong: 11, Sample: "482-736-112-000", Check: phTINValid,
 	},
 	{
