@@ -3,7 +3,6 @@ package address
 import (
 	"bufio"
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"go/build"
 	"html"
@@ -16,7 +15,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -265,6 +263,3 @@ func TestCode(t *testing.T) {
 		t.Errorf("%d addresses in %d bytes of code", n["STREET_ADDRESS"], size)
 	}
 }
-
-var _ = context.Background
-var _ = classifiers.Far

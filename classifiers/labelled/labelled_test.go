@@ -1,0 +1,257 @@
+package labelled
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+func suite(t testing.TB, d ...*classifiers.Detector) *classifiers.Suite {
+	t.Helper()
+	if d == nil {
+		d = Detectors()
+	}
+	s, err := classifiers.New(classifiers.Options{Detectors: d, Budget: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func classify(t testing.TB, s *classifiers.Suite, text string) []proxy.Finding {
+	t.Helper()
+	r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(text)}})
+	if err != nil || len(r.Gaps) > 0 {
+		t.Fatalf("classify: %v, gaps %v", err, r.Gaps)
+	}
+	return r.Findings
+}
+
+// check compares the findings in a marked-up text with its marks.
+func check(t *testing.T, s *classifiers.Suite, name, marked string) {
+	t.Helper()
+	bare, marks, err := classifiers.ParseMarked(marked)
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	found := classify(t, s, bare)
+	used := make([]bool, len(found))
+	ok := true
+marks:
+	for _, m := range marks {
+		for i, f := range found {
+			if m.Meets(f) {
+				used[i] = true
+				continue marks
+			}
+		}
+		ok = false
+		t.Errorf("%s: %s expected at %d-%d", name, m.Type, m.Start, m.End)
+	}
+	for i, f := range found {
+		if !used[i] && f.Likelihood >= proxy.Likely {
+			ok = false
+			t.Errorf("%s: %s (%s) at %d-%d, not marked", name, f.Type, f.Likelihood, f.Start, f.End)
+		}
+	}
+	if !ok {
+		t.Logf("%s: %q", name, bare)
+		for _, f := range found {
+			t.Logf("  %s %s %q %+v", f.Type, f.Likelihood, bare[f.Start:f.End], f.Evidence)
+		}
+	}
+}
+
+// Every detector, alone, finds what its positives mark and nothing in its
+// near-misses.
+func TestSamples(t *testing.T) {
+	for _, d := range Detectors() {
+		s := suite(t, d)
+		for i, text := range slices.Concat(d.Positives, d.NearMisses) {
+			check(t, s, fmt.Sprintf("%s %d", d.Name, i), text)
+		}
+	}
+}
+
+// more are forms beyond those that document the detectors. All are made up.
+var more = []string{
+	// Labels, keys, records
+	"Kunde: [[PERSON|Jörg Pahlke]]\nNachname: [[PERSON|Pahlke]]",
+	"Empfänger [[PERSON|Miriam Stolz]], Verwendungszweck",
+	"Customer name: [[PERSON|Dele Adeyemi]] | account",
+	`customer_name="[[PERSON|Ruth Carver]]", lastName: "[[PERSON|O'Malley]]"`,
+	"cliente: [[PERSON|Marisol Iglesias]]; Titulaire : [[PERSON|Benoît Lacroix]]",
+	"Paziente: [[PERSON|Bassi, Teresa]], nata a",
+	"Pacjent [[PERSON|Jan Nowicki]] zgłosił",
+	"Hyresgäst [[PERSON|Maja Lindholm]] och",
+	"Müşteri: [[PERSON|Ayşe Korkmaz]]",
+	"Verzekerde [[PERSON|Anouk de Boer]] belt",
+	"SURNAME [[PERSON|TURNER]] / GIVEN NAMES [[PERSON|PAUL]]",
+	"BEGIN:VCARD\nN:[[PERSON|Sato]];[[PERSON|Emi]];;;\nFN:[[PERSON|Emi Sato]]",
+	"Author: [[PERSON|Kenji Mori]] <kenji@mori.example>\nSigned-off-by: [[PERSON|Petra Vogel]] <pv@x.example>",
+	"Cc: [[PERSON|Ann Lee]] <a@x.example>, [[PERSON|Bob Marsh]] <b@x.example>",
+	"Anwesend: Hr. [[PERSON|Kessler]], Fr. [[PERSON|Lang]]",
+	"my sister [[PERSON|Beth]] and my uncle [[PERSON|Harold Finch]]",
+	// Titles
+	"Frau [[PERSON|Özdemir]] und Herr Dr. [[PERSON|von Stein]]",
+	"la Sra. [[PERSON|Ortega]] y el Sr. [[PERSON|Molina]]",
+	"il dott. [[PERSON|Ricci]] e la sig.ra [[PERSON|Fontana]]",
+	"pani [[PERSON|Anna Zielińska]] i pan [[PERSON|Marek]]",
+	"[[PERSON|Zeynep]] Hanım ve [[PERSON|Murat]] Bey",
+	"M. [[PERSON|Girard]] et Mme [[PERSON|Leroy]]",
+	"Mevrouw [[PERSON|van den Berg]] en dhr. [[PERSON|Bakker]]",
+	"[[PERSON|田中]]様、[[PERSON|山本花子]]さん",
+	"请联系[[PERSON|王]]先生或[[PERSON|李娜]]女士",
+	"श्री [[PERSON|राहुल वर्मा]]",
+	// Letters, introductions, chats
+	"Hallo [[PERSON|Petra]],\nkannst du",
+	"Bonjour [[PERSON|Luc]], merci",
+	"Buenos días, [[PERSON|Carmen]]:\nLe escribo",
+	"Ciao [[PERSON|Giulia]]!",
+	"Cześć [[PERSON|Tomek]], masz",
+	"Sayın [[PERSON|Elif Aydın]], randevunuz",
+	"ich heiße [[PERSON|Kathrin Seidel]] und",
+	"je m'appelle [[PERSON|Inès Moreau]].",
+	"me llamo [[PERSON|Iker Solano]] y",
+	"nazywam się [[PERSON|Ewa Pawlak]] i",
+	"jag heter [[PERSON|Nils Bergman]]",
+	"我叫[[PERSON|赵敏]],今年",
+	"hi this is [[PERSON|laura bennett]] from",
+	"Thanks,\n[[PERSON|Megan]]",
+	"Cordialement,\n[[PERSON|Sophie Garnier]]\nResponsable",
+	"Met vriendelijke groet,\n\n[[PERSON|Joris Visser]]",
+	"[10:22] [[PERSON|Dana Frost]]: is it up?\n[10:23] [[PERSON|Omar]]: yes",
+	"Am Dienstag schrieb [[PERSON|Uwe Kranz]]:",
+	// Dates and ages
+	"ur. [[DATE_OF_BIRTH|12.04.1981]] w Łodzi", "nata il [[DATE_OF_BIRTH|12/04/1981]]", "född [[DATE_OF_BIRTH|1981-04-12]]", "doğum tarihi: [[DATE_OF_BIRTH|12.04.1981]]", "जन्म तिथि [[DATE_OF_BIRTH|12/04/1981]]",
+	"geboortedatum [[DATE_OF_BIRTH|12-04-1981]]", "出生日期:[[DATE_OF_BIRTH|1981-04-12]]", "昭和の[[PERSON|田中]]さん 生年月日:[[DATE_OF_BIRTH|昭和56年4月12日]]", "nascido em [[DATE_OF_BIRTH|12 de abril de 1981]]",
+	"D.O.B: [[DATE_OF_BIRTH|12/04/81]]", "DOB [[DATE_OF_BIRTH|04/12/1981]], seen on [[DATE_TIME|03/05/2024]]", "Birthday: [[DATE_OF_BIRTH|12 Apr 1981]]",
+	"am [[DATE_TIME|12. Mai 2025]], le [[DATE_TIME|1er juin 2025]], el [[DATE_TIME|3 de julio]], [[DATE_TIME|2025年5月6日]]",
+	"a [[AGE|67]] yo woman; [[AGE|7]]-jähriges Kind; patient, [[AGE|30]] lat",
+	`{"user_name":"[[USERNAME|jo.kern77]]","login":"[[USERNAME|tbk_9]]"}`,
+}
+
+// moreMisses hold nothing at likely and above but what is marked.
+var moreMisses = []string{
+	"Status: Open Order, Priority: High, Type: Server Error, Result: Not Found",
+	"name: my-service\nnamespace: default\nimage: nginx:1.25\nowner: root\nauthor: admin\nuser: app",
+	"Title: Annual Report, Department: Human Resources, City: San Jose, Street: Park Lane",
+	"The patient was seen. Customer Success Manager needed. Client ID: 44. Driver License: none",
+	"Hi all, Hello Team, Dear Hiring Manager, Liebe Kolleginnen, Bonjour à tous, Hola equipo",
+	"Regards,\nCustomer Care\nThanks,\nThe Team",
+	"for key, name := range names { user := getUser(name); fmt.Println(user.Name) }",
+	"type: object\nname: Content-Type\nvalue: application/json; From: Frontend To: Backend",
+	"I am Legally Blonde, this is Sparta, call Me Maybe, ask Anything",
+	"SELECT name FROM users WHERE first_name = ? AND last_name = ?; def f(name: str, user: User) -> None",
+	"in May 3 people, march 5 miles, version 2024.1, 10.12.14.16, 1/2/3",
+	"5 years of experience, desde hace 10 años, pendant 3 ans, 20 Jahre Garantie, im Alter",
+	"Note: Remember the milk\nNote: Remember the eggs\nWarning: Danger Zone",
+}
+
+func TestMore(t *testing.T) {
+	s := suite(t, Person, Age, Dates, Columns, Username)
+	for i, text := range more {
+		check(t, s, fmt.Sprintf("more %d", i), text)
+	}
+	for i, text := range moreMisses {
+		check(t, s, fmt.Sprintf("miss %d", i), text)
+	}
+}
+
+// No input panics, and offsets are on the bounds of characters.
+func FuzzDetectors(f *testing.F) {
+	for _, d := range Detectors() {
+		for _, text := range slices.Concat(d.Positives, d.NearMisses) {
+			bare, _, _ := classifiers.ParseMarked(text)
+			f.Add(bare)
+		}
+	}
+	f.Add("C.P. 1\xff No\xc2\xba\xb0 12 \xe3\x80\x92")
+	s := suite(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, x := range classify(t, s, text) {
+			if x.Start >= x.End || x.End > len(text) || utf8.ValidString(text) && !(utf8.RuneStart(text[x.Start]) && (x.End == len(text) || utf8.RuneStart(text[x.End]))) {
+				t.Fatalf("%s at %d-%d", x.Type, x.Start, x.End)
+			}
+		}
+	})
+}
+
+// Four times the text takes about four times as long, whatever it is made of.
+func TestLinear(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	s := suite(t)
+	best := func(text string) time.Duration {
+		b := time.Hour
+		for range 4 {
+			from := time.Now()
+			classify(t, s, text)
+			b = min(b, time.Since(from))
+		}
+		return b
+	}
+	const n = 32 << 10
+	for _, unit := range []string{"1 ", "12 A ", "12 Main St ", "12 Main St, ", "Calle a 1 ", "a de la 12 ", "Am 1, 10115 B\n", "po box 1 ", "rr 1 ", "路1号", "市1-1", "1.234, ", "1.2345,1.2345 ",
+		"A1 1AA ", "Flat 1, ", "Mah. No: 1 ", "12 A B C D E F G, H I J K, L M N O\n", "ul. 1 ", "D-1 ", "1 1\xc2\xa0", "北京市1号", "1 rue de la de la ", "é1 ", "-1.2345 "} {
+		a, b := best(strings.Repeat(unit, n/len(unit))), best(strings.Repeat(unit, 4*n/len(unit)))
+		if b > 9*a+2*time.Millisecond {
+			t.Errorf("%q: %v for %d bytes, %v for four times as many", unit, a, n, b)
+		}
+		if perByte := b / (4 * n); perByte > 2*time.Microsecond {
+			t.Errorf("%q: %v per byte", unit, perByte)
+		}
+	}
+}
+
+const prose = `The committee met on the second Tuesday of the month and, after a long debate about the budget, agreed to
+postpone the vote until the figures had been checked by somebody from outside. There were 12 members in the room, 3 of them
+by telephone. Nobody objected: the chair thanked everyone, and asked for a short note (two pages at most) before Friday.
+Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
+`
+
+func TestNoAllocations(t *testing.T) {
+	s := suite(t)
+	segs := []proxy.Segment{{Text: proxy.NewText(strings.Repeat(prose, 9))}}
+	if n := testing.AllocsPerRun(20, func() {
+		if r, err := s.Classify(context.Background(), segs); err != nil || len(r.Findings) > 0 {
+			t.Fatal(err, len(r.Findings))
+		}
+	}); n > 0.5 {
+		t.Errorf("%.1f allocations", n)
+	}
+}
+
+func BenchmarkProse(b *testing.B) {
+	text := strings.Repeat(prose, 10)[:4096]
+	for name, d := range map[string][]*classifiers.Detector{"room": Detectors(), "scan": {idle}} {
+		b.Run(name, func(b *testing.B) {
+			s, err := classifiers.New(classifiers.Options{Detectors: d, Cache: -1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			segs := []proxy.Segment{{Text: proxy.NewText(text)}}
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if _, err := s.Classify(context.Background(), segs); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// idle asks for the same candidates and does nothing: the cost of the scan.
+var idle = &classifiers.Detector{
+	Name: "idle", Version: 1, Doc: "Asks for chains of words and does nothing with them, for comparison.",
+	Types: []*classifiers.Type{&personType}, Positives: []string{"[[PERSON|x]]"}, NearMisses: []string{"x"},
+	Interests: []classifiers.Interest{{Shape: classifiers.Code, Judge: func(*classifiers.Scan, classifiers.Candidate) {}}},
+}

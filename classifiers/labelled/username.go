@@ -1,0 +1,143 @@
+package labelled
+
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+var userType = classifiers.Type{
+	Name: "USERNAME", Groups: []string{classifiers.Personal}, Severity: classifiers.Low, Doc: "The name of a user's account, a handle.", Aliases: []string{"USER_NAME", "HANDLE"},
+}
+
+// Username finds names of accounts.
+var Username = &classifiers.Detector{
+	Name: "username", Version: 1,
+	Doc: `Names of accounts behind a label or key such as username, login, handle, Benutzername, usuario, with a colon or equals sign. The value is one word
+of letters, digits, dots, hyphens and underscores; words of the language and of code, and accounts of machines (admin, root), are none, and unquoted words
+count only where no name of a variable looks so. @handle in prose is possible only: decorators and scopes of packages look the same.`,
+	Types: []*classifiers.Type{&userType},
+	Positives: []string{
+		`"username":"[[USERNAME|mkowal84]]"`,
+		"login: [[USERNAME|tina.berg]]",
+		"Benutzername: [[USERNAME|eva_h]]",
+		"ask [[possible USERNAME|@tina_berg]] about it",
+	},
+	NearMisses: []string{
+		"username: string, login = user, username := r.FormValue(x), handle: null, username=admin",
+		"@Override\npublic void run() {}\nimport x from '@types/node'; a@b.example",
+		"the username is required; login failed: 3 times",
+	},
+	Interests: []classifiers.Interest{
+		{Shape: classifiers.Anchor, Judge: judgeUser, Literals: []string{":", "=", "@"}},
+	},
+}
+
+// Lengths of the name of an account.
+const (
+	minUser = 3
+	maxUser = 32
+)
+
+func judgeUser(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	i := c.Start
+	if t[i] == '@' {
+		judgeHandle(s, i)
+		return
+	}
+	if b := s.Before(i); !isAlpha(b) && b != '"' && b != '\'' && b != ' ' && b != '*' && b < 0x80 {
+		return
+	}
+	if n := s.At(c.End); n == '=' || n == '/' || n == ':' || n == '>' {
+		return
+	}
+	p := i
+	for range 4 {
+		switch at(t, p-1) {
+		case '"', '\'', '\\', '*', ' ', '`':
+			p--
+		}
+	}
+	w := readBack(t, p)
+	if w.class&userWord == 0 || w.letters < 4 {
+		k := w.end
+		for k > w.start && !('A' <= t[k-1] && t[k-1] <= 'Z') {
+			k--
+		}
+		switch {
+		case k > w.start && read(t[:w.end], w.start).letters > 4 && lexicon.find(hashOf(strings.ToLower(t[w.start:w.end])))&userWord != 0:
+		case w.class&nameWord != 0 && at(t, w.start-1) == '_' && hasAny(t[max(0, w.start-5):], "user_", "User_", "USER_"):
+		default:
+			return
+		}
+	}
+	v, quoted := valueAt(t, c.End)
+	e := v
+	marks, numbers := 0, 0
+	for e < len(t) && e-v <= maxUser {
+		b := t[e]
+		switch {
+		case isAlpha(b):
+		case isDigit(b):
+			numbers++
+		case (b == '.' || b == '_' || b == '-') && e > v && (isAlpha(at(t, e+1)) || isDigit(at(t, e+1))):
+			marks++
+		default:
+			goto end
+		}
+		e++
+	}
+end:
+	if e-v < minUser || e-v > maxUser || numbers == e-v {
+		return
+	}
+	switch at(t, e) {
+	case '(', '[', '{', '@', '$', '<', '/', ':', '=', '*', '&':
+		return
+	}
+	x := read(t[:e], v)
+	if x.class&(placeholder|userWord|thing|stop|machine|goesOn|role) != 0 && x.end == e {
+		return
+	}
+	f := classifiers.Found{Start: v, End: e, Type: &userType, Likelihood: proxy.Possible, Rule: "field"}
+	switch {
+	case quoted && at(t, e) != ' ', numbers > 0 && !code(t[v:e]), !quoted && marks > 0 && t[i] == ':' && !code(t[v:e]):
+		f.Likelihood = proxy.Likely
+	}
+	s.Find(f)
+}
+
+// code reports whether a value looks like an expression: user.Name, r.form.
+func code(v string) bool {
+	if k := strings.IndexByte(v, '.'); k >= 0 && (k <= 1 || hasAny(v, "user.", "self.", "this.", "req.", "r.", "ctx.", "args.", "config.", "cfg.", "data.", "params.", "env.", "process.", "os.", "c.", "u.", "s.")) {
+		return true
+	}
+	return hasAny(v, "get", "var.", "local.")
+}
+
+// judgeHandle judges @handle.
+func judgeHandle(s *classifiers.Scan, i int) {
+	t := s.Text
+	switch b := s.Before(i); b {
+	case ' ', '(', '"', '\'', ',':
+	default:
+		return // at the start of a line it decorates code
+	}
+	e := i + 1
+	for e < len(t) && e-i <= maxUser && (isAlpha(t[e]) || isDigit(t[e]) || t[e] == '_' || t[e] == '.' && isAlpha(at(t, e+1))) {
+		e++
+	}
+	if e-i-1 < minUser || e-i > maxUser || !isAlpha(t[i+1]) {
+		return
+	}
+	switch at(t, e) {
+	case '/', '(', '@', '{', ':', '=', '\\':
+		return
+	}
+	if x := read(t[:e], i+1); x.class&(placeholder|machine) != 0 && x.end == e {
+		return
+	}
+	s.Find(classifiers.Found{Start: i, End: e, Type: &userType, Likelihood: proxy.Possible, Rule: "handle"})
+}
