@@ -1,4 +1,9 @@
 package stdnum
 
 // formatsAF are the formats of countries whose code begins with a to f.
-var formatsAF = []*Format{}
+var formatsAF = []*Format{
+	adNRT, alNIPT, arCBU, arCUIT, arDNI, atBusinessID, atPostleitzahl, atTIN, atUID, atVNR, auABN, auACN, auTFN, azVOEN,
+	beBIS, beEID, beIBAN, beNN, beOGM, beSSN, beVAT, bgEGN, bgPNF, bgVAT, brCNPJ, brCPF, byUNP,
+	caPHN, caBN, caSIN, chESR, chSSN, chUID, chVAT, clRUT, cnRIC, cnUSCC, coNIT, crCPF, crCPJ, crCR, cuNI, cyVAT, czAccount, czDIC, czICO, czRC,
+	esCCC,
+}
