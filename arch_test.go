@@ -42,6 +42,7 @@ var law = []struct {
 	{room: "classifiers/stdnum", others: []string{"golang.org/x/crypto"}},
 	{room: "classifiers/gazetteer", others: []string{"golang.org/x/text"}},
 	{room: "classifiers/*", ours: []string{"proxy", "classifiers", "classifiers/stdnum", "classifiers/gazetteer"}, others: []string{"golang.org/x/text"}},
+	{room: "classifiers/names/train", ours: []string{"proxy", "classifiers", "classifiers/gazetteer", "classifiers/names", "classifiers/names/internal/tagger"}, others: []string{"golang.org/x/text"}},
 	{room: "classifiers/all", ours: []string{"proxy", "classifiers", "classifiers/*"}, others: []string{""}},
 	{room: "policies", ours: []string{"proxy"}, others: []string{
 		"github.com/open-policy-agent/opa/v1/rego", "github.com/open-policy-agent/opa/v1/ast", "github.com/open-policy-agent/opa/v1/bundle",
@@ -49,6 +50,7 @@ var law = []struct {
 		"github.com/open-policy-agent/opa/v1/storage", "github.com/open-policy-agent/opa/v1/types", "github.com/open-policy-agent/opa/v1/loader", "github.com/open-policy-agent/opa/v1/util",
 	}},
 	{room: "policies/*", ours: []string{"proxy", "policies"}},
+	{room: "policies/bundle", ours: []string{"proxy", "policies"}, others: []string{"oras.land/oras-go/v2", "github.com/opencontainers/", "github.com/open-policy-agent/opa/v1/bundle"}},
 	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e"}},
 	{room: ".", ours: []string{"all"}, others: []string{""}},
 }

@@ -213,14 +213,14 @@ func suiteOptions(cfg *config.Config, hashKey []byte) (classifiers.Options, erro
 
 // granting adds the reading of grants and justifications.
 func granting(cfg *config.Config, who proxy.Identifier) (proxy.Identifier, error) {
-	g := &identity.Grants{Identifier: who, Reasons: cfg.Grants.Reasons, Longest: cfg.Grants.Longest}
-	for i, file := range cfg.Grants.Keys {
+	g := &identity.Grants{Identifier: who, Reasons: cfg.Policy.Grants.Reasons, Longest: cfg.Policy.Grants.Longest}
+	for i, file := range cfg.Policy.Grants.Keys {
 		key, err := readPublicKey(file)
 		if err != nil {
-			return nil, fmt.Errorf("grants.keys[%d]: %w", i, err)
+			return nil, fmt.Errorf("policy.grants.keys[%d]: %w", i, err)
 		}
 		if slices.ContainsFunc(g.Keys, func(k ed25519.PublicKey) bool { return k.Equal(key) }) {
-			return nil, fmt.Errorf("grants.keys[%d]: the same key stands twice; one person would approve the own grant", i)
+			return nil, fmt.Errorf("policy.grants.keys[%d]: the same key stands twice; one person would approve the own grant", i)
 		}
 		g.Keys = append(g.Keys, key)
 	}
@@ -229,13 +229,13 @@ func granting(cfg *config.Config, who proxy.Identifier) (proxy.Identifier, error
 
 // office gives the office hours, or nil.
 func office(cfg *config.Config) (*facts.Office, error) {
-	h := cfg.Hours
+	h := cfg.Policy.Hours
 	if h.Zone == "" {
 		return nil, nil
 	}
 	zone, err := time.LoadLocation(h.Zone)
 	if err != nil {
-		return nil, fmt.Errorf("hours.zone: %w", err)
+		return nil, fmt.Errorf("policy.hours.zone: %w", err)
 	}
 	o := &facts.Office{Zone: zone}
 	for d := time.Sunday; d <= time.Saturday; d++ {
@@ -247,7 +247,7 @@ func office(cfg *config.Config) (*facts.Office, error) {
 	}{{h.From, &o.From}, {h.To, &o.To}} {
 		t, err := time.Parse("15:04", at.text)
 		if err != nil {
-			return nil, fmt.Errorf("hours: %q is not a time", at.text)
+			return nil, fmt.Errorf("policy.hours: %q is not a time", at.text)
 		}
 		*at.to = t.Hour()*60 + t.Minute()
 	}

@@ -35,7 +35,7 @@ or what was not inspected, and every use is an event of the log.
     --lifts residency.protected_data --reason incident --for 1h > grant.txt
   ostiary grant approve --key lead.key < grant.txt   # the second person
 
-The public keys belong into the configuration: grants: {keys: [officer.pem, lead.pem]}.`,
+The public keys belong into the configuration: policy: {grants: {keys: [officer.pem, lead.pem]}}.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

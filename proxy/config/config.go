@@ -99,10 +99,6 @@ type Config struct {
 	Upstream Upstream `json:"upstream"`
 	// What the policies must consist of, where they come from and how they act.
 	Policy Policy `json:"policy"`
-	// Who may lift rules for a while, and which justifications are known.
-	Grants Grants `json:"grants"`
-	// When the office is open. Left out: policies see "unknown".
-	Hours Hours `json:"hours"`
 
 	// Warnings are problems that do not keep the configuration from being used.
 	Warnings Problems `json:"-"`
@@ -380,6 +376,10 @@ type Policy struct {
 	Candidate Candidate `json:"candidate"`
 	// Signed bundle in place of policies.
 	Bundle Bundle `json:"bundle"`
+	// Who may lift rules for a while, and which justifications are known.
+	Grants Grants `json:"grants"`
+	// When the office is open. Left out: policies see "unknown".
+	Hours Hours `json:"hours"`
 }
 
 // PolicyMode is what a policy does for some of those who ask.
@@ -525,7 +525,7 @@ func (c *Config) Paths() []string {
 	for _, k := range c.Policy.Bundle.Keys {
 		list = append(list, k.File)
 	}
-	list = append(list, c.Grants.Keys...)
+	list = append(list, c.Policy.Grants.Keys...)
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -122,8 +122,8 @@ func (r *reader) readFiles(c *Config) {
 	for i, k := range c.Policy.Bundle.Keys {
 		there(fmt.Sprintf("policy.bundle.keys[%d].file", i), k.File)
 	}
-	for i, k := range c.Grants.Keys {
-		there(fmt.Sprintf("grants.keys[%d]", i), k)
+	for i, k := range c.Policy.Grants.Keys {
+		there(fmt.Sprintf("policy.grants.keys[%d]", i), k)
 	}
 }
 
@@ -212,23 +212,23 @@ func readConfig(v value, c *Config) bool {
 					)
 				}},
 				field{"bundle", func(v value) { readBundle(v, &c.Policy.Bundle) }},
-			)
-		}},
-		field{"grants", func(v value) {
-			v.mapping(
-				field{"keys", func(v value) {
-					v.list(func(v value) {
-						var f string
-						if v.file(&f); f != "" {
-							c.Grants.Keys = append(c.Grants.Keys, f)
-						}
-					})
+				field{"grants", func(v value) {
+					v.mapping(
+						field{"keys", func(v value) {
+							v.list(func(v value) {
+								var f string
+								if v.file(&f); f != "" {
+									c.Policy.Grants.Keys = append(c.Policy.Grants.Keys, f)
+								}
+							})
+						}},
+						field{"reasons", func(v value) { v.texts(&c.Policy.Grants.Reasons, reasonWord) }},
+						field{"longest", func(v value) { v.duration(&c.Policy.Grants.Longest, time.Minute, 31*24*time.Hour) }},
+					)
 				}},
-				field{"reasons", func(v value) { v.texts(&c.Grants.Reasons, reasonWord) }},
-				field{"longest", func(v value) { v.duration(&c.Grants.Longest, time.Minute, 31*24*time.Hour) }},
+				field{"hours", func(v value) { readHours(v, &c.Policy.Hours) }},
 			)
 		}},
-		field{"hours", func(v value) { readHours(v, &c.Hours) }},
 	) != nil
 }
 
