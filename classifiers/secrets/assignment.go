@@ -298,7 +298,7 @@ calls, digests and identifiers are none.`,
 		Interests: []classifiers.Interest{
 			{Shape: classifiers.Anchor, Literals: []string{"=", ":", ">"}, Judge: judgeSign},
 			{Shape: classifiers.Prefix, Literals: nameWords, Judge: judgeNamed},
-			{Shape: classifiers.Anchor, Literals: []string{"</key>", "</name>", "</Name>", "</string>", "</Key>"}, Judge: judgeTagged},
+			{Shape: classifiers.Anchor, Literals: []string{"</"}, Judge: judgeTagged},
 			{Shape: classifiers.Whole, Judge: judgeField},
 		},
 	}
@@ -360,6 +360,11 @@ func judgeSign(s *classifiers.Scan, c classifiers.Candidate) {
 // judgeTagged judges a name that is the content of an element, as in a property
 // list: <key>apiToken</key><string>…
 func judgeTagged(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	tag := lowered(t[c.End:min(len(t), c.End+5)])
+	if !strings.HasPrefix(tag, "key>") && tag != "name>" {
+		return
+	}
 	if start := nameStart(s.Text, c.Start); start < c.Start && secretive(s.Text[start:c.Start]) {
 		assigned(s, start, c.Start)
 	}
@@ -520,7 +525,7 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		}
 		switch forceOf(body, v.quote != 0) {
 		case strong:
-			if d, _, _ := count(body); !symbolic(body) || d == 0 || strings.ContainsAny(body, ",;&") || body[n-1] == '=' {
+			if d, _, _ := count(body); !symbolic(body) || d == 0 || strings.ContainsAny(body, ",;&[](){}|\\") || body[n-1] == '=' {
 				return
 			}
 		case mixed:
@@ -538,7 +543,15 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 			return
 		}
 	}
-	s.Find(classifiers.Found{Start: v.start, End: v.end, Type: genericType, Likelihood: level, Rule: "assigned"})
+	s.Find(classifiers.Found{Start: v.start, End: v.end, Type: genericType, Likelihood: level, Synthetic: published[body], Rule: "assigned"})
+}
+
+// published are the tokens that the RFCs of OAuth print (5849, 6749, 6750, 7009,
+// 7662).
+var published = map[string]bool{
+	"2YotnFZFEjr1zCsicMWpAA": true, "tGzv3JOkF0XG5Qx2TlKWIA": true, "SplxlOBeZQQYbYS6WxSbIA": true, "mF_9.B5f-4.1JqM": true, "7Fjfp0ZBr1KtDRbnfVdmIw": true,
+	"gX1fBat3bV": true, "45ghiukldjahdnhzdauz": true, "0685bd9184jfhq22": true, "ad180jjd733klru7": true, "vF9dft4qmT": true, "dpf43f3p2l4k5l03": true, "h480djs93hd8": true,
+	"i1WsRn1uB1": true, "n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg": true,
 }
 
 // symbolic reports whether a body has a character that identifiers do not have.
@@ -563,6 +576,9 @@ func weighPassword(s *classifiers.Scan, v value) {
 		level = likely
 	default:
 		level = proxy.Possible
+	}
+	if n := len(body); body[n-1] == ':' || (v.op == '(' || v.op == ',') && !symbolic(body) && digitsIn(body) == 0 {
+		return // the text of a prompt
 	}
 	code := v.quote == 0 && !v.tight && v.op != ':' && v.op != ' '
 	switch {

@@ -38,8 +38,8 @@ var parts = func() map[string]part {
 		partSecret: `secret secrets token tokens apikey apikeys apitoken apisecret authtoken accesstoken refreshtoken bearertoken secretkey secretkeys privatekey
 			privkey creds cred credential credentials authkey accesskey psk authorization bearer clientsecret appsecret appkey signingkey signingsecret
 			webhooksecret jwtsecret sharedsecret consumersecret sharedkey masterkey encryptionkey writekey licensekey deploykey servicekey xapikey
-			sessiontoken idtoken accesssecret usertoken bottoken pat serviceaccounttoken sas connectionkey accountkey storagekey`,
-		partKey: "key keys auth api",
+			sessiontoken idtoken accesssecret usertoken bottoken serviceaccounttoken sas connectionkey accountkey storagekey`,
+		partKey: "key keys auth api pat",
 		partQualifier: `secret private access signing sign encryption encrypt decrypt crypt cipher master write license licence app auth service
 			account admin shared hmac jwt webhook deploy ssh storage subscription consumer project sdk integration aes root session cookie bot prod
 			production live sandbox server client rest user ses smtp sms mail payment gateway map maps signature salt functions function sas`,

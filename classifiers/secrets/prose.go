@@ -62,8 +62,8 @@ var foreign = []struct {
 // lower case; others are only passed over.
 var links = func() map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(`is was are its it's being = : := -> => → to as set changed reset new now still currently temporarily temp namely following below
-		ist lautet war ab sofort jetzt nun neu neue neues auf als heißt heisst noch
+	for _, w := range strings.Fields(`is was are its it's being = : := -> => → to set changed reset new now still currently temporarily temp namely following below
+		ist lautet war ab sofort jetzt nun neu neue neues auf heißt heisst noch
 		est sera était maintenant suivant es será era ahora è era sarà ora é agora seria e
 		to jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var на это है हैं becomes became`) {
 		m[w] = true
@@ -199,6 +199,9 @@ func lowered(w string) string {
 // judgeForeign looks for the words of other scripts.
 func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text[c.Start:min(len(s.Text), c.End)]
+	if ascii(t) {
+		return
+	}
 	var has [256]bool
 	any := false
 	for _, b := range [...]byte{0xCE, 0xCF, 0xD0, 0xD7, 0xD9, 0xE0, 0xE3, 0xE4, 0xE5, 0xE6, 0xE9, 0xEB, 0xEC, 0xED} {
@@ -226,6 +229,22 @@ func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 }
 
+// ascii reports whether a text has no other characters. It looks at eight bytes
+// at a time.
+func ascii(t string) bool {
+	for ; len(t) >= 8; t = t[8:] {
+		if (uint64(t[0])|uint64(t[1])<<8|uint64(t[2])<<16|uint64(t[3])<<24|uint64(t[4])<<32|uint64(t[5])<<40|uint64(t[6])<<48|uint64(t[7])<<56)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for i := 0; i < len(t); i++ {
+		if t[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // word is a word of a sentence that may be a secret.
 type word struct {
 	start, end int
@@ -236,7 +255,7 @@ type word struct {
 
 // openers and closers are quotation marks around a word. ASCII ones close
 // themselves.
-var openers = [...]string{"\"", "'", "`", "“", "„", "«", "‘", "「", "『", "*", "("}
+var openers = [...]string{"\"", "'", "`", "“", "„", "«", "‘", "「", "『", "**", "("}
 
 // nextWord reads the word at i, before limit: a quoted phrase, a run of ASCII
 // characters, or a run of others.
@@ -248,6 +267,9 @@ func nextWord(t string, i, limit int) (w word, ok bool) {
 		return w, false
 	}
 	for _, q := range openers {
+		if !opens[t[i]] {
+			break
+		}
 		if !strings.HasPrefix(t[i:], q) {
 			continue
 		}
@@ -311,11 +333,20 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 	limit := min(len(t), from+proseReach)
 	// What links the word before to the next: a link, or the colon of another
 	// word, which may be a name (me: its …) and links what is strong only.
+	if !promising(t[from:limit], of) {
+		return
+	}
 	linked, first, example, colon := false, true, false, false
 	breaks := 0
 	i := from
+	if i+1 < len(t) && strings.IndexByte(quotes, t[i]) >= 0 && (t[i+1] == ',' || t[i+1] == ')') {
+		return // an argument of a call
+	}
 	// What stands right behind: a colon. The value is on this line then.
 	if i < len(t) && (t[i] == ':' || t[i] == '=') {
+		if i+1 < len(t) && t[i+1] == '=' {
+			return // a comparison
+		}
 		linked = true
 		breaks = 1
 		i++
@@ -367,6 +398,47 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 	}
 }
 
+// Bits of what a stretch of text has.
+const (
+	hasDigit = 1 << iota
+	hasSymbol
+	hasQuote
+)
+
+// has gives the bit of a byte.
+var has = func() (t [256]uint8) {
+	for b := 0; b < 256; b++ {
+		switch {
+		case digits[b]:
+			t[b] = hasDigit
+		case strings.IndexByte("!@#$?%^&*~", byte(b)) >= 0 && b > 0:
+			t[b] = hasSymbol
+		case b == '"' || b == '\'' || b == '`' || b >= utf8.RuneSelf:
+			t[b] = hasQuote
+		}
+	}
+	return t
+}()
+
+// promising reports whether a stretch of text can hold what is looked for: most
+// sentences about passwords have neither a digit nor a symbol.
+func promising(t string, of topic) bool {
+	bits := uint8(0)
+	for i := 0; i < len(t); i++ {
+		bits |= has[t[i]]
+	}
+	switch of {
+	case ofPIN, ofSeed, ofKey:
+		return bits&hasDigit != 0
+	case ofLogin:
+		return bits&hasDigit != 0 && bits&hasSymbol != 0
+	}
+	return bits != 0
+}
+
+// opens tells the first bytes of quotation marks.
+var opens = chars("\"'`*(\xe2\xc2\xe3")
+
 // secretWord judges one word of a sentence and reports it where it is the secret.
 func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) bool {
 	t := s.Text
@@ -392,7 +464,7 @@ func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) 
 		if pin && n == 6 && !(linked && !first) || n == 4 && !linked && (text[:2] == "19" || text[:2] == "20") {
 			return false
 		}
-		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: passwordType, Likelihood: likely, Rule: "code_told"})
+		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: passwordType, Likelihood: likely, Synthetic: n > 4 && weigh(text) == madeUp || text == "123456", Rule: "code_told"})
 		return true
 	case ofKey:
 		if !w.quoted && strings.ContainsAny(text, "/(){}[]<>|\\\"'`@:") || len(text) < 16 || isUUIDText(text) && !linked || !looksRandom(strings.TrimRight(text, "=")) || wordsJoined(text) {
@@ -426,7 +498,7 @@ func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) boo
 		s.Find(classifiers.Found{Start: w.start, End: end, Type: passwordType, Likelihood: likely, Rule: "phrase_told"})
 		return true
 	}
-	if len(text) > maxPassword || !w.quoted && strings.ContainsAny(text, "(){}<>[]|\\\"`") || strings.ContainsAny(text, "/") && !slashed(text) {
+	if len(text) > maxPassword || strings.ContainsAny(text, "(){}[]\\") || !w.quoted && strings.ContainsAny(text, "<>|\"`") || strings.ContainsAny(text, "/") && !slashed(text) {
 		return false
 	}
 	// A mark that ends the sentence is part of it only where it has digits.
@@ -459,8 +531,10 @@ func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) boo
 		return false
 	case f == strong && (near || len(text) >= 10 && rarity(text) >= rareShort && d > 1 && u > 1 && l > 1):
 		level = likely
-	case f == mixed && !sym && strings.ContainsAny(text, "._"):
+	case f >= mixed && !sym && (strings.ContainsAny(text, "_") || dottedName(text)):
 		return false // an identifier
+	case f == mixed && !sym && !linked && switches(text[1:]) > 0:
+		return false // of camels
 	case f == mixed && linked && (sym || d > 0 && u+l >= 3), f == mixed && first && !w.quoted && len(text) >= 8 && d >= 2 && u+l >= 3 && (l > 0 || sym):
 		level = likely
 	case f == plain && linked && w.quoted && len(text) >= 5, f == plain && linked && d == len(text) && d >= 4:
@@ -511,11 +585,17 @@ func plausible(text string) bool {
 	}
 	low := lowered(text[:min(len(text), 12)])
 	for _, p := range technical {
-		if strings.HasPrefix(low, p) && !symbolic(text) {
+		if strings.HasPrefix(low, p) && !strings.ContainsAny(text, "!@$%^&*?") {
 			return false
 		}
 	}
 	return true
+}
+
+// dottedName reports whether letters stand on both sides of a dot.
+func dottedName(text string) bool {
+	i := strings.IndexByte(text, '.')
+	return i > 0 && i+1 < len(text) && letters[text[i-1]] && letters[text[i+1]]
 }
 
 var wordDash = chars("0-9a-zA-Z_.-")
@@ -574,11 +654,11 @@ func column(s *classifiers.Scan, start, end int) {
 			break
 		}
 	}
-	if delim == 0 || digitsIn(line) > 6 || strings.ContainsAny(line, "={}()") {
+	// The delimiter stands between cells, not only behind one.
+	if delim != 0 && strings.IndexByte(strings.Trim(line, " \t\r,;"), delim) < 0 {
 		return
 	}
-	// A list of arguments has one word a line.
-	if delim == ',' && strings.Trim(line, " \t,\r") == strings.TrimSpace(t[start:end]) {
+	if delim == 0 || digitsIn(line) > 6 || strings.ContainsAny(line, "={}()") {
 		return
 	}
 	own := t[start:end]

@@ -500,7 +500,7 @@ func (f *serviceForm) fits(name, body string) substance {
 func (f *serviceForm) sample(seed uint64) string {
 	for {
 		b := f.pattern.sample(seed)
-		if f.fits("key", b) == random {
+		if f.fits("key", b) == random && b[0] != '+' {
 			return b
 		}
 		seed += 1009

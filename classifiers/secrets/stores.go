@@ -251,12 +251,12 @@ query of URLs (Azure SAS, AWS and Google signed URLs).`,
 		},
 		Interests: []classifiers.Interest{
 			{Shape: classifiers.Prefix, Literals: []string{"machine "}, Judge: judgeNetrc},
-			{Shape: classifiers.Anchor, Literals: []string{":5432:", ":5433:", ":6432:"}, Judge: judgePgpass},
-			{Shape: classifiers.Anchor, Literals: hashLeads(), Judge: judgeHash},
+			{Shape: classifiers.Prefix, Literals: []string{"5432:", "5433:", "6432:"}, Judge: judgePgpass},
+			{Shape: classifiers.Anchor, Literals: []string{"$", "{S", "{P", "{C"}, Judge: judgeHash},
 			{Shape: classifiers.Prefix, Literals: []string{"pbkdf2_sha256", "pbkdf2_sha1", "bcrypt_sha256", "pbkdf2-sha512", "pbkdf2-sha256"}, Judge: judgeDjango},
 			{Shape: classifiers.Prefix, Literals: []string{"PuTTY-User-Key-File-"}, Judge: judgePutty},
 			{Shape: classifiers.Prefix, Literals: []string{"LS0tLS1CRUdJTi"}, Judge: judgeWrappedPEM},
-			{Shape: classifiers.Anchor, Literals: []string{`"d":`, `"d" :`}, Judge: judgeJWK},
+			{Shape: classifiers.Prefix, Literals: []string{`d":`, `d" :`}, Judge: judgeJWK},
 			{Shape: classifiers.Prefix, Literals: []string{"kind: secret", `kind": "secret"`, `kind":"secret"`}, Judge: judgeKubeSecret},
 			{Shape: classifiers.Prefix, Literals: []string{"otpauth://"}, Judge: judgeOTP},
 			{Shape: classifiers.Prefix, Literals: []string{"sig=", "x-amz-signature=", "x-goog-signature=", "x-amz-security-token="}, Judge: judgeSigned},
@@ -294,6 +294,9 @@ func judgeNetrc(s *classifiers.Scan, c classifiers.Candidate) {
 
 func judgePgpass(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
+	if s.Before(c.Start) != ':' {
+		return
+	}
 	line := t[c.End:min(len(t), c.End+maxEntry)]
 	if i := strings.IndexAny(line, "\r\n\"' "); i >= 0 {
 		line = line[:i]
@@ -325,19 +328,19 @@ var hashes = []struct {
 	{"{SHA}", 0, 27, 28}, {"{SSHA}", 0, 32, 48}, {"{SSHA512}", 0, 90, 120}, {"{SSHA256}", 0, 48, 64}, {"{PBKDF2}", 2, 22, 100}, {"{CRYPT}", 0, 13, 120},
 }
 
-func hashLeads() []string {
-	out := make([]string, len(hashes))
-	for i, h := range hashes {
-		out[i] = h.lead
-	}
-	return out
-}
-
 var hashSet = chars("0-9a-zA-Z./+=,_-")
 
 func judgeHash(s *classifiers.Scan, c classifiers.Candidate) {
-	h := &hashes[c.Literal]
-	reportHash(s, c.Start, c.End, h.parts, h.least, h.most)
+	t := s.Text
+	// $NAME, ${NAME} and $( are what a dollar sign begins, mostly.
+	if next := s.At(c.Start + 1); t[c.Start] == '$' && strings.IndexByte("1256789ayPHS", next) < 0 && !strings.HasPrefix(t[c.Start:], "$scrypt$") {
+		return
+	}
+	for i := range hashes {
+		if h := &hashes[i]; strings.HasPrefix(t[c.Start:], h.lead) {
+			reportHash(s, c.Start, c.Start+len(h.lead), h.parts, h.least, h.most)
+		}
+	}
 }
 
 // reportHash reads parts joined by dollar signs and the last one of least to most
@@ -410,7 +413,7 @@ func judgeWrappedPEM(s *classifiers.Scan, c classifiers.Candidate) {
 func judgeJWK(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	i := blanks(t, c.End)
-	if s.At(i) != '"' {
+	if s.At(i) != '"' || s.Before(c.Start) != '"' {
 		return
 	}
 	i++

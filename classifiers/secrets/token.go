@@ -70,6 +70,26 @@ var placeholders = [...]string{
 	"not_real", "deadbeef", "00000000", "secretkey", "secret_key", "secret-key", "api_key", "api-key", "apikey", "my_token", "my-token", "-here", "_here", "test_key", "fake",
 }
 
+// placeholdersBy are the placeholders by their first letter.
+var placeholdersBy = func() (t [256][]string) {
+	for _, p := range placeholders {
+		t[p[0]] = append(t[p[0]], p)
+	}
+	return t
+}()
+
+// placeholderIn reports whether a text in lower case holds a placeholder.
+func placeholderIn(low []byte) bool {
+	for i, c := range low {
+		for _, p := range placeholdersBy[c] {
+			if len(low)-i >= len(p) && string(low[i:i+len(p)]) == p {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // substance says what the body of a token is made of.
 type substance int8
 
@@ -107,14 +127,12 @@ func weigh(body string) substance {
 		}
 		low[i] = c
 	}
-	for _, p := range placeholders {
-		if contains(low, p) {
-			// A word of documentation inside what is else a whole token.
-			if d, u, l := count(body); n >= 24 && d >= 2 && u+l > 12 && rows*4 < n && !contains(low, "xxxx") && !contains(low, "0000000") && !contains(low, "your") {
-				return madeUp
-			}
-			return filler
+	if placeholderIn(low) {
+		// A word of documentation inside what is else a whole token.
+		if d, u, l := count(body); n >= 24 && d >= 2 && u+l > 12 && rows*4 < n && !contains(low, "xxxx") && !contains(low, "0000000") && !contains(low, "your") {
+			return madeUp
 		}
+		return filler
 	}
 	if rows*3 > n || contains(low, "12345678") || contains(low, "abcdefgh") {
 		return madeUp
@@ -158,7 +176,7 @@ type form struct {
 	min    int
 	max    int
 	level  proxy.Likelihood // without a word near
-	cue    *classifiers.Cue // raises to very likely
+	cue    *hint            // raises to very likely
 	needs  bool             // the cue must be there
 	words  bool             // tokens of letters alone are possible
 	plain  bool             // the format alone tells: one that repeats a character is a sample, not a placeholder
@@ -188,15 +206,41 @@ func (f *form) prefixed(s *classifiers.Scan, c classifiers.Candidate) {
 	f.judge(s, c.Start, c.End, end)
 }
 
-// bare judges a run that is the whole token.
-func (f *form) bare(s *classifiers.Scan, c classifiers.Candidate) {
-	if n := c.End - c.Start; n < f.min || n > f.max {
-		return
+// hint is words that stand near a token: as a cue, and as the prefixes that the
+// scanner waits for.
+type hint struct {
+	cue   *classifiers.Cue
+	words []string
+}
+
+// newHint makes a hint. Pairs of words are waited for with a space, an underscore
+// or a hyphen between them.
+func newHint(words ...string) *hint {
+	h := &hint{cue: classifiers.NewCue(words...)}
+	for _, w := range words {
+		h.words = append(h.words, w)
+		if strings.IndexByte(w, ' ') >= 0 {
+			h.words = append(h.words, strings.ReplaceAll(w, " ", "_"), strings.ReplaceAll(w, " ", "-"))
+		}
 	}
-	if f.set.span(s.Text, c.Start, f.max) != c.End {
-		return
+	return h
+}
+
+// ahead looks behind a word of the hint for a run of characters that is the
+// whole token.
+func (f *form) ahead(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	limit := min(len(t), c.End+cueReach)
+	for i := c.End; i < limit; i++ {
+		if !f.set[t[i]] || f.set[t[i-1]] || inside(t[i-1]) {
+			continue
+		}
+		end := f.set.span(t, i, f.max+1)
+		if n := end - i; n >= f.min && n <= f.max {
+			f.judge(s, i, i, end)
+		}
+		i = end
 	}
-	f.judge(s, c.Start, c.Start, c.End)
 }
 
 func (f *form) judge(s *classifiers.Scan, start, body, end int) {
@@ -215,7 +259,7 @@ func (f *form) judge(s *classifiers.Scan, start, body, end int) {
 		}
 	}
 	if f.cue != nil {
-		near := s.Near(f.cue, start, end)
+		near := s.Near(f.cue.cue, start, end)
 		if f.needs && (near > cueReach || near > s.Beside(digestCue, start, end)) {
 			return
 		}
@@ -258,7 +302,7 @@ func (v vendor) detector() *classifiers.Detector {
 		}
 		d.Positives = append(d.Positives, f.lead+"= \"[["+f.typ.Name+"|"+f.prefix+body+"]]\", end")
 		if f.prefix == "" {
-			d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Run, Judge: f.bare})
+			d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Prefix, Literals: f.cue.words, Judge: f.ahead})
 			d.NearMisses = append(d.NearMisses, "digest "+body+" of the file")
 			continue
 		}

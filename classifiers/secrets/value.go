@@ -198,7 +198,7 @@ var stands = func() map[string]bool {
 var fills = [...]string{"your", "example", "changeme", "change_me", "change-me", "placeholder", "dummy", "redact", "insert", "replace", "xxxx", "****", "...", "password_", "_password", "<", "todo"}
 
 // calls are the beginnings and ends of expressions that look a value up.
-var calls = [...]string{"${", "{{", "$(", "%(", "<%", "getenv", "environ", "process.env", "env.", "secrets.", "vault:", "config.", "settings.", "args.", "self.", "this.", "::", "->", "=>", "://", "&&", "||"}
+var calls = [...]string{"${", "{{", "$(", "%(", "<%", "getenv", "environ", "process.env", "env.", "secrets.", "vault:", "config.", "settings.", "args.", "self.", "this.", "::", "->", "=>", "?.", "://", "&&", "||"}
 
 // forceOf judges a value that stands where a password goes. Quoted values may
 // hold what an expression would.

@@ -37,7 +37,7 @@ func open(prefix string, set *charset, low, high int) form {
 }
 
 // beside is a token without a prefix, which only a word near tells.
-func beside(cue *classifiers.Cue, lead string, set *charset, n int) form {
+func beside(cue *hint, lead string, set *charset, n int) form {
 	return form{set: set, min: n, max: n, level: likely, cue: cue, needs: true, lead: lead}
 }
 
@@ -79,14 +79,14 @@ func mixture(body string) proxy.Likelihood {
 
 // table lists the vendors in alphabetical order of their names.
 func table() []vendor {
-	cf := classifiers.NewCue("cloudflare", "cf", "cf api")
-	dd := classifiers.NewCue("datadog", "datadoghq", "dd", "ddog")
-	heroku := classifiers.NewCue("heroku")
-	pd := classifiers.NewCue("pagerduty", "pager duty")
-	mistral := classifiers.NewCue("mistral", "mistralai")
-	cohere := classifiers.NewCue("cohere", "co api", "cohereai")
-	twilio := classifiers.NewCue("twilio", "sid")
-	mailgun := classifiers.NewCue("mailgun", "mg")
+	cf := newHint("cloudflare", "cf", "cf api")
+	dd := newHint("datadog", "datadoghq", "dd", "ddog")
+	heroku := newHint("heroku")
+	pd := newHint("pagerduty", "pager duty")
+	mistral := newHint("mistral", "mistralai")
+	cohere := newHint("cohere", "co api", "cohereai")
+	twilio := newHint("twilio", "sid")
+	mailgun := newHint("mailgun", "mg")
 	return []vendor{
 		one("airtable", "AIRTABLE_TOKEN", "Airtable personal access tokens: pat, 14 characters, a dot and 64 hexadecimal digits (airtable.com developer documentation).", "An Airtable personal access token.",
 			form{prefix: "pat", set: chars("0-9a-zA-Z."), min: 79, max: 79, level: veryLikely, check: func(b string) proxy.Likelihood {
@@ -98,7 +98,7 @@ func table() []vendor {
 		anthropic(),
 		one("atlassian", "ATLASSIAN_TOKEN", "Atlassian API tokens: ATATT3 and about 186 characters of base64url (Atlassian support pages); repository tokens of Bitbucket begin with ATCTT3. Older tokens are 24 small letters and digits and are taken beside the vendor's name only.", "An Atlassian API token.",
 			open("ATATT3", chars("0-9a-zA-Z_=-"), 150, 250), open("ATCTT3", chars("0-9a-zA-Z_=-"), 150, 250),
-			beside(classifiers.NewCue("atlassian", "jira", "confluence", "bitbucket"), "jira_api_token", lower, 24)),
+			beside(newHint("atlassian", "jira", "confluence", "bitbucket"), "jira_api_token", lower, 24)),
 		aws(),
 		azure(),
 		one("cerebras", "CEREBRAS_KEY", "Cerebras API keys: csk- and 48 characters (inference-docs.cerebras.ai).", "A Cerebras API key.", fixed("csk-", lower, 48)),
@@ -142,7 +142,7 @@ func table() []vendor {
 		one("hashicorp_terraform", "TERRAFORM_TOKEN", "HCP Terraform API tokens: 14 characters, .atlasv1. and 60 to 70 characters (developer.hashicorp.com).", "A Terraform API token.").with(terraform),
 		one("hashicorp_vault", "VAULT_TOKEN", "HashiCorp Vault tokens: hvs. (service), hvb. (batch) or hvr. (recovery) and base64url; older service tokens, s. and 24 characters, need the word vault near (developer.hashicorp.com).", "A Vault token.",
 			open("hvs.", base64u, 24, 300), open("hvb.", base64u, 100, 400), open("hvr.", base64u, 24, 300),
-			form{prefix: "s.", set: alnum, min: 24, max: 24, level: likely, cue: classifiers.NewCue("vault", "hashicorp", "token"), needs: true, lead: "vault token ", check: mixture}),
+			form{prefix: "s.", set: alnum, min: 24, max: 24, level: likely, cue: newHint("vault", "hashicorp", "token"), needs: true, lead: "vault token ", check: mixture}),
 		one("heroku", "HEROKU_KEY", "Heroku API keys: HRKU-AA and 58 characters; older ones are UUIDs and are taken beside the vendor's name only (devcenter.heroku.com).", "A Heroku API key.",
 			fixed("HRKU-AA", base64u, 58),
 			form{set: chars("0-9a-fA-F-"), min: 36, max: 36, level: likely, cue: heroku, needs: true, lead: "heroku_api_key", check: isUUID, sample: drawUUID}),
@@ -197,7 +197,7 @@ func table() []vendor {
 			fixed("shpat_", hexAny, 32), fixed("shpca_", hexAny, 32), fixed("shppa_", hexAny, 32), fixed("shpss_", hexAny, 32)),
 		slack(),
 		one("square", "SQUARE_TOKEN", "Square access tokens: EAAA and 60 characters of base64url, or the older sq0atp- and 22, and application secrets, sq0csp- and 43 (developer.squareup.com).", "A Square access token or secret.",
-			open("sq0atp-", base64u, 22, 60), open("sq0csp-", base64u, 40, 60), form{prefix: "EAAA", set: base64u, min: 22, max: 64, cue: classifiers.NewCue("square", "squareup"), check: func(b string) proxy.Likelihood {
+			open("sq0atp-", base64u, 22, 60), open("sq0csp-", base64u, 40, 60), form{prefix: "EAAA", set: base64u, min: 22, max: 64, cue: newHint("square", "squareup"), check: func(b string) proxy.Likelihood {
 				if d, u, l := count(b); len(b) < 56 && d > 0 && u > 2 && l > 2 {
 					return proxy.Possible
 				}
@@ -305,7 +305,7 @@ func openai() vendor {
 	return v
 }
 
-var awsCue = classifiers.NewCue("aws", "amazon", "secret access", "secret accesskey", "secret key", "secretkey", "secretaccesskey", "awssecretaccesskey", "access key", "accesskey", "accesskeyid", "iam", "boto", "akia", "asia", "s3")
+var awsCue = newHint("aws", "amazon", "secret access", "secret accesskey", "secret key", "secretkey", "secretaccesskey", "awssecretaccesskey", "access key", "accesskey", "accesskeyid", "iam", "boto", "akia", "asia", "s3")
 
 func aws() vendor {
 	id := secret("AWS_ACCESS_KEY", "An AWS access key id.", "SECRET_AWS_ACCESS_KEY_ID")
