@@ -7,9 +7,9 @@ import (
 )
 
 // apart are formats whose samples the scanner's words do not hold together, or
-// that stand between marks that are no part of the number: ISAN and MEID mix
+// that stand between marks that are no part of the number: ISAN mixes
 // letters and digits word by word, an ISIL has small letters.
-var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649 MEID`)
+var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649`)
 
 // twins are numbers that another country gives by the same rule and name.
 var twins = words(`SK_RC`)
