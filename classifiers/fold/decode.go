@@ -1,6 +1,7 @@
 package fold
 
 import (
+	"strings"
 	"unicode/utf8"
 )
 
@@ -103,10 +104,7 @@ func (c *collector) decode(start, end int) bool {
 		to++
 	}
 	c.run = max(c.run, to)
-	a := len(c.out)
-	c.out = append(c.out, out[:n]...)
-	c.edits = append(c.edits, edit{start, to, a, len(c.out), kBase64, true})
-	c.strong++
+	c.put(start, to, strings.ToValidUTF8(string(out[:n]), "?"), kBase64, true)
 	return true
 }
 
@@ -237,6 +235,6 @@ func (c *collector) hex(start, end int) bool {
 	if !isText(out) {
 		return false
 	}
-	c.put(start, end, string(out), kHex, true)
+	c.put(start, end, strings.ToValidUTF8(string(out), "?"), kHex, true)
 	return true
 }

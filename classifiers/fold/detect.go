@@ -25,7 +25,7 @@ const (
 // and brackets have a mark of one byte and are looked for by strings.IndexByte.
 func (c *collector) collect(t string) {
 	c.text = t
-	c.escapes()
+	escapes{c}.read()
 	c.brackets()
 	c.word(0)
 	for i := 0; i < len(t); {

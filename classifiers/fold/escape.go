@@ -13,9 +13,12 @@ const (
 	quotedSpan   = 4 << 10
 )
 
-// escapes reads percent escapes, entities, backslash escapes and
+// escapes is the reader of percent escapes, entities, backslash escapes and
 // quoted-printable.
-func (c *collector) escapes() {
+type escapes struct{ *collector }
+
+// read reads them all, and @ between blanks.
+func (c escapes) read() {
 	t := c.text
 	for i := strings.IndexByte(t, '%'); i >= 0 && i+2 < len(t); i = next(t, i, '%') {
 		i = c.percent(i)
@@ -73,7 +76,7 @@ func hexByte(t string, i int) (byte, bool) {
 }
 
 // at gives the byte at i, 0 outside.
-func (c *collector) byteAt(i int) byte {
+func (c escapes) byteAt(i int) byte {
 	if i < 0 || i >= len(c.text) {
 		return 0
 	}
@@ -82,7 +85,7 @@ func (c *collector) byteAt(i int) byte {
 
 // percent reads the escape at i, or the escapes of one character, and gives
 // where to go on.
-func (c *collector) percent(i int) int {
+func (c escapes) percent(i int) int {
 	b, ok := hexByte(c.text, i+1)
 	if !ok {
 		return i + 1
@@ -100,13 +103,13 @@ func (c *collector) percent(i int) int {
 // matters reports whether a decoded byte in place of [from, to) changes what a
 // detector can see: a letter or digit, a sign inside an address or number, or
 // anything that touches a digit, which the escape hid the edge of.
-func (c *collector) matters(b byte, from, to int) bool {
+func (c escapes) matters(b byte, from, to int) bool {
 	return alnum(b) || b == '@' || b == '+' || b == '-' || b == '_' || b == '.' && alnum(c.byteAt(to)) ||
 		digit(c.byteAt(to)) || digit(c.byteAt(from-1)) || b == '%' && hexValue[c.byteAt(to)] < 16 && hexValue[c.byteAt(to+1)] < 16
 }
 
 // bytes reads a row of escapes sign XX that are one character of UTF-8.
-func (c *collector) bytes(i int, sign byte, k kind) int {
+func (c escapes) bytes(i int, sign byte, k kind) int {
 	t := c.text
 	var buf [utf8.UTFMax]byte
 	n, at := 0, i
@@ -142,7 +145,7 @@ var entities = [...]struct {
 }
 
 // entity reads the entity at i.
-func (c *collector) entity(i int) int {
+func (c escapes) entity(i int) int {
 	t := c.text
 	if t[i+1] != '#' {
 		if !letter(t[i+1]) {
@@ -188,7 +191,7 @@ func (c *collector) entity(i int) int {
 
 // backslash reads \uXXXX, \u{X}, \xXX and \/ at i. The escapes \n, \t and \" are
 // left: the scanner knows them.
-func (c *collector) backslash(i int) int {
+func (c escapes) backslash(i int) int {
 	t := c.text
 	j := i
 	for j < len(t) && t[j] == '\\' && j-i < maxBackslash {
@@ -250,7 +253,7 @@ func (c *collector) backslash(i int) int {
 
 // hexBytes reads a row of \xXX that is one character of UTF-8; the first
 // backslash is at i, its x at j.
-func (c *collector) hexBytes(i, j int) int {
+func (c escapes) hexBytes(i, j int) int {
 	t := c.text
 	var buf [utf8.UTFMax]byte
 	n := 0
@@ -280,7 +283,7 @@ func (c *collector) hexBytes(i, j int) int {
 
 // unicode reads uXXXX or u{X} at j, where the u stands, and gives its end, 0
 // where there is none.
-func (c *collector) unicode(j int) (rune, int) {
+func (c escapes) unicode(j int) (rune, int) {
 	t := c.text
 	if c.byteAt(j+1) == '{' {
 		r := rune(0)
@@ -314,7 +317,7 @@ func (c *collector) unicode(j int) (rune, int) {
 }
 
 // equals reads quoted-printable at i: =40, or the soft end of a line.
-func (c *collector) equals(i int) int {
+func (c escapes) equals(i int) int {
 	t := c.text
 	switch b := t[i+1]; {
 	case b == '\n', b == '\r' && c.byteAt(i+2) == '\n':
@@ -352,7 +355,7 @@ func (c *collector) equals(i int) int {
 
 // isQuoted reports whether the text near i is quoted-printable: it has escapes
 // that other texts do not have.
-func (c *collector) isQuoted(i int) bool {
+func (c escapes) isQuoted(i int) bool {
 	if c.quoted == 0 {
 		c.quoted = -1
 		part := c.text[max(0, i-quotedSpan):min(len(c.text), i+quotedSpan)]

@@ -218,10 +218,10 @@ func (v *View) Origin(start, end int) (int, int) {
 	if end > start {
 		to = v.place(end-1, true)
 	}
-	for from > 0 && from < len(v.source) && !utf8.RuneStart(v.source[from]) {
+	for n := 1; n < utf8.UTFMax && from > v.base && from < len(v.source) && !utf8.RuneStart(v.source[from]); n++ {
 		from--
 	}
-	for to < len(v.source) && to > from && !utf8.RuneStart(v.source[to]) {
+	for n := 1; n < utf8.UTFMax && to < len(v.source) && to > from && !utf8.RuneStart(v.source[to]); n++ {
 		to++
 	}
 	return from, max(from, to)

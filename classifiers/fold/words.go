@@ -140,14 +140,13 @@ func (c *collector) numberRow(p int) {
 		}
 		i = j
 	}
+	if n > 0 {
+		c.words = max(c.words, row[n-1].to)
+	}
 	// Fillers, signs and repeats at the end belong to what follows.
 	for n > 0 && (row[n-1].kind == sFiller || row[n-1].kind == sSign || row[n-1].kind == sRepeat) {
 		n--
 	}
-	if n == 0 {
-		return
-	}
-	c.words = max(c.words, row[n-1].to)
 	if n < minSpoken/2 {
 		return
 	}
