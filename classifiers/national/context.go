@@ -37,7 +37,10 @@ var person = classifiers.NewCue(
 // not name it.
 var looseWords = func() map[string]bool {
 	m := map[string]bool{}
-	for _, w := range strings.Fields(`set patient school student pupil security securities shares stock stocks fund bond revenue vendor supplier customer client company
+	for _, w := range strings.Fields(`adoption author barcode compound depot dépôt episode filial fiscal fiscale foreigner grid hacienda insured juristic library livre libro livro matricule nata nato noten
+		narozen narozena narodená narodený urodzony urodzona född născut pacient pacjent patiënt partition partitura payee podatkowy podatnik podatnika portfolio preparer reagent reference referenz release residente
+		revista revue score share shipment sku titular titre track valor verlag virement vehicle buque navire schiff behälter conteneur factura carnet paperback hardcover aktie anleihe fonds betaling
+		set patient school student pupil security securities shares stock stocks fund bond revenue vendor supplier customer client company
 		firm business gp doctor bank account card number numbers no nr code id tax insurance employee employer payroll health hospital member person people citizen
 		book books issue journal publisher product products article item song recording music film container ship vessel chemical substance invoice
 		firma unternehmen kunde lieferant verein bücher buch produit société entreprise fournisseur empresa proveedor cliente azienda società fornitore bedrijf leverancier
@@ -51,7 +54,8 @@ var looseWords = func() map[string]bool {
 
 // terseWords name a number where they stand right before it, and are words of
 // a language elsewhere.
-var terseWords = words(`pin tin pan sin fin nin sus pis nis nit ine ife vid pass ni dl lic rut rg ci cf cc cui nie uid eid crn epic permit permis reg rej plate plates plaque placas license licence
+var terseWords = words(`run sat mb mf nic nas nss naf fn bn bis bir cas cra gra gst gus hp hst idi ide ipn jan kt kra krs lei msp orc otc rif rfc rpm roc svn tds tic tps upi utr uic vd vcs unp ice ltd lse ssp arca ato dian igi irs nn kdv hin
+	pin tin pan sin fin nin sus pis nis nit ine ife vid pass ni dl lic rut rg ci cf cc cui nie uid eid crn epic permit permis reg rej plate plates plaque placas license licence
 	auto car van moto bil bike truck coche carro wagen arc sa hin hcn nam nid pic dic ic rc rr ein ean upc gin edb emb mst ric ssn si card cie pais pps ruc
 	elector guida habilitação driving kaart perso título titulo dni cpr cvr die den art code key number ird moa inn vat tva iva mva moms btw dph ddv km fe ra nip tc`)
 
@@ -60,7 +64,9 @@ var terseWords = words(`pin tin pan sin fin nin sus pis nis nit ine ife vid pass
 func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
 	clear = append(clear, extraWords[f.Type]...)
 	for _, w := range f.Words {
-		w = spelled(w)
+		if w = spelled(w); w == "" {
+			continue
+		}
 		switch l := strings.ToLower(w); {
 		case strings.HasPrefix(l, "passport") && strings.HasSuffix(f.Type, "_PASSPORT") && !usual[f.Type]:
 			loose = append(loose, w) // of any country
@@ -79,7 +85,11 @@ func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
 // several words the last two are looked for.
 func spelled(w string) string {
 	f := strings.FieldsFunc(w, func(r rune) bool { return strings.ContainsRune(" .-/'’", r) })
-	return strings.Join(f[max(0, len(f)-2):], " ")
+	f = f[max(0, len(f)-2):]
+	if len(strings.Join(f, "")) == len(f) {
+		return "" // single letters are everywhere
+	}
+	return strings.Join(f, " ")
 }
 
 // country is a state, its two letters of ISO 3166 and the words that point to it:
