@@ -188,7 +188,8 @@ func FuzzDetectors(f *testing.F) {
 	})
 }
 
-// Four times the text takes about four times as long, whatever it is made of.
+// Eight times the text takes about eight times as long, whatever it is made of: a
+// square would take sixty-four times. The limit allows for a noisy machine.
 func TestLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -203,14 +204,14 @@ func TestLinear(t *testing.T) {
 		}
 		return b
 	}
-	const n = 32 << 10
+	const n = 16 << 10
 	for _, unit := range []string{"1 ", "12 A ", "12 Main St ", "12 Main St, ", "Calle a 1 ", "a de la 12 ", "Am 1, 10115 B\n", "po box 1 ", "rr 1 ", "路1号", "市1-1", "1.234, ", "1.2345,1.2345 ",
 		"A1 1AA ", "Flat 1, ", "Mah. No: 1 ", "12 A B C D E F G, H I J K, L M N O\n", "ul. 1 ", "D-1 ", "1 1\xc2\xa0", "北京市1号", "1 rue de la de la ", "é1 ", "-1.2345 "} {
-		a, b := best(strings.Repeat(unit, n/len(unit))), best(strings.Repeat(unit, 4*n/len(unit)))
-		if b > 9*a+2*time.Millisecond {
-			t.Errorf("%q: %v for %d bytes, %v for four times as many", unit, a, n, b)
+		a, b := best(strings.Repeat(unit, n/len(unit))), best(strings.Repeat(unit, 8*n/len(unit)))
+		if b > 24*a+2*time.Millisecond {
+			t.Errorf("%q: %v for %d bytes, %v for eight times as many", unit, a, n, b)
 		}
-		if perByte := b / (4 * n); perByte > 2*time.Microsecond {
+		if perByte := b / (8 * n); perByte > 2*time.Microsecond {
 			t.Errorf("%q: %v per byte", unit, perByte)
 		}
 	}

@@ -250,6 +250,9 @@ func numberFirst(t string, i, e int) (street, bool) {
 	return english(t, i, w, comma)
 }
 
+// lowerWords bounds the words of the name of a street in small letters.
+const lowerWords = 7
+
 // latinSuffix reports whether a word is one that follows a French house number.
 func latinSuffix(w string) bool {
 	switch w {
@@ -335,7 +338,7 @@ func french(t string, i int, kind word) (street, bool) {
 func english(t string, i int, w word, comma bool) (street, bool) {
 	f := street{start: i, first: true}
 	f.lower = !w.capital && !w.digits
-	if f.lower && (w.class&goesOn != 0 || w.letters < 2 && w.class&direction == 0 || comma) {
+	if f.lower && (w.class&goesOn != 0 || w.class&particle != 0 && w.class&direction == 0 || w.letters < 2 && w.class&direction == 0 || comma) {
 		return f, false
 	}
 	if w.digits && w.letters == 0 || w.class&determiner != 0 && w.letters > 3 && !w.capital {
@@ -361,7 +364,7 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 		case f.lower && n > 0 && w.class&goesOn != 0:
 			w.end = w.start
 		}
-		if w.end == w.start {
+		if w.end == w.start || f.lower && n == lowerWords {
 			break
 		}
 		list[n] = w

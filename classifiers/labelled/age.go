@@ -68,13 +68,27 @@ var (
 	timeUnits = []string{" ans", " años", " anni", " anos", " Jahre", " jaar", " lat", " år", " yaş", " साल", " वर्ष", " Jahren"}
 )
 
+// The first two bytes of the units, so that most numbers cost one look.
+var sureBegin, timeBegin = beginnings(sureUnits), beginnings(timeUnits)
+
+func beginnings(units []string) (t [256][4]uint64) {
+	for _, u := range units {
+		t[u[0]][u[1]>>6] |= 1 << (u[1] & 63)
+	}
+	return t
+}
+
+// begins reports whether t begins as one of the units does.
+func begins(t string, with *[256][4]uint64) bool {
+	return len(t) > 1 && with[t[0]][t[1]>>6]>>(t[1]&63)&1 != 0
+}
+
 // ageAt judges the number [i, e).
 func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 	t := s.Text
 	rest := t[e:min(len(t), e+24)]
 	if rest != "" {
-		switch rest[0] {
-		case ' ', '-', 'y', 'j', 0xE6, 0xE5, 0xEC:
+		if begins(rest, &sureBegin) {
 			for _, u := range sureUnits {
 				if strings.HasPrefix(rest, u) {
 					return proxy.Likely, "unit"
@@ -104,6 +118,9 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 	}
 	if key := s.KeyHas(ageKeys); key && strings.TrimSpace(t) == t[i:e] {
 		return proxy.Likely, "field"
+	}
+	if !begins(rest, &timeBegin) {
+		return behindName(s, i, e)
 	}
 	for _, u := range timeUnits {
 		if strings.HasPrefix(rest, u) && (len(rest) == len(u) || !isAlpha(rest[len(u)])) {

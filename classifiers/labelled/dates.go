@@ -437,11 +437,32 @@ func dayFirst(t string, i, n, x int) (date, bool) {
 	return d, true
 }
 
-// months is the table of the names of months.
-var months = makeTable(map[class]string{month: monthWords})
+// maxMonth is the length of the longest name of a month.
+const maxMonth = 14
 
-// isMonth reports whether a word names a month; sure where it is no other word.
-func isMonth(w word) bool { return w.end > w.start && months.find(w.hash) != 0 }
+// monthBegin has the first two letters of the names of months, and of the words
+// that may stand between the day and the month.
+var monthBegin = func() (t [26]uint32) {
+	for _, w := range strings.Fields(monthWords + " of de den di del") {
+		f := fold(w)
+		if isAlpha(f[0]) && isAlpha(f[1]) {
+			t[f[0]-'a'] |= 1 << (f[1] - 'a')
+		}
+	}
+	return t
+}()
+
+// monthLike reports whether the word at i may be the name of a month.
+func monthLike(t string, i int) bool {
+	a, b := at(t, i), at(t, i+1)
+	if a >= 0x80 || b >= 0x80 {
+		return true
+	}
+	return isAlpha(a) && isAlpha(b) && monthBegin[lowerASCII(a)-'a']>>(lowerASCII(b)-'a')&1 != 0
+}
+
+// isMonth reports whether a word names a month.
+func isMonth(w word) bool { return w.class&month != 0 }
 
 // doubtful are names of months that are other words in some language.
 func doubtful(w string) bool {
@@ -461,8 +482,9 @@ func withMonth(t string, i, n, x int) (date, bool) {
 	}
 	p := i + n
 	// Ordinals: 12th, 1er, 1º, 12.
-	switch {
-	case hasAny(t[p:], "st", "nd", "rd", "th", "er", "ST", "ND", "RD", "TH"):
+	switch b := at(t, p); {
+	case b == ' ':
+	case isAlpha(b) && hasAny(t[p:], "st", "nd", "rd", "th", "er", "ST", "ND", "RD", "TH"):
 		p += 2
 	case strings.HasPrefix(t[p:], "º"), strings.HasPrefix(t[p:], "°"):
 		p += 2
@@ -473,11 +495,14 @@ func withMonth(t string, i, n, x int) (date, bool) {
 		return d, false
 	}
 	tail := p
-	if sp := blanks(t, p); sp > 0 || at(t, p) == '-' || at(t, p) == '/' {
+	if sp := blanks(t, p); (sp > 0 || at(t, p) == '-' || at(t, p) == '/') && monthLike(t, p+max(sp, 1)) {
 		q := p + max(sp, 1)
 		w := read(t, q)
-		if w.letters <= 3 && w.lower && hasAny(t[w.start:w.end], "of", "de", "den", "di") && blanks(t, w.end) > 0 {
-			w = read(t, w.end+blanks(t, w.end))
+		if sp := blanks(t, w.end); w.letters <= 3 && w.lower && sp > 0 && hasAny(t[w.start:w.end], "of", "de", "den", "di") {
+			if !monthLike(t, w.end+sp) {
+				goto before
+			}
+			w = read(t, w.end+sp)
 		}
 		// 12-May-1980 is one word to the reader.
 		if w.digits && w.letters >= 3 {
@@ -507,6 +532,13 @@ before:
 	}
 	if at(t, q-1) == '.' {
 		q--
+	}
+	k := q
+	for k > 0 && q-k < maxMonth && isAlpha(t[k-1]) {
+		k--
+	}
+	if !monthLike(t, k) && at(t, k-1) < 0x80 {
+		return d, false
 	}
 	w := readBack(t, q)
 	if w.digits || w.letters < 3 || !isMonth(w) || !w.capital && (doubtful(t[w.start:w.end]) || w.letters < 4) {
@@ -607,6 +639,9 @@ func clockAt(t string, i int) int {
 		p += 3
 	}
 	p += blanks(t, p)
+	if b := at(t, p) | 0x20; b != 'a' && b != 'p' {
+		return 0
+	}
 	for _, w := range [...]string{"a.m.", "p.m.", "am", "pm", "AM", "PM", "A.M.", "P.M."} {
 		if strings.HasPrefix(t[min(p, len(t)):], w) && !isAlpha(at(t, p+len(w))) {
 			if w == "am" && p > i+n && startsName(t, p+3) {

@@ -56,7 +56,7 @@ words that look like a name; one word alone needs a label of persons or a title.
 		"姓名:未填 客户服务 用户名",
 	},
 	Interests: []classifiers.Interest{
-		{Shape: classifiers.Anchor, Judge: judgeAnchor, Literals: []string{":", "=", ">", " <", "--"}},
+		{Shape: classifiers.Anchor, Judge: judgeAnchor, Literals: []string{":", "=", ">", "<", "--"}},
 		{Shape: classifiers.Prefix, Judge: judgePhrase, Literals: phraseLiterals},
 		{Shape: classifiers.Prefix, Judge: judgeHL7, Literals: []string{"pid|", "nk1|"}},
 		{Shape: classifiers.Whole, Judge: judgeWhole},
@@ -180,8 +180,10 @@ func judgeAnchor(s *classifiers.Scan, c classifiers.Candidate) {
 		judgeLabel(s, i, c.End)
 	case '>':
 		judgeElement(s, i)
-	case ' ':
-		judgeMailbox(s, i)
+	case '<':
+		if s.Before(i) == ' ' {
+			judgeMailbox(s, i-1)
+		}
 	case '-':
 		// -- on a line of its own begins a signature.
 		if b := s.Before(i); b != '\n' && b != 0 {
@@ -299,6 +301,9 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 	t := s.Text
 	l := labelBefore(t, i)
 	if l.class&(nameWord|strongName|role|lister|header|wrote) == 0 {
+		if w := read(t, l.start); !w.capital && !quiet(t, i, end) {
+			return // a colon of prose
+		}
 		if n, ok := nameBefore(t, i); ok && readBack(t, n.start-blanksBack(t, n.start)).class&wrote != 0 {
 			report(s, n, byHeader) // schrieb Uwe Kranz:
 			return
@@ -369,6 +374,13 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 	if by == byRole {
 		together(s, n.end)
 	}
+}
+
+// quiet reports whether a name can stand behind a label in small letters that
+// is not known: a capital, a quote, or the turn of a speaker with a time.
+func quiet(t string, i, end int) bool {
+	v, quoted := valueAt(t, end)
+	return quoted || startsName(t, v) || at(t, i-1) == ' '
 }
 
 // pairs reports whether a field for a surname follows, as beside a given name.
@@ -568,7 +580,7 @@ func judgeElement(s *classifiers.Scan, i int) {
 	report(s, n, by)
 }
 
-// judgeMailbox judges the words before " <", where a mail address follows.
+// judgeMailbox judges the words before the space at i and <, where a mail address follows.
 func judgeMailbox(s *classifiers.Scan, i int) {
 	t := s.Text
 	rest := t[i:min(len(t), i+80)]

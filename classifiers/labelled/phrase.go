@@ -17,8 +17,8 @@ type phrase struct {
 }
 
 // phrases are the words that a name follows, by what they are. Those that begin
-// with two letters of ASCII are found by the scanner; the others in the walk
-// over what is not ASCII.
+// with three letters of ASCII, or have no others, are found by the scanner; the
+// others in the walk over what is not ASCII.
 var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][]phrase, literals []string) {
 	other = map[string][]phrase{}
 	add := func(p phrase) {
@@ -26,9 +26,8 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 		for n < len(p.text) && p.text[n] < utf8.RuneSelf {
 			n++
 		}
-		if n < 2 {
-			r, m := utf8.DecodeRuneInString(p.text[n:])
-			_ = r
+		if n < 3 && n < len(p.text) {
+			_, m := utf8.DecodeRuneInString(p.text[n:])
 			k := p.text[:n+m]
 			other[k] = append(other[k], p)
 			return
@@ -56,7 +55,7 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 			alla c.a.,t.a.v.,do rąk,spoke with,spoke to,spoke w/,spoke w,met with,talked to,call with,interview with,representada por,representado por,rappresentata da,représentée par,représenté par,representada por,vertreten durch,
 			né,née,aka,i appoint,i give to,page,care of,mijn zus,mijn broer`,
 		byRemark: `i am,i'm,i’m,this is,it's,it is,ich bin,hier ist,hier spricht,je suis,c'est,ici,soy,sono,sou,aqui é a,aqui é o,aqui é,sou o,sou a,ik ben,jestem,jag är,ben,main,her name is,his name is,their name is,
-			the name on it is,the name is,named,called,by,contact,ask,with,for,nommé,nommée,llamado,llamada,chiamato,chiamata,chamado,chamada,genaamd,imieniem,vid namn,io sottoscritto,io sottoscritta,
+			the name on it is,the name is,named,called,contact,ask,nommé,nommée,llamado,llamada,chiamato,chiamata,chamado,chamada,genaamd,imieniem,vid namn,io sottoscritto,io sottoscritta,
 			ve verilen,pasient,between,between the,entre,zwischen,między,tra,tussen,mellan`,
 		byClosing: `best regards,best wishes,kind regards,warm regards,regards,sincerely,sincerely yours,yours sincerely,yours truly,yours faithfully,cheers,many thanks,all the best,warmly,cordially,respectfully,
 			best,mit freundlichen grüßen,mit freundlichen grüssen,mit besten grüßen,freundliche grüße,viele grüße,beste grüße,liebe grüße,herzliche grüße,schöne grüße,gruß,grüße,lg,mfg,vg,
@@ -66,7 +65,7 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 	} {
 		for _, text := range strings.Split(texts, ",") {
 			if text = strings.TrimSpace(text); text != "" {
-				add(phrase{text: text, by: by, small: by == byIntro || by == byRemark})
+				add(phrase{text: text, by: by, small: by == byIntro || by == byRemark && !weakRemark(text)})
 			}
 		}
 	}
@@ -197,7 +196,7 @@ func quoteAt(t string, i int) bool { return at(t, i) == '"' || at(t, i) == '\'' 
 // chance.
 func weakRemark(p string) bool {
 	switch p {
-	case "by", "contact", "ask", "with", "for", "named", "called", "ben", "main", "ici", "it's", "it is", "between", "between the", "entre", "zwischen", "tra", "tussen", "mellan", "sou", "soy", "sono", "c'est":
+	case "contact", "ask", "named", "called", "ben", "main", "ici", "it's", "it is", "between", "between the", "entre", "zwischen", "tra", "tussen", "mellan", "sou", "soy", "sono", "c'est":
 		return true
 	}
 	return false

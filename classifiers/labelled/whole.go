@@ -107,8 +107,8 @@ func latin(s *classifiers.Scan, i, n int) int {
 	if start > 0 && (isDigit(t[start-1]) || t[start-1] == '_') {
 		return end
 	}
-	if i-start < 2 {
-		var key [5]byte
+	if i-start < 3 {
+		var key [2 + utf8.UTFMax]byte
 		k := 0
 		for j := start; j < i; j++ {
 			key[k] = lowerASCII(t[j])
