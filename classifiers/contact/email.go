@@ -17,11 +17,12 @@ var emailType = classifiers.Type{
 
 // Email finds e-mail addresses.
 var Email = &classifiers.Detector{
-	Name: "email", Version: 1,
+	Name: "email", Version: 2,
 	Doc: `E-mail addresses after RFC 5321: a local part of at most 64 characters, labels of letters, digits and inner hyphens
 (international ones too), and a last label that is a country's, a known generic top-level domain or an internal one such as
-.internal. Names reserved by RFC 2606 and RFC 6761 (example.com, .test …) are synthetic. Addresses of no one (noreply@) are
-possible; git remotes, image names such as icon@2x.png, packages with a version and the password of a URL are not addresses.`,
+.internal; quoted local parts. Names reserved by RFC 2606 and RFC 6761 (example.com, .test …) are synthetic. Addresses of no one
+(noreply@), accounts on a command line (ssh deploy@host, git@host) and identifiers of messages are possible; remotes of git, image
+names such as icon@2x.png, packages with a version and the password of a URL are not addresses.`,
 	Types: []*classifiers.Type{&emailType},
 	Positives: []string{
 		"mail [[EMAIL_ADDRESS|a@b.org]] now",
@@ -30,12 +31,17 @@ possible; git remotes, image names such as icon@2x.png, packages with a version 
 		"write to mailto:[[EMAIL_ADDRESS|sales@bücher.ch]]?subject=x or ask [[EMAIL_ADDRESS|root@db1.corp.internal]]",
 		"[[synthetic EMAIL_ADDRESS|jane@example.com]] and [[synthetic EMAIL_ADDRESS|x@host.test]] are reserved",
 		"automatic mail of [[possible EMAIL_ADDRESS|no-reply@shop.de]]",
+		`ask [[EMAIL_ADDRESS|"Jane von Doe"@firm.ch]] or <mailto:[[EMAIL_ADDRESS|info@firm.ch]]>.`,
+		"my ssh key is lost, write to [[EMAIL_ADDRESS|jane@firm.ch]]",
 	},
 	NearMisses: []string{
 		"git clone git@github.com:org/repo.git",
 		"src/icon@2x.png and logo@3x.jpg",
 		"npm i react@18.2.0 @types/node@20 lodash@4.17.21",
 		"postgres://app:s3cretPassw0rd@db.firm.com/orders",
+		"ssh -p 2222 -i ~/.ssh/id deploy@web1.firm.com uptime; scp a.txt deploy@web1.firm.com:/srv; sftp ops@files.firm.com",
+		"Message-ID: <20241124103000.4F2A1@mx1.firm.com>\nIn-Reply-To: <CAF2x9k@mail.firm.com>",
+		`addresses that end in "@firm.com" or "x" and "@firm.de"`,
 		"@Override @media (max-width: 3px) user@host a@b @ me@ x@.com a@b..com .@. a@-b.com",
 		"meet me @ 5pm, rated 4.5@10.0 by A.B@C",
 	},
@@ -66,6 +72,10 @@ var localByte, domainByte = func() (l, d [256]bool) {
 func judgeEmail(s *classifiers.Scan, c classifiers.Candidate) {
 	t, at := s.Text, c.Start
 	from := at
+	if s.Before(at) == '"' {
+		quotedLocal(s, at)
+		return
+	}
 	for from > 0 && at-from <= maxLocal && localByte[t[from-1]] {
 		from--
 	}
@@ -102,14 +112,83 @@ func judgeEmail(s *classifiers.Scan, c classifiers.Candidate) {
 	if end+1 < len(t) && t[end] == ':' && t[end+1] != ' ' && (t[from:at] == "git" || pathAhead(t[end+1:])) {
 		return
 	}
-	f := classifiers.Found{Start: from, End: end, Type: &emailType, Likelihood: level}
+	f := classifiers.Found{Start: from, End: end, Type: &emailType, Likelihood: level, Rule: "address", Validator: "top-level-domain"}
 	switch local := t[from:at]; {
 	case reserved(domain) || placeholder(local, domain):
 		f.Synthetic = true
 	case noOne(local):
-		f.Likelihood = min(f.Likelihood, proxy.Possible)
+		f.Likelihood, f.Rule = min(f.Likelihood, proxy.Possible), "nobody"
+	case local == "git" || command(t, from):
+		f.Likelihood, f.Rule = min(f.Likelihood, proxy.Possible), "account"
+	case s.Before(from) == '<' && s.Beside(messageCue, from, end) < classifiers.Far:
+		f.Likelihood, f.Rule = min(f.Likelihood, proxy.Possible), "message-id"
+	case role(local):
+		f.Likelihood, f.Rule = min(f.Likelihood, proxy.Likely), "role"
 	}
 	s.Find(f)
+}
+
+// messageCue names header fields that hold identifiers of messages, which are
+// written as addresses are (RFC 5322, 3.6.4).
+var messageCue = classifiers.NewCue("message id", "messageid", "in reply", "references", "content id")
+
+// quotedLocal judges an address whose local part is a quoted string.
+func quotedLocal(s *classifiers.Scan, at int) {
+	t := s.Text
+	shut := at - 1
+	open := shut - 1
+	for open >= 0 && shut-open <= maxLocal && t[open] != '"' && t[open] >= ' ' {
+		open--
+	}
+	if open < 0 || t[open] != '"' || shut-open < 2 || t[open+1] == ' ' || t[shut-1] == ' ' || open > 0 && (word(t[open-1]) || t[open-1] == '\\') {
+		return
+	}
+	end := domainEnd(t, at+1)
+	domain := t[at+1 : end]
+	dot := strings.LastIndexByte(domain, '.')
+	if dot <= 0 || !labels(domain) {
+		return
+	}
+	if level := tldLevel(domain[dot+1:]); level > 0 {
+		s.Find(classifiers.Found{Start: open, End: end, Type: &emailType, Likelihood: min(level, proxy.Likely), Synthetic: reserved(domain), Rule: "quoted", Validator: "top-level-domain"})
+	}
+}
+
+// command reports whether an address is the account in a command that opens a
+// shell or copies files: ssh -p 22 user@host.
+func command(t string, from int) bool {
+	const most, far = 5, 160 // words before, and bytes
+	floor := max(0, from-far)
+	i := from
+	for n := 0; n < most && i > floor && t[i-1] == ' '; n++ {
+		end := i - 1
+		i = end
+		for i > floor && t[i-1] > ' ' && t[i-1] != '`' && t[i-1] != '"' && t[i-1] != '\'' {
+			i--
+		}
+		w := t[i:end]
+		switch w {
+		case "ssh", "scp", "sftp", "rsync", "mosh", "autossh", "ssh-copy-id", "ssh-keyscan":
+			return true
+		case "":
+			return false
+		}
+		// Options, their values and files.
+		if w[0] != '-' && strings.IndexAny(w, "/.:0123456789") < 0 {
+			return false
+		}
+	}
+	return false
+}
+
+// role reports whether a local part is an office's rather than a person's
+// (RFC 2142 and habit).
+func role(local string) bool {
+	switch strings.ToLower(local) {
+	case "info", "sales", "support", "contact", "hello", "office", "admin", "webmaster", "postmaster", "hostmaster", "abuse", "security", "billing", "help", "service", "kontakt", "team", "press", "jobs", "hr":
+		return true
+	}
+	return false
 }
 
 // domainEnd gives the end of the domain that begins at i: the last label that

@@ -41,7 +41,11 @@ func (c *collector) longRun(i int) {
 		end++
 	}
 	c.run = end
-	if end-start < minRun {
+	pad := 0
+	for pad < 2 && end+pad < len(t) && t[end+pad] == '=' {
+		pad++
+	}
+	if end-start+pad < minRun {
 		return
 	}
 	if c.decode(start, end) {

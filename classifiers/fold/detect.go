@@ -80,7 +80,7 @@ func (c *collector) collect(t string) {
 			if alone&(alone>>16) != 0 {
 				c.spaced(i + bits.TrailingZeros64(alone&(alone>>16))>>3)
 			}
-			if equal(x, '_')|equal(x, '*') != 0 {
+			if equal(x, '_')|equal(x, '*')|equal(x, '+') != 0 {
 				c.joined(i)
 			}
 		}

@@ -38,28 +38,28 @@ var signs = func() *lexicon[string] {
 	return newLexicon(m)
 }()
 
-// notNames are words that stand before "at" and are nobody's local part.
-const notNames = " us me you it him her them there here look looking available found find visit site website page online out is are was be live work works working store shop hosted located based arrive stay start end back up more meet meeting see call reach email mail contact-us read join watch buy book order apply learn go sits sit lives "
+// notNames are words that stand before "at" and are nobody's local part, and
+// notHosts words that stand behind it and are no host.
+var notNames, notHosts = set(`us me you it him her them there here look looking available found find visit site website page online out is are was be
+	live work works working store shop hosted located based arrive stay start end back up more meet meeting see call reach email mail read join watch
+	buy book order apply learn go sits sit lives value values point points`), set("the a an this that some any each every one which what its their our your my")
 
-// in reports whether list, words between blanks, has w, ASCII case folded.
-func in(list, w string) bool {
-	var buf [32]byte
-	if w == "" || len(w)+2 > len(buf) {
-		return false
+func set(words string) *lexicon[bool] {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		m[w] = true
 	}
-	buf[0] = ' '
-	for i := 0; i < len(w); i++ {
-		b := w[i]
-		if b == ' ' {
-			return false
-		}
-		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		buf[i+1] = b
+	return newLexicon(m)
+}
+
+// english reports whether a spelled dot, with the blanks around, is a word of
+// English that means something else: at some point in time.
+func english(w string) bool {
+	switch strings.ToLower(strings.TrimSpace(w)) {
+	case "point", "punt", "prick":
+		return true
 	}
-	buf[len(w)+1] = ' '
-	return strings.Contains(list, string(buf[:len(w)+2]))
+	return false
 }
 
 // sepAt reads a spelled dot, dash or underscore that begins at i, with the
@@ -268,7 +268,7 @@ func (c *collector) address(f form) int {
 		}
 		word := t[i:start]
 		start = i
-		if atoms == 0 && !f.sure && in(notNames, word) {
+		if atoms == 0 && !f.sure && notNames.get(word) {
 			return 0
 		}
 		s, ok := sepBefore(t, i)
@@ -306,6 +306,9 @@ func (c *collector) address(f form) int {
 			end = cuts[n].from
 			break
 		}
+		if labels == 0 && !f.sure && notHosts.get(t[end:i]) {
+			return 0
+		}
 		end = i
 		sign, e := sepAt(t, i)
 		if sign == "" || sign == "_" || sign == "+" || labels == maxAtoms {
@@ -315,6 +318,9 @@ func (c *collector) address(f form) int {
 			break
 		}
 		if sign == "." {
+			if !f.sure && !f.sign && english(t[i:e]) {
+				return 0
+			}
 			dots++
 			spelled = true
 			top = e

@@ -165,9 +165,9 @@ func (c *collector) fold(start, end int, k *tally) {
 		case point:
 			c.point(i, n, e.to, number && inside)
 		case hidden:
-			if inside {
-				c.put(i, i+n, "", kHidden, true)
-			}
+			// At the edge of a group of digits it parts it from the next.
+			edge := k.digits > 0 && r != 0xFE0F && r != 0x20E3
+			c.put(i, i+n, "", kHidden, inside || edge)
 		case overlay:
 			c.put(i, i+n, "", kHidden, inside)
 		case accent:

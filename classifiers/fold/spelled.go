@@ -76,6 +76,10 @@ func (c *collector) digitsApart(p int) {
 	if start > 0 && (alnum(t[start-1]) || t[start-1] == '_') {
 		return
 	}
+	if start > 1 && t[start-1] == ' ' && upper(t[start-2]) && (start == 2 || t[start-3] == ' ') {
+		c.lettersApart(start) // an identifier that begins with letters: D E 7 5
+		return
+	}
 	var signs [4 * maxApart]byte
 	var at [4 * maxApart]int
 	n, i := 0, start
@@ -95,6 +99,10 @@ func (c *collector) digitsApart(p int) {
 		signs[n] = sign
 		n++
 		i += 1 + g
+	}
+	if n > 0 && i+2 <= len(t) && t[i] == ' ' && upper(t[i+1]) && t[i+1] != 'I' && t[i+1] != 'A' && (i+2 == len(t) || !alnum(t[i+2])) {
+		c.lettersApart(start) // one that ends with a letter
+		return
 	}
 	c.chain = max(c.chain, i)
 	if n < minApart || n > maxApart || sequence(t, at[:n]) || c.grid(start, i) {
@@ -127,6 +135,8 @@ func (c *collector) digitsApart(p int) {
 		c.put(at[k]+1, at[k+1], to, kSpaced, true)
 	}
 }
+
+func upper(b byte) bool { return 'A' <= b && b <= 'Z' }
 
 // sequence reports whether digits count up or down, or are all the same.
 func sequence(t string, at []int) bool {
@@ -233,12 +243,12 @@ func (c *collector) lettersApart(p int) {
 	}
 }
 
-// joined reads groups of digits joined by _ or * among the eight bytes at i:
+// joined reads groups of digits joined by _, * or + among the eight bytes at i:
 // 536_22_8765. Groups of three are the thousands of a number in source code.
 func (c *collector) joined(i int) {
 	t := c.text
 	for p := max(i, c.chain); p < i+8 && p+1 < len(t); p++ {
-		if t[p] != '_' && t[p] != '*' || p == 0 || !digit(t[p-1]) || !digit(t[p+1]) {
+		if t[p] != '_' && t[p] != '*' && t[p] != '+' || p == 0 || !digit(t[p-1]) || !digit(t[p+1]) {
 			continue
 		}
 		sign := t[p]
@@ -246,7 +256,7 @@ func (c *collector) joined(i int) {
 		for start > 0 && p-start < maxApart && digit(t[start-1]) {
 			start--
 		}
-		if start > 0 && (alnum(t[start-1]) || t[start-1] == sign || t[start-1] == '.') {
+		if start > 0 && (alnum(t[start-1]) || t[start-1] == sign && sign != '+' || t[start-1] == '.') {
 			continue
 		}
 		var cuts [maxGroups]int
@@ -265,8 +275,14 @@ func (c *collector) joined(i int) {
 		if thousands || digits < minApart || digits > maxApart || end < len(t) && (alnum(t[end]) || t[end] == sign) {
 			continue
 		}
+		to := "-"
+		if sign == '+' { // a blank of a form
+			if to = " "; n < 2 {
+				continue
+			}
+		}
 		for _, at := range cuts[:n] {
-			c.put(at, at+1, "-", kSpaced, true)
+			c.put(at, at+1, to, kSpaced, true)
 		}
 	}
 }
