@@ -7,11 +7,17 @@ import (
 	"github.com/ostiary/ostiary/classifiers/stdnum"
 )
 
-// genericWords name an identifier of a person without saying of which country.
-var genericWords = []string{
+// genericWords name an identifier of a person without saying of which country;
+// the English ones are not taken for the name of one country's.
+var genericWords = append(append([]string{}, genericEnglish...), genericOthers...)
+
+var genericEnglish = []string{
 	"tax id", "taxid", "tax number", "tax no", "taxpayer", "national id", "nationalid", "national identifier", "national identity", "id number", "id no", "identity number",
 	"identity card", "id card", "identity no", "personal id", "personal number", "personal no", "personal identity", "identification number", "health id", "health number",
 	"health card", "social security", "social insurance", "national insurance", "insurance number", "citizen id", "citizen number", "registration number", "resident registration", "kyc",
+}
+
+var genericOthers = []string{
 	"ausweis", "ausweisnummer", "personalausweis", "pièce d", "d identité", "identité", "carte d", "documento", "cédula", "cedula", "documento d", "carta d", "tessera",
 	"legitimatie", "legitimatiebewijs", "personalia", "dowód", "dowodu", "dokument", "legitimation", "kimlik", "identiteit",
 	"身份证", "证件", "证件号", "身分証", "本人確認", "身分證", "신분증", "पहचान",
@@ -19,6 +25,20 @@ var genericWords = []string{
 
 // identity are words of classifiers.Numbering that people say of themselves too.
 var identity = classifiers.NewCue("id", "ids", "reference", "ref", "case", "person")
+
+var generics = set(genericEnglish)
+
+func set(list []string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range list {
+		m[w] = true
+	}
+	return m
+}
+
+// fillers are words that may stand between the name of a number and the number.
+var fillers = set(strings.Fields(`no nr num number nummer numero número numéro numer numara numarası numarasi n nº id card code ref is was are of the my your his her new old
+	ist lautet est es è jest är er og y e und et and with serie seria series i state issued valid us uk british american`))
 
 var generic = classifiers.NewCue(genericWords...)
 
@@ -70,6 +90,8 @@ func wordsOf(f *stdnum.Format) (clear, terse, loose []string) {
 		switch l := strings.ToLower(w); {
 		case strings.HasPrefix(l, "passport") && strings.HasSuffix(f.Type, "_PASSPORT") && !usual[f.Type]:
 			loose = append(loose, w) // of any country
+		case generics[l] && f.Name != "national_id":
+			loose = append(loose, w) // see asksGeneric
 		case terseWords[l]:
 			terse = append(terse, w)
 		case looseWords[l] && !(strings.HasPrefix(l, "vat") && f.Of != stdnum.Person):

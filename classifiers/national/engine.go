@@ -252,7 +252,7 @@ func shapeWorth(shape string) int {
 			kind = 'A'
 		case 'a' <= c && c <= 'z':
 			kind = 'A'
-			w += 5
+			w += 7
 		case c != '9' && '0' <= c && c <= '9':
 			w += 3
 		}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -58,13 +58,22 @@ func brief(found []proxy.Finding) (out []string) {
 	return out
 }
 
+// library gives where the source of the standard library is.
+func library() string {
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(strings.TrimSpace(string(out)), "src")
+}
+
 // Source code has no identifiers of people: the standard library of Go.
 func TestCode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads the standard library")
 	}
-	root := filepath.Join(runtime.GOROOT(), "src")
-	if _, err := os.Stat(root); err != nil {
+	root := library()
+	if _, err := os.Stat(filepath.Join(root, "net", "http")); err != nil {
 		t.Skip("no source of the standard library")
 	}
 	s := suite(t, classifiers.Options{Budget: time.Minute})
@@ -220,7 +229,7 @@ postpone the vote until the figures had been checked by somebody from outside. T
 by telephone. Nobody objected: the chair thanked everyone, and asked for a short note (two pages at most) before Friday.
 Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
 `
-	code, _ := os.ReadFile(filepath.Join(runtime.GOROOT(), "src", "net", "http", "server.go"))
+	code, _ := os.ReadFile(filepath.Join(library(), "net", "http", "server.go"))
 	var csv, logs, spaced, dense, json strings.Builder
 	csv.WriteString("id,amount,quantity,weight,created,account_ref,ratio\n")
 	x := uint64(88172645463325252)

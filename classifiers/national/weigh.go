@@ -203,6 +203,8 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 	}
 	switch {
 	case !x.own:
+	case x.labelled && !right(s.Text, sp.start, d):
+		x.score += farWorth
 	case d <= nearby:
 		x.score += besideWorth
 	case d < classifiers.Far:
@@ -400,6 +402,35 @@ func taken(between string) bool {
 	}
 	return false
 }
+
+// right reports whether a word at a distance stands right before a number: what is
+// between them names nothing.
+func right(t string, start, d int) bool {
+	if d <= terseReach {
+		return true
+	}
+	from := start - d
+	if from <= 0 || !letter(t[from-1]) || letter(t[from]) {
+		return d <= nearby-4 // behind the number, or across a line
+	}
+	for i := from; i < start; {
+		if !letter(t[i]) {
+			i++
+			continue
+		}
+		j := i
+		for j < start && letter(t[j]) {
+			j++
+		}
+		if !fillers[strings.ToLower(t[i:j])] {
+			return false
+		}
+		i = j
+	}
+	return true
+}
+
+func letter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' || b >= 0x80 }
 
 // rowStart bounds how far before a number the code of a country is looked for in
 // its row.
