@@ -79,8 +79,11 @@ func international(s *classifiers.Scan, g []classifiers.Group, i int, at prefixe
 	if skip > 0 && end < len(g) && (glued(s, g, i, end) || g[end].Sep == classifiers.SepSpace && s.Text[g[end].Start] != '0') {
 		return 0 // a piece of something longer
 	}
-	level := proxy.Likely
 	grouped := n > 1
+	if !grouped && end < len(g) && g[end].Sep == classifiers.SepDot {
+		return 0 // a number with a fraction
+	}
+	level := proxy.Likely
 	// 0049 30 …: the country code ends a group.
 	parted := grouped && skip > 0 && is == assigned && (ends(s, g[i], skip) || g[i].Len() == skip && ends(s, g[i+1], 0) && !pairs(g[i:end]))
 	switch lean := s.Lean(phoneCue, classifiers.Numbering, start, best); {

@@ -71,6 +71,9 @@ func american(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	switch s.Lean(phoneCue, classifiers.Numbering, start, stop) {
 	case 1:
 		level = max(classifiers.Raise(form, 2), proxy.Likely)
+		if n == 1 && s.Beside(phoneCue, start, stop) > closeLabel && s.Near(nounCue, start, stop) > closeLabel {
+			level = form // ten bare digits need the word in their line
+		}
 	case -1:
 		level = classifiers.Raise(form, -2)
 	}
@@ -228,7 +231,7 @@ func (n *inland) read(s *classifiers.Scan, g []classifiers.Group, i int) bool {
 
 // unlabelled judges a number without a word for telephone near.
 func (n *inland) unlabelled(s *classifiers.Scan, g []classifiers.Group, i, against int) int {
-	if n.longer {
+	if n.longer || pairs(g[i:n.j]) && (i > 0 && g[i-1].Len() == 2 || n.j < len(g) && g[n.j].Len() == 2 || hexBeside(s.Text, n.start, n.end)) {
 		return 0
 	}
 	parts := n.j - i
@@ -293,6 +296,15 @@ func (n *inland) grouped(g []classifiers.Group) bool {
 	}
 	return false
 }
+
+// hexBeside reports whether a byte in hex stands before or behind [start, end),
+// a space away.
+func hexBeside(t string, start, end int) bool {
+	return start > 2 && t[start-1] == ' ' && hexDigit(t[start-2]) && hexDigit(t[start-3]) && (start == 3 || !word(t[start-4])) ||
+		end+2 < len(t) && t[end] == ' ' && hexDigit(t[end+1]) && hexDigit(t[end+2]) && (end+3 == len(t) || !word(t[end+3]))
+}
+
+func hexDigit(b byte) bool { return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'f' }
 
 // even reports whether the groups behind the first are joined in one way.
 func even(g []classifiers.Group) bool {

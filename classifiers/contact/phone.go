@@ -61,7 +61,7 @@ Numbers kept for films and examples (555-0100 to 555-0199, 07700 900000 …) are
 var nounCue = classifiers.NewCue(nouns...)
 
 var nouns = []string{
-	"phone", "phones", "telephone", "tel", "mobile", "cell", "cellphone", "cellular", "fax", "sms", "whatsapp", "hotline", "callback", "ph", "mob", "msisdn",
+	"phone", "telephone", "tel", "mobile", "cell", "cellphone", "cellular", "fax", "sms", "whatsapp", "hotline", "callback", "ph", "mob", "msisdn",
 	"phone number", "phone no", "direct line", "phone line", "landline", "telefon", "telefonnummer", "telefonnr", "tel nr", "fon", "handy", "handynummer", "handynr", "mobil", "mobilnummer", "mobiltelefon",
 	"rufnummer", "festnetz", "durchwahl", "telefax", "rückruf", "téléphone", "tél", "portable", "numéro portable", "fixe", "télécopie", "teléfono", "telefono", "móvil", "movil", "celular", "fono", "cellulare",
 	"telefonino", "recapito", "telefone", "telemóvel", "telemovel", "contacto telefónico", "telefon komórkowy", "komórka", "komórki", "komórkowy", "numer telefonu", "telefonu", "telefonie", "telefoon", "telefoonnummer", "mobiel",
@@ -72,7 +72,7 @@ var nouns = []string{
 
 // phoneCue adds words that speak of calling.
 var phoneCue = classifiers.NewCue(append([]string{
-	"call", "called", "calling", "dial", "text", "signal", "reach", "contact", "ring", "anrufen", "telephoner", "appeler", "joindre", "joignable", "contacto", "cel", "llamó", "llamada",
+	"call", "called", "calling", "dial", "text me", "text us", "text him", "text her", "text them", "text to", "reach", "contact", "ring", "anrufen", "telephoner", "appeler", "joindre", "joignable", "contacto", "cel", "llamó", "llamada",
 	"llamar", "llame", "chiamare", "chiamami", "numero di", "ligar", "ligue", "contato", "zadzwoń", "dzwonić", "bel", "bellen", "ring mig", "arayın", "ara", "numara",
 }, nouns...)...)
 

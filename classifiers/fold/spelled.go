@@ -276,13 +276,40 @@ func (c *collector) joined(i int) {
 			continue
 		}
 		to := "-"
-		if sign == '+' { // a blank of a form
-			if to = " "; n < 2 {
-				continue
-			}
+		switch before, after := byteAt(t, start-1), byteAt(t, end); {
+		case sign == '_':
+		case after == '=' || after == '>' || after == ')' || strings.IndexByte("=(<*/$-", before) >= 0 && sign == '*' || after == ' ' && byteAt(t, end+1) == '=':
+			continue // a sum
+		case sign == '+' && !(fours(cuts[:n], start, end) || before == '=' && n > 1 && strings.IndexByte("& \"'#\n\x00", after) >= 0 || before == '+'):
+			continue
+		case sign == '+': // a blank in a form
+			to = " "
 		}
 		for _, at := range cuts[:n] {
 			c.put(at, at+1, to, kSpaced, true)
 		}
 	}
+}
+
+// byteAt gives the byte at i, 0 outside.
+func byteAt(t string, i int) byte {
+	if i < 0 || i >= len(t) {
+		return 0
+	}
+	return t[i]
+}
+
+// fours reports whether the cuts part [start, end) into four groups of four, as
+// cards are written.
+func fours(cuts []int, start, end int) bool {
+	if len(cuts) != 3 || end-cuts[2] != 5 {
+		return false
+	}
+	for _, c := range cuts {
+		if c-start != 4 {
+			return false
+		}
+		start = c + 1
+	}
+	return true
 }
