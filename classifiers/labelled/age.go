@@ -13,7 +13,7 @@ var ageType = classifiers.Type{
 
 // Age finds ages of persons.
 var Age = &classifiers.Detector{
-	Name: "age", Version: 1,
+	Name: "person_age", Version: 1,
 	Doc: `Ages in years: 54-year-old, 54 y/o, aged 54, 54 Jahre alt, 54 ans behind a comma or âgé de, 54 años, 54歳, उम्र 54, a field or column called age, a
 number behind a name in parentheses or between commas. The span is the number. Spans of time (for 5 years, depuis 5 ans) are none.`,
 	Types: []*classifiers.Type{&ageType},
