@@ -50,7 +50,7 @@ characters, as CMS publishes them). The Luhn digit of an NPI lets one number in 
 }
 
 var (
-	npiCue = classifiers.NewCue("npi", "provider", "providers", "physician", "prescriber", "national provider identifier", "rendering", "referring", "billing provider", "taxonomy", "practitioner", "nppes")
+	npiCue = classifiers.NewCue("npi", "provider", "providers", "physician", "prescriber", "provider identifier", "rendering", "referring", "billing provider", "taxonomy", "practitioner", "nppes")
 	deaCue = classifiers.NewCue("dea", "prescriber", "license", "licence", "prescription", "controlled substance", "pharmacy", "physician", "practitioner", "registration", "rx", "narcotic", "dr", "doctor")
 	mbiCue = classifiers.NewCue("mbi", "medicare", "beneficiary", "hicn", "cms")
 )
@@ -79,7 +79,7 @@ func judgeNPI(s *classifiers.Scan, c classifiers.Candidate) {
 			continue
 		}
 		start, end := g[i].Start, g[i+n-1].End
-		if b := s.Before(start); b == '.' || b == '+' || b == '$' || b == '#' || s.At(end) == '%' {
+		if b := s.Before(start); b == '.' || b == '+' || b == '$' || s.At(end) == '%' {
 			continue
 		}
 		level := proxy.Unlikely

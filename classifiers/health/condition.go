@@ -137,6 +137,9 @@ func judgeConditions(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 }
 
+// listedReach is the distance, in bytes, at which one diagnosis follows another.
+const listedReach = 24
+
 // nearby is the number of findings on either side that are looked at.
 const nearby = 32
 
@@ -144,7 +147,7 @@ const nearby = 32
 // code, a medicine, an identifier of a person.
 func neighbours(found []proxy.Finding, i int, t *tie) {
 	f := &found[i]
-	person, health := false, false
+	person, health, listed := false, false, false
 	for j := max(0, i-nearby); j < len(found) && j <= i+nearby; j++ {
 		g := &found[j]
 		if j == i || g.Evidence.Via != f.Evidence.Via || g.Evidence.Rule == ruleTied || g.Start > f.End+reach || g.End < f.Start-reach || g.Start < f.End && f.Start < g.End {
@@ -153,6 +156,7 @@ func neighbours(found []proxy.Finding, i int, t *tie) {
 		switch {
 		case g.Detector == conditionName:
 			health = health || g.Type != f.Type && g.Start < f.End+near && g.End > f.Start-near
+			listed = listed || g.Type == f.Type && g.End <= f.Start && g.End > f.Start-listedReach
 		case g.Likelihood >= proxy.Likely && slices.Contains(g.Groups, classifiers.Health):
 			person, health = true, true
 		case g.Likelihood >= proxy.Likely && slices.Contains(g.Groups, classifiers.Personal):
@@ -164,6 +168,8 @@ func neighbours(found []proxy.Finding, i int, t *tie) {
 	}
 	if health {
 		t.weight[sayHealth] += 2
+	} else if listed {
+		t.weight[sayHealth]++
 	}
 }
 

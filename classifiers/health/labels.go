@@ -60,15 +60,15 @@ type label struct {
 var labels = []label{
 	{"mrn", &recordType, false}, {"medical record n", &recordType, false}, {"medical record #", &recordType, false}, {"medical record:", &recordType, false}, {"medical_record", &recordType, false}, {"medicalrecord", &recordType, false},
 	{"med rec", &recordType, false}, {"patient id", &recordType, false}, {"patient-id", &recordType, false}, {"patient_id", &recordType, false}, {"patientid", &recordType, false}, {"patient no", &recordType, false}, {"patient number", &recordType, false},
-	{"patient_number", &recordType, false}, {"patientnumber", &recordType, false}, {"patient identifier", &recordType, false}, {"patient #", &recordType, false}, {"pt id", &recordType, false}, {"hospital no", &recordType, false}, {"hospital number", &recordType, false}, {"hospital id", &recordType, false}, {"uhid", &recordType, false}, {"chi no", &recordType, false},
+	{"patient_number", &recordType, false}, {"patientnumber", &recordType, false}, {"patient identifier", &recordType, false}, {"patient #", &recordType, false}, {"pt id", &recordType, false}, {"hospital no", &recordType, false}, {"hosp no", &recordType, false}, {"hosp. no", &recordType, false}, {"nip", &recordType, true}, {"hospital number", &recordType, false}, {"hospital id", &recordType, false}, {"uhid", &recordType, false}, {"chi no", &recordType, false},
 	{"umrn", &recordType, false}, {"emrn", &recordType, false}, {"empi", &recordType, false}, {"chart no", &recordType, true}, {"chart number", &recordType, true}, {"chart #", &recordType, true}, {"chart id", &recordType, true}, {"acct mrn", &recordType, false}, {"encounter id", &recordType, true}, {"encounter no", &recordType, true}, {"visit no", &recordType, true}, {"opd no", &recordType, false}, {"ipd no", &recordType, false}, {"ip no", &recordType, true}, {"cr no", &recordType, true}, {"file no", &recordType, true},
 	{"patientennummer", &recordType, false}, {"patientennr", &recordType, false}, {"patienten-nr", &recordType, false}, {"patienten-id", &recordType, false}, {"patienten id", &recordType, false}, {"patientnr", &recordType, false}, {"pat.-nr", &recordType, false}, {"pat-nr", &recordType, false}, {"pat. nr", &recordType, false}, {"fallnummer", &recordType, true}, {"fallnr", &recordType, true}, {"fall-nr", &recordType, true}, {"aufnahmenummer", &recordType, true}, {"aktenzeichen pat", &recordType, false},
-	{"ipp", &recordType, true}, {"dossier patient", &recordType, false}, {"dossier m", &recordType, true}, {"num dossier", &recordType, true}, {"dossier n", &recordType, true}, {"iep", &recordType, true},
+	{"ipp", &recordType, true}, {"dossier patient", &recordType, false}, {"dossier m", &recordType, true}, {"num dossier", &recordType, true}, {"dossier", &recordType, true}, {"iep", &recordType, true},
 	{"nhc", &recordType, false}, {"historia cl", &recordType, false}, {"n historia", &recordType, true}, {"num. historia", &recordType, true}, {"historial", &recordType, true}, {"expediente", &recordType, true}, {"cip", &recordType, true},
 	{"cartella clinica", &recordType, false}, {"cartella n", &recordType, true}, {"nosologico", &recordType, true}, {"codice paziente", &recordType, false}, {"id paziente", &recordType, false},
 	{"historii choroby", &recordType, false}, {"kartoteki", &recordType, true}, {"numer pacjenta", &recordType, false}, {"nr pacjenta", &recordType, false}, {"id pacjenta", &recordType, false}, {"ksi", &recordType, true},
 	{"prontu", &recordType, false}, {"atendimento", &recordType, true}, {"processo cl", &recordType, false}, {"cart", &recordType, true}, {"cns", &recordType, true}, {"id paciente", &recordType, false}, {"id do paciente", &recordType, false},
-	{"nummer pat", &recordType, false}, {"patnr", &recordType, false}, {"zisnummer", &recordType, false}, {"ziekenhuisnummer", &recordType, false}, {"dossiernummer", &recordType, true}, {"ntnummer", &recordType, true},
+	{"nummer pat", &recordType, false}, {"patnr", &recordType, false}, {"zisnummer", &recordType, false}, {"ziekenhuisnummer", &recordType, false}, {"dossiernummer", &recordType, true}, {"ntnummer", &recordType, false}, /* patiëntnummer */
 	{"patientnummer", &recordType, false}, {"journalnummer", &recordType, true}, {"journalnr", &recordType, true}, {"reservnummer", &recordType, false},
 	{"protokol", &recordType, true}, {"hasta no", &recordType, false}, {"hasta numaras", &recordType, false}, {"dosya no", &recordType, true},
 	{"id", &recordType, true}, {"no.", &recordType, true},
@@ -99,12 +99,12 @@ func labelWords() []string {
 var (
 	patientCue = classifiers.NewCue("patient", "patients", "pt", "hospital", "clinic", "ward", "doctor", "nurse", "admitted", "discharge", "diagnosis", "mrn", "medical", "health", "icd", "dob", "pid",
 		"patientin", "klinik", "krankenhaus", "station", "arzt", "diagnose", "patiente", "hôpital", "médecin", "ch", "chu", "ipp", "paciente", "pacientes", "clínica", "hospitalar", "médico", "urgencias",
-		"paziente", "ospedale", "reparto", "medico", "pacjent", "pacjentka", "pacjenta", "szpital", "oddział", "lekarz", "patiënt", "patiënte", "ziekenhuis", "arts", "huisarts", "sjukhus", "vårdcentral", "läkare", "journal",
+		"paziente", "ospedale", "reparto", "medico", "pacjent", "pacjentka", "pacjenta", "szpital", "oddział", "lekarz", "patiënt", "patiënte", "ziekenhuis", "arts", "huisarts", "sjukhus", "vårdcentral", "vårdcentralen", "vård", "kliniken", "avdelning", "läkare", "journal",
 		"hasta", "hastanın", "hastane", "servis", "epikriz", "doktor", "患者", "病院", "診察", "入院", "カルテ", "病人", "医院", "住院", "门诊", "मरीज", "मरीज़", "रोगी", "अस्पताल", "cid", "prontuário")
 	insuranceCue = classifiers.NewCue("health", "medical", "insurance", "insurer", "medicaid", "medicare", "aetna", "cigna", "humana", "kaiser", "blue cross", "blue shield", "bcbs", "unitedhealthcare", "anthem", "hmo", "ppo", "copay", "rx", "plan", "coverage", "subscriber",
 		"krankenkasse", "krankenversicherung", "versicherten", "aok", "barmer", "techniker", "tk", "dak", "mutuelle", "santé", "sanitas", "adeslas", "salud", "sanitario", "sanitaria", "saúde", "unimed", "plano", "zorgverzekering", "zorgverzekeraar", "sağlık", "保险", "保険")
 	recordCue  = classifiers.NewCue("mrn", "medical record", "medicalrecord", "patient id", "patientid", "patient no", "patient number", "patient identifier", "uhid", "nhc", "hospital number", "hospital no", "patientennummer", "patienten nr", "patienten id", "patientnummer", "prontuário", "historia clínica", "cartella clinica", "住院号", "病历号", "病案号", "门诊号", "就诊号", "登记号", "患者番号", "患者ID", "患者id", "カルテ番号", "診察券番号", "診察券", "यूएचआईडी", "मरीज आईडी")
-	recordsKey = classifiers.NewCue("mrn", "medical record", "medicalrecord", "patient id", "patientid", "patient no", "patient number", "uhid", "nhc", "medical record number")
+	recordsKey = classifiers.NewCue("mrn", "medical record", "medicalrecord", "patient id", "patientid", "patient no", "patient number", "uhid", "nhc")
 )
 
 // Bounds of a number of a patient, and of the way to it.
@@ -117,7 +117,7 @@ const (
 // fillers may stand between a label and its number.
 var fillers = map[string]bool{
 	"no": true, "nr": true, "num": true, "number": true, "n": true, "id": true, "is": true, "was": true, "code": true, "value": true, "nummer": true, "numero": true, "ist": true, "lautet": true,
-	"est": true, "es": true, "de": true, "numarası": true, "numarasi": true, "numer": true, "º": true, "o": true, "mero": true, "card": true, "ão": true, "umber": true, "umero": true, "úmero": true, "r": true, "um": true, "inica": true, "ínica": true, "rio": true, "ário": true, "édical": true, "edical": true, "ênio": true, "enio": true, "s": true, "extension": true, "nº": true, "n°": true, "ãon": true,
+	"est": true, "es": true, "de": true, "numarası": true, "numarasi": true, "numer": true, "º": true, "o": true, "mero": true, "card": true, "ão": true, "umber": true, "umero": true, "úmero": true, "r": true, "um": true, "inica": true, "ínica": true, "ínico": true, "inico": true, "rio": true, "ário": true, "édical": true, "edical": true, "ênio": true, "enio": true, "s": true, "extension": true, "nº": true, "n°": true, "ãon": true,
 }
 
 // judgeLabel reads the number behind a label, or as HL7 writes it, before it.
@@ -185,7 +185,7 @@ func numberBehind(t string, from int, l *label) (start, end int) {
 		case b >= 0x80:
 			// A letter such as ú goes on with the label, or it is a sign.
 			j := wordEnd(t, i)
-			if w := strings.ToLower(t[i:j]); !fillers[w] && w != "º" && w != "°" && w != "№" && w != ":" {
+			if w := strings.ToLower(t[i:j]); !fillers[w] && w != "º" && w != "°" && w != "№" && w != ":" && w != "は" {
 				return 0, 0
 			}
 			i = j
@@ -268,7 +268,19 @@ func counted(t string) (n int) {
 
 // dated reports whether t is written as a date is: 04.10.2026, 2026-10-04.
 func dated(t string) bool {
-	return strings.Count(t, ".") == 2 || strings.Count(t, "/") == 2 || len(t) == 10 && t[4] == '-' && t[7] == '-' || len(t) == 10 && t[2] == '-' && t[5] == '-'
+	for _, sep := range [...]string{"-", ".", "/"} {
+		if strings.Count(t, sep) != 2 {
+			continue
+		}
+		i := strings.Index(t, sep)
+		j := strings.LastIndex(t, sep)
+		y, m, d := t[:i], t[i+1:j], t[j+1:]
+		if len(y) <= 2 {
+			y, d = d, y
+		}
+		return (len(y) == 2 || len(y) == 4 && (y[:2] == "19" || y[:2] == "20")) && len(m) <= 2 && m <= "31" && len(d) <= 2 && d <= "31"
+	}
+	return false
 }
 
 // judgeColumn judges numbers by the label on either side, in scripts that the
@@ -303,10 +315,19 @@ func judgeColumnWord(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 }
 
-// judgeRecordField reads a segment that is nothing but a number of a patient, by
+// wideLabels are labels in scripts that the scanner's literals do not know.
+var wideLabels = newLexicon("カルテ番号; 診察券番号; 診察券; 患者番号; 患者ID; 患者id; カルテNo; 病历号; 病案号; 住院号; 门诊号; 就诊号; 就诊卡号; 登记号; 病人ID; 住院號; 病歷號; मरीज आईडी; मरीज़ आईडी; यूएचआईडी; रोगी संख्या")
+
+// judgeRecordField finds wide labels, and reads a segment that is nothing but a number of a patient, by
 // the name of its field.
-func judgeRecordField(s *classifiers.Scan, _ classifiers.Candidate) {
+func judgeRecordField(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
+	wideLabels.scan(t, c.Start, c.End, func(e *entry, _, end int) {
+		l := &labels[0]
+		if i, j := numberBehind(t, end, l); j > 0 {
+			s.Find(classifiers.Found{Start: i, End: j, Type: l.typ, Likelihood: proxy.VeryLikely, Rule: "label"})
+		}
+	})
 	if s.Key == "" || len(t) < minRecord || len(t) > maxRecord || counted(t) < 3 || recordEnd(t, 0) != len(t) || dated(t) || !s.KeyHas(recordsKey) {
 		return
 	}

@@ -27,11 +27,16 @@ const (
 )
 
 // word is what a cue word says, and how much.
-type word struct{ say, weight int8 }
+type word struct {
+	say, weight int8
+	after       bool // it counts in full behind the place as well
+}
 
 // cues are the words by their lower-case form, and the parts of scripts that are
 // written without spaces.
 type cues struct {
+	key   *classifiers.Cue // names of fields that say what C does
+	small int              // see tie.small
 	words map[string][]word
 	parts map[rune][]part // by first character
 }
@@ -44,17 +49,20 @@ type part struct {
 //go:embed cues.txt
 var cueList string
 
-var tieCues = readCues(cueList)
+var tieCues = readCues(cueList, recordKey, attach)
 
 // readCues reads lines of a letter, a weight and words.
-func readCues(list string) *cues {
-	c := &cues{words: map[string][]word{}, parts: map[rune][]part{}}
+func readCues(list string, key *classifiers.Cue, small int) *cues {
+	c := &cues{key: key, small: small, words: map[string][]word{}, parts: map[rune][]part{}}
 	for line := range strings.Lines(list) {
 		f := strings.Fields(line)
 		if len(f) < 2 || f[0][0] == '#' {
 			continue
 		}
-		w := word{int8(strings.IndexByte("PCG", f[0][0])), int8(f[0][1] - '0')}
+		w := word{int8(strings.IndexByte("PCG", f[0][0])), int8(f[0][1] - '0'), false}
+		if f[0][0] == 'S' {
+			w.say, w.after = sayHealth, true
+		}
 		for _, x := range f[1:] {
 			if r, _ := utf8.DecodeRuneInString(x); r >= 0x2E80 {
 				if p := (part{x, w}); !slices.Contains(c.parts[r], p) {
@@ -78,11 +86,13 @@ type tie struct {
 	weight [says]int
 	bound  bool // a possessive stands directly before
 	linked bool // a small word of linking does: has, is
+	small  int  // how near that has to be
 }
 
 // around weighs the words on both sides of [start, end) in the same paragraph.
 func (c *cues) around(s *classifiers.Scan, start, end int) (t tie) {
 	text := s.Text
+	t.small = c.small
 	from, to := max(0, start-reach), min(len(text), end+reach)
 	if i := strings.LastIndex(text[from:start], "\n\n"); i >= 0 {
 		from += i + 2
@@ -97,6 +107,9 @@ func (c *cues) around(s *classifiers.Scan, start, end int) (t tie) {
 		to--
 	}
 	c.side(text[from:start], true, &t)
+	if labelled(text[from:start]) && t.weight[sayHealth] >= 2 {
+		t.weight[sayHealth] += 2
+	}
 	c.side(text[end:to], false, &t)
 	t.weight[sayPerson] += aged(text[from:to])
 	for _, f := range [...]string{text[from:start], text[end:to]} {
@@ -108,8 +121,8 @@ func (c *cues) around(s *classifiers.Scan, start, end int) (t tie) {
 	if heading(text[from:start]) {
 		t.weight[sayHealth] += 2
 	}
-	if s.KeyHas(recordKey) {
-		t.weight[sayHealth] += 3
+	if s.KeyHas(c.key) {
+		t.weight[sayHealth] += 4
 	}
 	if s.KeyHas(personKey) {
 		t.weight[sayPerson] += 2
@@ -173,37 +186,45 @@ func (c *cues) side(t string, before bool, out *tie) {
 	}
 }
 
-// bind is the distance at which a possessive binds: one word may be between.
-const bind = 14
+// Distances, in bytes, at which words bind: a possessive with one word between,
+// a small word directly.
+const (
+	bind   = 14
+	attach = 6
+)
 
 // add counts one word: less where it is far; each kind up to a limit.
 func (t *tie) add(w word, dist int, before bool) {
 	n := int(w.weight)
-	if w.say == sayPerson && n == 3 {
-		n = 2
-		if before && dist <= bind {
-			t.bound = true
-		}
-	}
-	if w.say == sayHealth {
+	switch w.say {
+	case sayPerson:
 		switch {
-		case n == 1 && (!before || dist > 6):
+		case n >= 3 && before && dist <= bind:
+			t.bound = true
+		case n > 3:
+			return
+		case before && dist <= attach/2:
+			t.linked = true
+			t.weight[sayHealth] = max(t.weight[sayHealth], 1)
+		}
+		n = min(n, 2)
+	case sayHealth:
+		switch {
+		case n == 1 && (!before && !w.after || dist > t.small):
 			return // small words bind what follows directly
 		case n == 1:
 			t.linked = true
 		case dist > near || !before && dist > near/2:
 			n--
 		}
-		if !before && n > 1 {
-			n = 1
+		if !before && !w.after {
+			n = min(n, 1)
 		}
-	} else if dist > near {
+	}
+	if w.say != sayHealth && dist > near {
 		n = max(1, n-1)
 	}
 	t.weight[w.say] = min(t.weight[w.say]+n, maxSay)
-	if w.say == sayHealth {
-		t.weight[sayHealth] = max(t.weight[sayHealth], n)
-	}
 }
 
 // maxSay is the most that one kind of words weighs.
@@ -226,6 +247,13 @@ func (t tie) level(vague bool) proxy.Likelihood {
 		return proxy.Possible
 	}
 	return proxy.Unlikely
+}
+
+// labelled reports whether a text ends in a colon or an equals sign, and perhaps
+// quotes, as the labels of forms do.
+func labelled(t string) bool {
+	t = strings.TrimRight(t, " \"'")
+	return strings.HasSuffix(t, ":") || strings.HasSuffix(t, "=") || strings.HasSuffix(t, ":")
 }
 
 // heading reports whether a text ends in a letter and a colon, as the parts of a

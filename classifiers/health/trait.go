@@ -66,7 +66,8 @@ var traitCueList string
 
 var (
 	traits    = newLexicon(sections(traitList)...)
-	traitCues = readCues(traitCueList)
+	traitCues = readCues(traitCueList, traitKey, bind)
+	traitKey  = classifiers.NewCue("religion", "confession", "faith", "nationality", "citizenship", "ethnicity", "ethnic", "race", "political", "party", "union", "orientation", "konfession", "staatsangehörigkeit", "nationalität", "nationalité", "nacionalidad", "religión", "nazionalità", "religione", "narodowość", "obywatelstwo", "wyznanie", "nacionalidade", "nationaliteit", "geloof", "uyruk", "国籍", "宗教", "民族", "政治面貌")
 	// traitTypes are the types of the kinds, in the order of the list.
 	traitTypes = [...]*classifiers.Type{&nrpType, &nrpType, &nrpType, &unionType, &orientationType, &crimeType, &nrpType}
 )
@@ -121,6 +122,7 @@ func judgeTraits(s *classifiers.Scan, c classifiers.Candidate) {
 			return
 		}
 		t := traitCues.around(s, f.Start, f.End)
+		t.linked = t.linked && (f.Evidence.Rule != ruleVagueTrait || capital(s.Text[f.Start]))
 		level := t.trait(f.Evidence.Rule)
 		if level >= proxy.Likely && f.Evidence.Rule == ruleVagueTrait && f.End < len(s.Text)-1 && s.Text[f.End] == ' ' && capital(s.Text[f.End+1]) {
 			level = proxy.Unlikely // Christian Weber

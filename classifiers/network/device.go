@@ -51,6 +51,7 @@ var (
 	imeiCue  = classifiers.NewCue("imei", "imeis", "imeisv", "handset", "phone", "smartphone", "device", "handy", "gerätenummer", "téléphone", "móvil", "teléfono", "cellulare", "telefon", "celular", "telefone", "telefoon", "mobil", "端末", "手机", "串号", "फ़ोन")
 	imeiKey  = classifiers.NewCue("imei", "imeis", "imeisv", "串号", "端末識別番号")
 	imsiCue  = classifiers.NewCue("imsi", "subscriber", "supi")
+	iccidKey = classifiers.NewCue("iccid", "iccids")
 	iccidCue = classifiers.NewCue("iccid", "sim", "esim", "icc", "simcard", "sim card", "eid", "karta sim", "carte sim")
 )
 
@@ -106,6 +107,8 @@ func number(s *classifiers.Scan, d []byte, g []classifiers.Group) bool {
 	f := classifiers.Found{Start: start, End: end}
 	together := len(g) == 1
 	switch n := len(d); {
+	case d[0] == '8' && d[1] == '9' && (n == 19 || n == 20) && !luhn(d) && s.Near(iccidKey, start, end) <= labelReach:
+		f.Type, f.Rule, f.Likelihood = &iccidType, "iccid", proxy.Likely // printed without its check digit
 	case d[0] == '8' && d[1] == '9' && (n == 19 || n == 20) && luhn(d):
 		f.Type, f.Rule, f.Validator, f.Likelihood = &iccidType, "iccid", "luhn", proxy.Possible
 		if s.Lean(iccidCue, classifiers.Numbering, start, end) > 0 {

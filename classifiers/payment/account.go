@@ -1,6 +1,8 @@
 package payment
 
 import (
+	"strings"
+
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -66,14 +68,14 @@ banking only. Sort codes by their label.`,
 
 // Words that name a bank account, and nothing else mostly.
 var accountCue = classifiers.NewCue(
-	"account number", "account no", "account nr", "account num", "account nos", "acct", "acct no", "acct number", "acct num", "bank account", "bankaccount", "checking account", "savings account", "checking", "a c",
+	"account number", "account no", "account nr", "account num", "account nos", "acc no", "acc number", "acct", "acct no", "acct number", "acct num", "bank account", "bankaccount", "checking account", "savings account", "a c",
 	"accountnumber", "bank acct", "beneficiary account", "payee account", "current account", "deposit account", "dda", "account holder",
 	"kontonummer", "kontonr", "konto nr", "kto", "bankkonto", "girokonto", "sparkonto", "kontoverbindung", "bankverbindung", "kontoinhaber",
-	"numéro de compte", "compte bancaire", "compte courant", "compte n", "rib", "coordonnées bancaires", "compte épargne",
-	"cuenta bancaria", "de cuenta", "cuenta corriente", "cuenta de ahorros", "ccc", "cbu", "cuenta n", "clabe",
-	"conto corrente", "numero di conto", "numero conto", "c c", "conto bancario", "coordinate bancarie", "conto n", "bban",
+	"de compte", "no compte", "compte bancaire", "compte courant", "compte n", "rib", "coordonnées bancaires", "compte épargne",
+	"cuenta bancaria", "de cuenta", "cuenta corriente", "de ahorros", "ccc", "cbu", "cuenta n", "clabe",
+	"conto corrente", "di conto", "numero conto", "c c", "conto bancario", "coordinate bancarie", "conto n", "bban",
 	"nr konta", "numer konta", "konta bankowego", "konto bankowe", "rachunek bankowy", "numer rachunku", "nr rachunku", "rachunku bankowego", "rachunek", "nrb",
-	"conta corrente", "conta bancária", "conta poupança", "número da conta", "nib", "conta n",
+	"conta corrente", "conta bancária", "conta poupança", "da conta", "nib", "conta n",
 	"rekeningnummer", "bankrekening", "bankrekeningnummer", "rekening", "rekeningnr",
 	"bankgiro", "plusgiro", "bankgironummer", "clearingnummer", "clearing", "bg", "pg", "bankkontonummer",
 	"hesap no", "hesap numarası", "banka hesabı", "hesap numaram",
@@ -82,10 +84,10 @@ var accountCue = classifiers.NewCue(
 )
 
 // Words that name an account of any kind, a bank's among them.
-var weakCue = classifiers.NewCue("account", "accounts", "konto", "kontos", "compte", "cuenta", "conto", "conta", "konta", "hesap", "hesabı", "hesabım", "účet", "счет", "账号", "账户", "帳號", "帳戶", "口座", "खाता")
+var weakCue = classifiers.NewCue("account", "accounts", "acc", "checking", "普通", "当座", "konto", "kontos", "compte", "cuenta", "conto", "conta", "konta", "hesap", "hesabı", "hesabım", "účet", "счет", "账号", "账户", "帳號", "帳戶", "口座", "खाता")
 
 // Words of banking, which make such an account a bank's.
-var bankCue = classifiers.NewCue("bank", "banking", "routing", "aba", "rtn", "ach", "wire", "iban", "bic", "swift", "sepa", "sort", "deposit", "transfer", "beneficiary", "payee", "savings", "checking", "ifsc",
+var bankCue = classifiers.NewCue("bank", "banking", "routing", "aba", "rtn", "ach", "wire", "iban", "bic", "swift", "sepa", "sort", "deposit", "transfer", "beneficiary", "payee", "ifsc", "transit", "institution", "payroll", "direct deposit", "bsb", "branch",
 	"credit union", "blz", "bankleitzahl", "überweisung", "überweisen", "lastschrift", "sparkasse", "volksbank", "virement", "banque", "guichet", "transferencia", "banco", "bonifico", "banca", "filiale",
 	"przelew", "banku", "agência", "agencia", "pix", "transferência", "overschrijving", "bankrekening", "överföring", "havale", "eft", "banka", "şube", "振込", "銀行", "支店", "银行", "转账", "汇款", "बैंक")
 
@@ -100,7 +102,7 @@ var (
 	bankCodeCue = classifiers.NewCue("routing", "aba", "rtn", "transit", "routing number", "blz", "bankleitzahl", "bankcode", "bank code", "branch", "branch code", "institution", "abi", "cab", "guichet", "code banque",
 		"agência", "agencia", "sucursal", "kod banku", "bankkod", "şube", "şube kodu", "支店", "支店番号", "金融機関コード", "swift", "bic", "ifsc")
 	giroCue = classifiers.NewCue("bankgiro", "plusgiro", "postgiro", "bg", "pg", "bankgironummer", "plusgironummer")
-	sortCue = classifiers.NewCue("sort", "sort code", "sortcode", "bsb")
+	sortCue = classifiers.NewCue("sort", "sort code", "sortcode", "sc", "transit", "bsb")
 )
 
 // Distances, in bytes, at which a word counts.
@@ -110,8 +112,9 @@ const (
 )
 
 const (
-	minAccount = 6
-	maxAccount = 26 // digits of a Polish number
+	minAccount  = 6
+	maxLabelled = 20 // digits of one without check digits
+	maxAccount  = 26 // digits of a Polish number
 )
 
 // judgeAccount judges each part of a run of groups that one kind of separator
@@ -127,6 +130,11 @@ func judgeAccount(s *classifiers.Scan, c classifiers.Candidate) {
 			i = j
 			continue
 		}
+		// Separators of several kinds, behind a label.
+		if n := labelled(s, g[i:]); n > j-i {
+			i += n
+			continue
+		}
 		// A shorter one at the front: an account and what follows.
 		if j-i > 1 {
 			partAt(s, g[i:i+1])
@@ -134,6 +142,32 @@ func judgeAccount(s *classifiers.Scan, c classifiers.Candidate) {
 		i++
 	}
 }
+
+// labelled judges groups that separators of several kinds join, with a strong
+// label directly before: 8327-9 123 456 789-0. It gives the number of groups
+// that it took.
+func labelled(s *classifiers.Scan, g []classifiers.Group) int {
+	n, mixed, j := 0, false, 0
+	for ; j < len(g) && j < maxParts && (j == 0 || joins(g[j].Sep)) && n+g[j].Len() <= 16; j++ {
+		n += g[j].Len()
+		mixed = mixed || j > 1 && g[j].Sep != g[1].Sep
+	}
+	if !mixed || n < 9 || j < len(g) && joins(g[j].Sep) {
+		return 0
+	}
+	start, end := g[0].Start, g[j-1].End
+	if edge(s, start, end) || s.Near(accountCue, start, end) > directly {
+		return 0
+	}
+	s.Find(classifiers.Found{Start: start, End: end, Type: &accountType, Likelihood: proxy.Likely, Rule: "label"})
+	return j
+}
+
+// Bounds of an account in parts, and of the way from its label.
+const (
+	maxParts = 6
+	directly = 6
+)
 
 func joins(sep byte) bool {
 	switch sep {
@@ -208,7 +242,7 @@ func partAt(s *classifiers.Scan, g []classifiers.Group) bool {
 // byLabel judges a number without check digits.
 func byLabel(s *classifiers.Scan, g []classifiers.Group, n int, named bool) bool {
 	start, end := g[0].Start, g[len(g)-1].End
-	if n > 18 || looksDated(s.Text[start:end], n) {
+	if n > maxLabelled || looksDated(s.Text[start:end], n) {
 		return false
 	}
 	f := classifiers.Found{Start: start, End: end, Type: &usAccountType, Likelihood: proxy.VeryUnlikely, Rule: "digits"}
@@ -251,7 +285,7 @@ func american(s *classifiers.Scan, start, end int) bool {
 }
 
 var (
-	englishCue   = classifiers.NewCue("account", "acct", "account number", "account no", "checking", "savings", "accountnumber", "bankaccount", "dda", "account num", "account nr", "account holder")
+	englishCue   = classifiers.NewCue("account", "acc no", "acc number", "acct", "account number", "account no", "checking", "savings", "accountnumber", "bankaccount", "dda", "account num", "account nr", "account holder")
 	elsewhereCue = classifiers.NewCue("ifsc", "upi", "bsb", "sbi", "hdfc", "icici", "neft", "rtgs", "imps", "sort", "bacs", "iban", "bic", "clabe", "blz", "pix")
 )
 
@@ -281,7 +315,7 @@ func looksDated(t string, n int) bool {
 
 // shortLabels begin a label whose number may have fewer digits than the scanner
 // hands over, or is a sort code.
-var shortLabels = []string{"sort code", "sort-code", "sort_code", "sortcode", "conta corrente", "conta:", "conta n", "konto-nr", "kontonr", "kontonummer", "acct", "account no", "account number", "bankgiro", "plusgiro", "bsb"}
+var shortLabels = []string{"sc ", "sort code", "sort-code", "sort_code", "sortcode", "conta corrente", "conta", "c/c", "cc ", "konto-nr", "kontonr", "kontonummer", "acct", "account no", "account number", "bankgiro", "plusgiro", "bsb"}
 
 // judgeShort reads the number of up to seven digits behind a label.
 func judgeShort(s *classifiers.Scan, c classifiers.Candidate) {
@@ -311,19 +345,21 @@ read:
 	}
 	f := classifiers.Found{Start: start, End: i, Type: &accountType, Likelihood: proxy.Likely, Rule: "label"}
 	switch lit := shortLabels[c.Literal]; {
-	case lit[:4] == "sort" || lit == "bsb":
+	case lit == "bsb" || lit == "sc " || strings.HasPrefix(lit, "sort"):
 		// The number of the account may follow after a space.
 		if i = start + len("00-00-00"); i > len(t) || !sortCode(t[start:i]) {
 			if i = start + 6; i > len(t) || lit == "bsb" || !sortCode(t[start:i]) {
 				return
 			}
 		}
-		if lit == "bsb" || i < len(t) && digit(t[i]) {
+		if lit == "bsb" || lit == "sc " && (start != c.End || t[start+2] != '-') || i < len(t) && digit(t[i]) {
 			return
 		}
 		f.Type, f.End, f.Likelihood = &sortCodeType, i, proxy.VeryLikely
 	case n < minAccount-1 || n > 7 || n == 7 && seps == 0 || seps > 1:
 		return // too short, or what judgeAccount sees
+	case (lit == "conta" || lit == "c/c" || lit == "cc ") && (start-c.End > 2 || s.Near(bankCue, c.Start, i) == classifiers.Far):
+		return // an account of any kind
 	}
 	s.Find(f)
 }

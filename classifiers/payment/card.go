@@ -167,7 +167,7 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if published(d[:n]) {
 		f.Synthetic, f.Likelihood = true, proxy.VeryLikely
 	}
-	if level >= proxy.Possible && beside(s, start, end) {
+	if level >= proxy.Possible && beside(s, start, end, f.Synthetic) {
 		f.Likelihood = proxy.VeryLikely
 	}
 	s.Find(f)
@@ -184,7 +184,9 @@ func edge(s *classifiers.Scan, start, end int) bool {
 		}
 	}
 	switch s.At(end) {
-	case '.', '-', '/', '@', '%':
+	case '/':
+		return alnum(s.At(end+1)) && expiryAt(s.Text, end+1) == 0
+	case '.', '-', '@', '%':
 		return alnum(s.At(end + 1))
 	}
 	return false

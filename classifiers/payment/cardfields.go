@@ -40,32 +40,59 @@ var labels = [...]label{
 }
 
 // beside looks for expiry, code and stripe around the card [start, end). It
-// reports whether there were any.
-func beside(s *classifiers.Scan, start, end int) bool {
-	found := stripe(s, end)
+// reports whether there were any. What belongs to a published test card is as
+// synthetic as that.
+func beside(s *classifiers.Scan, start, end int, synthetic bool) bool {
+	w := belongings{s, synthetic}
+	found := w.stripe(end)
 	if b := max(0, start-besideBefore); b < start {
 		for b < start && !utf8.RuneStart(s.Text[b]) {
 			b++
 		}
-		found = window(s, b, start, false) || found
+		found = w.window(b, start, start) || found
 	}
-	return window(s, end, min(len(s.Text), end+besideAfter), true) || found
+	return w.window(end, min(len(s.Text), end+besideAfter), end) || found
+}
+
+// belongings reports what belongs to one card.
+type belongings struct {
+	s         *classifiers.Scan
+	synthetic bool
+}
+
+func (w belongings) find(f classifiers.Found) {
+	f.Synthetic = w.synthetic
+	w.s.Find(f)
 }
 
 // window looks for labelled values in [from, to). An expiry directly behind the
-// card needs no label.
-func window(s *classifiers.Scan, from, to int, behind bool) bool {
-	t := s.Text
+// card, which ends at end, needs no label.
+func (w belongings) window(from, to, end int) bool {
+	s, t := w.s, w.s.Text
 	var expiry, code bool
-	if behind {
+	if from == end {
 		i := from
 		for i < to && i-from < 4 && strings.IndexByte(" ,;|/\t\n", t[i]) >= 0 {
 			i++
 		}
 		if e := expiryAt(t, i); e > 0 && i > from && !alnum(s.At(e)) {
-			s.Find(classifiers.Found{Start: i, End: e, Type: &expiryType, Likelihood: proxy.Likely, Rule: "behind_card"})
+			w.find(classifiers.Found{Start: i, End: e, Type: &expiryType, Likelihood: proxy.Likely, Rule: "behind_card"})
 			expiry = true
 			from = e
+			// And three or four digits behind that.
+			j := e
+			for j < to && j-e < 3 && strings.IndexByte(" ,;|/\t:", t[j]) >= 0 {
+				j++
+			}
+			k := j
+			for k < len(t) && digit(t[k]) {
+				k++
+			}
+			if n := k - j; j > e && (n == 3 || n == 4) && (k == len(t) || !alnum(t[k]) && t[k] != '-' && t[k] != '/' && (t[k] != '.' || !digit(s.At(k+1)))) {
+				w.find(classifiers.Found{Start: j, End: k, Type: &codeType, Likelihood: proxy.Likely, Rule: "behind_card"})
+				code = true
+				from = k
+			}
 		}
 	}
 	for i := from; i < to; i++ {
@@ -89,10 +116,10 @@ func window(s *classifiers.Scan, from, to int, behind bool) bool {
 		switch {
 		case l.code && !code:
 			code, f.Type = true, &codeType
-			s.Find(f)
+			w.find(f)
 		case !l.code && !expiry:
 			expiry = true
-			s.Find(f)
+			w.find(f)
 		}
 		i = e - 1
 	}
@@ -165,14 +192,14 @@ func expiryAt(t string, i int) int {
 	year := func(n, digits int) bool {
 		return digits == 2 && 10 <= n && n <= 49 || digits == 4 && 2010 <= n && n <= 2049
 	}
-	if first == 4 && month(num(i, i+2)) && year(num(i+2, e), 2) && (e >= len(t) || !alnum(t[e]) && t[e] != '/' && t[e] != '-') {
+	if first == 4 && month(num(i, i+2)) && year(num(i+2, e), 2) && (e >= len(t) || !alnum(t[e]) && (t[e] != '/' && t[e] != '-' || !digit(at(t, e+1)) || digit(at(t, e+3)))) {
 		return e
 	}
 	j := e
 	for j < len(t) && t[j] == ' ' && j-e < 1 {
 		j++
 	}
-	if first == 0 || first > 4 || first == 3 || j >= len(t) || t[j] != '/' && t[j] != '-' && t[j] != '.' {
+	if first == 0 || first > 4 || first == 3 || j >= len(t) || t[j] != '/' && t[j] != '-' && t[j] != '.' && t[j] != '|' {
 		return 0
 	}
 	j++
@@ -183,7 +210,7 @@ func expiryAt(t string, i int) int {
 	for k < len(t) && k-j < 6 && digit(t[k]) {
 		k++
 	}
-	if k < len(t) && (t[k] == '/' || t[k] == '-' || t[k] == '.') && k+1 < len(t) && digit(t[k+1]) {
+	if k < len(t) && (t[k] == '/' || t[k] == '-' || t[k] == '.') && digit(at(t, k+1)) && !(digit(at(t, k+3)) && k-j == 2) {
 		return 0 // a day
 	}
 	a, b := num(i, e), num(j, k)
@@ -193,9 +220,17 @@ func expiryAt(t string, i int) int {
 	return 0
 }
 
+// at gives the byte at i, 0 behind the end.
+func at(t string, i int) byte {
+	if i < len(t) {
+		return t[i]
+	}
+	return 0
+}
+
 // stripe looks behind a card number at end for the rest of a magnetic stripe.
-func stripe(s *classifiers.Scan, end int) bool {
-	t := s.Text
+func (w belongings) stripe(end int) bool {
+	s, t := w.s, w.s.Text
 	sep := s.At(end)
 	if sep != '=' && sep != '^' {
 		return false
@@ -221,7 +256,7 @@ func stripe(s *classifiers.Scan, end int) bool {
 			}
 		}
 	}
-	s.Find(classifiers.Found{Start: end + 1, End: i, Type: &trackType, Likelihood: proxy.VeryLikely, Rule: "stripe"})
+	w.find(classifiers.Found{Start: end + 1, End: i, Type: &trackType, Likelihood: proxy.VeryLikely, Rule: "stripe"})
 	return true
 }
 
@@ -234,7 +269,7 @@ func judgeStripe(s *classifiers.Scan, c classifiers.Candidate) {
 		n++
 		i++
 	}
-	if n < minCard || s.At(i) != '^' || !luhn(d[:n]) || brandOf(d[:n]).level == 0 || !stripe(s, i) {
+	if n < minCard || s.At(i) != '^' || !luhn(d[:n]) || brandOf(d[:n]).level == 0 || !(belongings{s, published(d[:n])}).stripe(i) {
 		return
 	}
 	s.Find(classifiers.Found{Start: c.End, End: i, Type: &cardType, Likelihood: proxy.VeryLikely, Synthetic: published(d[:n]), Rule: "stripe", Validator: "luhn"})
