@@ -69,5 +69,7 @@ var nearMisses = []string{
 	"order reference K48273615, invoice RE-2024-00482, customer no 482736, policy 48-2736-150",
 	"SELECT 482736150, 'A48273615' FROM t WHERE x = 4827361504; -- 12 345 678 rows",
 	"+1 415 867 5309, 1,234,567.89, 12.345.678,90, 1 234 567, 99.5 %, 3:2, 10-12, 1999-2004",
+	"patient phone 482-601-7316, ward 12; GP surgery 617-482-0327",
+	"build 20241124-1215, backup 20250318-0015 and image nightly-20240229-4827",
 	"ids 100000000001 to 100000000999 and rows 536228765, 250555090",
 }

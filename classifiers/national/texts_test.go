@@ -38,6 +38,7 @@ func TestTexts(t *testing.T) {
 		"country,person,tax_id\nCA,Roe,<CA_SIN>\n",
 		// A label that is joined to it, and one that names something before it.
 		"bsn-<NL_BSN> and passport [[US_PASSPORT|482736150]] exp 2031-04, seat 482736151",
+		"in the ward: Lynne Roe, <UK_NINO>, dob 20/08/1948",
 		// Not what it looks like.
 		"order 482-736-05-91, NIP 482-736-05-92 has a wrong digit",
 		"RFC 5280, ISO 9001 and DIN 912 for the vehicle registration API",

@@ -57,6 +57,7 @@ const (
 	homeWorth    = 12
 	personWorth  = 8
 	againstWorth = 25
+	recentWorth  = 10
 	lowerWorth   = 8
 	crowdedWorth = 12
 	unusualWorth = 8
@@ -127,6 +128,16 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 func better(a, b *hit) bool {
 	if a.own != b.own {
 		return a.own
+	}
+	if !a.own && a.known != b.known {
+		// Nothing names either: the one that is looked for everywhere, if a check
+		// speaks for it.
+		if a.known && a.strength >= 10 {
+			return b.score < a.score+homeWorth
+		}
+		if b.known && b.strength >= 10 {
+			return a.score >= b.score+homeWorth
+		}
 	}
 	d := a.score - b.score
 	if a.own && a.rank != b.rank && -homeWorth < d && d < homeWorth {
@@ -219,8 +230,15 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			x.score = -1
 			return
 		}
-		if !sp.silent && !where.named && x.strength >= 10 && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far {
+		// Words that go with much else tell nothing of groups of digits with a check
+		// digit: every tenth telephone number has it.
+		shown := x.strength >= 20 || x.strength >= 10 && !allDigits(s.Text[sp.start:sp.end])
+		hinted := !sp.silent && !where.named && shown && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far
+		if hinted {
 			x.score += hintWorth
+		}
+		if recent(x.typ.Name, s.Text[sp.start:sp.end]) {
+			x.score -= recentWorth
 		}
 		if !sp.silent && !where.named && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
 			if s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
@@ -230,7 +248,7 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			if where.asksGeneric(s, sp) {
 				x.score += genericWorth
 			}
-			if where.asksPerson(s, sp) {
+			if shown && !hinted && where.asksPerson(s, sp) {
 				x.score += personWorth
 			}
 		}
@@ -401,6 +419,31 @@ func taken(between string) bool {
 		}
 	}
 	return false
+}
+
+// allDigits reports whether a number is of digits and separators.
+func allDigits(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if letter(text[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// recent reports whether a number that begins with a day of birth begins with one
+// of the last years, as builds and backups do: 20241124-1234.
+func recent(typ, text string) bool {
+	if typ != "SE_PERSONNUMMER" || len(text) < 10 {
+		return false
+	}
+	if len(text) >= len("YYYYMMDDNNNN") {
+		if text[:2] != "20" {
+			return false
+		}
+		text = text[2:]
+	}
+	return text[:2] > "15" && text[:2] < "30"
 }
 
 // right reports whether a word at a distance stands right before a number: what is
