@@ -169,20 +169,47 @@ func fiction(d []byte) bool {
 	if len(n) == 10 && n[3] == '5' && n[4] == '5' && n[5] == '5' && n[6] == '0' && n[7] == '1' {
 		return true // 555-0100 to 555-0199, with an area code before
 	}
+	switch {
+	case len(d) < 8:
+		return false
+	case d[0] == '0':
+		return dramaHeads[head(d[1:])].national && drama(d[1:], 2)
+	case dramaHeads[head(d)].whole:
+		return drama(d, 0)
+	case d[2] == '0' && dramaCodes[(d[0]-'0')*10+d[1]-'0']:
+		for _, r := range dramas { // a trunk zero that somebody left in
+			if string(d[:2]) == r[:2] && strings.HasPrefix(string(d[3:]), r[2:]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// drama reports whether digits begin with one of the ranges without its first
+// skip digits.
+func drama(d []byte, skip int) bool {
 	for _, r := range dramas {
-		k := 2 // digits of the country code
-		rest := r[k:]
-		switch {
-		case len(d) > len(r) && string(d[:len(r)]) == r:
-			return true
-		case len(d) > len(r)+1 && string(d[:k]) == r[:k] && d[k] == '0' && string(d[k+1:k+1+len(rest)]) == rest:
-			return true
-		case d[0] == '0' && len(d) > len(rest)+1 && string(d[1:1+len(rest)]) == rest && len(rest) >= 5:
+		if len(r)-skip >= 5 && len(d) > len(r)-skip && string(d[:len(r)-skip]) == r[skip:] {
 			return true
 		}
 	}
 	return false
 }
+
+// head is the number that the first three digits are.
+func head(d []byte) int { return int(d[0]-'0')*100 + int(d[1]-'0')*10 + int(d[2]-'0') }
+
+// dramaHeads tells by the first three digits whether one of the ranges may
+// follow, with its country code and without; dramaCodes are the country codes.
+var dramaHeads, dramaCodes = func() (h [1000]struct{ whole, national bool }, codes [100]bool) {
+	for _, r := range dramas {
+		h[head([]byte(r))].whole = true
+		h[head([]byte(r[2:]))].national = true
+		codes[(r[0]-'0')*10+r[1]-'0'] = true
+	}
+	return
+}()
 
 // nanp reports whether ten digits are a number of the North American plan:
 // area and exchange begin with 2 to 9 and are not N11; areas N9X are reserved.
