@@ -71,7 +71,7 @@ func american(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	switch s.Lean(phoneCue, classifiers.Numbering, start, stop) {
 	case 1:
 		level = max(classifiers.Raise(form, 2), proxy.Likely)
-		if n == 1 && s.Beside(phoneCue, start, stop) > closeLabel && s.Near(nounCue, start, stop) > farLabel {
+		if n == 1 && s.Beside(phoneCue, start, stop) > closeLabel && s.Near(nounCue, start, stop) == classifiers.Far {
 			level = form // ten bare digits need the word in their line
 		}
 	case -1:
