@@ -95,3 +95,12 @@ func modHybrid(s, alphabet string) bool {
 
 // past reports whether a year has begun: nobody is born in one that has not.
 func past(year int) bool { return year <= time.Now().Year() }
+
+// born reports whether the three name a day that is not yet to come.
+func born(year, month, d int) bool {
+	if !day(year, month, d) {
+		return false
+	}
+	y, m, today := time.Now().Date()
+	return year < y || year == y && (month < int(m) || month == int(m) && d <= today)
+}

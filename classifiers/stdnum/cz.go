@@ -12,9 +12,8 @@ var czRC = &Format{
 }
 
 // czRCValid: date of birth, in the months from 51 on of women, and with 20 more
-// where a day's numbers are used up. Nine digits until
-// 1953; ten since, the last of which is the
-// remainder by 11 of the others, 0 for 10.
+// where a day's numbers are used up. Nine digits until 1953; ten since, the last
+// of which is the remainder by 11 of the others, 0 for 10.
 func czRCValid(s string) bool {
 	if (len(s) != 9 && len(s) != 10) || !allDigits(s) {
 		return false
