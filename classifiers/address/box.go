@@ -59,7 +59,7 @@ func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 		end = q + 4 + run(t, q+4)
 	}
 	lower := t[c.Start] >= 'a'
-	l := localityAt(t, end, lower, false)
+	l := localityAt(t, end, manner{lower: lower})
 	f := classifiers.Found{Start: c.Start, End: end, Type: &streetType, Likelihood: level, Rule: "box"}
 	if l.level > none {
 		f.End, f.Likelihood = l.end, proxy.VeryLikely

@@ -72,13 +72,17 @@ func skip(t string, i int) (int, gap) {
 	return i, gapNone
 }
 
+// manner is how the names of places are written.
+type manner struct {
+	lower  bool // perhaps in small letters
+	german bool // in a language whose nouns have capitals, so that one word is a place and the next is not
+}
+
 // maxParts bounds the parts of a locality.
 const maxParts = 6
 
-// localityAt reads what follows the street that ends at i. Where lower is set,
-// names of places may be written in small letters. German says that nouns are
-// written with capitals, so that one word is a place and the next is not.
-func localityAt(t string, i int, lower, german bool) locality {
+// localityAt reads what follows the street that ends at i.
+func localityAt(t string, i int, how manner) locality {
 	best := locality{end: i}
 	limit := min(len(t), i+maxLocality)
 	p := i
@@ -90,12 +94,12 @@ func localityAt(t string, i int, lower, german bool) locality {
 		}
 		if c := codeAt(t, q); c.end > 0 && c.end <= limit {
 			c.region = best.level == weak
-			return finish(t, c, placed, g, german, best)
+			return finish(t, c, placed, g, how, best)
 		}
 		if g == gapSpace && placed {
 			break
 		}
-		e, region := placeAt(t, q, lower, placed)
+		e, region := placeAt(t, q, how, placed)
 		if e == q {
 			break
 		}
@@ -114,7 +118,8 @@ func localityAt(t string, i int, lower, german bool) locality {
 }
 
 // finish decides where the locality ends whose postal code was read.
-func finish(t string, c code, placed bool, g gap, german bool, best locality) locality {
+func finish(t string, c code, placed bool, g gap, how manner, best locality) locality {
+	german := how.german
 	if c.letters {
 		return locality{end: c.end, level: strong, sure: true, exact: true}
 	}
@@ -378,7 +383,8 @@ func inner(area string, digit byte) bool {
 // placeAt reads the name of a place, with a region behind, at i: up to five
 // words. It gives the end, i where there is none, and whether the last word is
 // the name or the letters of a state.
-func placeAt(t string, i int, lower, placed bool) (end int, region bool) {
+func placeAt(t string, i int, how manner, placed bool) (end int, region bool) {
+	lower := how.lower
 	p := i
 	end = i
 	for n := 0; n < 5; n++ {

@@ -924,7 +924,7 @@ func flat(s *classifiers.Scan, i, e int) int {
 	if c := at(t, e); c != ',' && c != '\n' && c != ' ' {
 		return 0
 	}
-	l := localityAt(t, e, false, false)
+	l := localityAt(t, e, manner{})
 	if l.level < strong || !l.six && !l.sure {
 		return 0
 	}
@@ -941,9 +941,9 @@ func settle(s *classifiers.Scan, f street, i int) int {
 	if u := units(t, tail); u > tail {
 		end, tail = u, u
 	}
-	l := localityAt(t, tail, false, f.german)
+	l := localityAt(t, tail, manner{german: f.german})
 	if l.level < strong && f.lower {
-		if m := localityAt(t, tail, true, f.german); m.sure && m.exact {
+		if m := localityAt(t, tail, manner{lower: true, german: f.german}); m.sure && m.exact {
 			l = m
 		}
 	}

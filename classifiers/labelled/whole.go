@@ -324,7 +324,7 @@ func hanName(s *classifiers.Scan, p int, sure bool) int {
 			p += 3
 		}
 	}
-	end, level := hanNameAt(t, p, sure, colon)
+	end, level := hanNameAt(t, p, hanLabel{sure, colon})
 	if end == 0 {
 		return 0
 	}
@@ -332,7 +332,7 @@ func hanName(s *classifiers.Scan, p int, sure bool) int {
 	// Further names of a list: 山田太郎、鈴木花子
 	for n := 0; n < maxList && colon && strings.HasPrefix(t[end:], "、"); n++ {
 		p = end + 3
-		e, level := hanNameAt(t, p, sure, colon)
+		e, level := hanNameAt(t, p, hanLabel{sure, colon})
 		if e == 0 {
 			break
 		}
@@ -342,9 +342,13 @@ func hanName(s *classifiers.Scan, p int, sure bool) int {
 	return end
 }
 
+// hanLabel is what stands before a name: a label that is surely one of persons,
+// a colon or a space behind it.
+type hanLabel struct{ sure, colon bool }
+
 // hanNameAt reads a name at p: a run of characters up to punctuation or a word
 // that no name has.
-func hanNameAt(t string, p int, sure, colon bool) (int, proxy.Likelihood) {
+func hanNameAt(t string, p int, l hanLabel) (int, proxy.Likelihood) {
 	run := hanRun(t, p)
 	if run == 0 {
 		return 0, 0
@@ -361,7 +365,7 @@ func hanNameAt(t string, p int, sure, colon bool) (int, proxy.Likelihood) {
 		if at(t, p+run) != ' ' {
 			sp = 3
 		}
-		if more := hanRun(t, p+run+sp); more >= 3 && more <= 12 && colon {
+		if more := hanRun(t, p+run+sp); more >= 3 && more <= 12 && l.colon {
 			cut := cutName(t[p+run+sp : p+run+sp+more])
 			if cut > 0 && cut <= 9 {
 				return p + run + sp + cut, proxy.Likely
@@ -376,9 +380,7 @@ func hanNameAt(t string, p int, sure, colon bool) (int, proxy.Likelihood) {
 		return 0, 0
 	case cut <= 12 && chinese > 0 && cut <= 9 && !kana:
 		return p + cut, proxy.Likely
-	case cut <= 15 && (sure || colon) && cut == run:
-		return p + cut, proxy.Likely
-	case cut <= 15 && (sure || colon):
+	case cut <= 15 && (l.sure || l.colon):
 		return p + cut, proxy.Likely
 	case chinese > 0 && cut > 9:
 		// No word that ends the name: three characters.
