@@ -280,6 +280,8 @@ calls, digests and identifiers are none.`,
 			"- name: DB_PASSWORD\n  value: [[SECRET_PASSWORD|gT7#kWmm2pQ]]",
 			"const zugang = { benutzer: \"versand\", kennwort: \"[[SECRET_PASSWORD|CSPM$tmmml?fXy]]\" };",
 			"web1 ansible_become_password=[[SECRET_PASSWORD|eBOr$HbWnvz#zLT]]",
+			"db_password: \"[[SECRET_PASSWORD|silver heron basalt knight]]\"",
+			"set PGPASSWORD=[[SECRET_PASSWORD|" + pw + "]]",
 			"MYSQL_ROOT_PASSWORD=[[possible SECRET_PASSWORD|zebrafinch]]",
 		},
 		NearMisses: []string{
@@ -293,6 +295,10 @@ calls, digests and identifiers are none.`,
 			"passwordHash = \"" + draw(hexLower, 64, 3) + "\" public_key = \"" + draw(alnum, 43, 4) + "\" keyLength = 2048",
 			`"integrity": "sha512-` + draw(alnum, 86, 5) + `==", "resolved": "https://registry.npmjs.org/x", "token_type": "Bearer"`,
 			"keyTextAlign = \"center\"; foreignKey=user_id2; KeyPair = X25519.KeyPair; secretName: db-credentials-prod2",
+			"passwd:x:0:0:root:/root:/bin/bash JWT_SECRET=changeme JWT_SECRET=your-256-bit-secret \"nextPageToken\": \"" + draw(alnum, 30, 96) + "\"",
+			"private static final String TOKEN_HEADER = \"X-Auth-Token-V2\"; cacheKey = `user-${id}-v2`; X-CSRF-Token: " + draw(alnum, 32, 95),
+			"serviceAccountToken: {path: token, expirationSeconds: 3600}, secretKeyRef: {name: db-secret2, key: password2}, keyId: \"" + draw(hexLower, 16, 94) + "\"",
+			"password: \"please enter your new password\", passwordHelp = \"use letters digits and symbols\"",
 			"if err := checkPassword(user, password); err != nil { password == \"\" }",
 		},
 		Interests: []classifiers.Interest{
@@ -462,6 +468,9 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		return
 	}
 	t := s.Text
+	if v.quote == 0 && v.end-v.start >= maxValue {
+		return // cut: nothing that anybody assigns
+	}
 	body := t[v.start:v.end]
 	if v.quote == 0 && v.end < len(t) {
 		switch t[v.end] {
@@ -496,6 +505,9 @@ func weighNamed(s *classifiers.Scan, name string, v value) {
 		least = 16
 	}
 	n := len(body)
+	if n == 0 {
+		return
+	}
 	if strings.IndexByte(body, '\\') >= 0 && (strings.Contains(body, `\x`) || strings.Contains(body, `\u`) || strings.Contains(body, `\U`)) {
 		return // bytes of a program
 	}
@@ -591,6 +603,8 @@ func weighPassword(s *classifiers.Scan, v value) {
 		if code && d == 0 {
 			return
 		}
+	case v.quote != 0 && phrase(body) && strings.Count(body, " ") > 2 && !sentence(body):
+		level = likely
 	case v.quote != 0 && f == plain && (strings.IndexByte(body, ' ') >= 0 || v.op == ',' || v.op == '('):
 		return // a sentence of the user interface
 	case v.quote != 0 && strings.Count(body, " ") > 0 && f > plain:

@@ -268,6 +268,7 @@ hold a password. The whole URL or string is the finding. Placeholders (user:pass
 			"url: \"[[SECRET_CONNECTION_STRING|mongodb+srv://svc:Tr0ub4dor&3@cluster0.ab1cd.mongodb.net/x]]\"",
 			"url=[[SECRET_CONNECTION_STRING|jdbc:postgresql://db-2.acme.io:5432/claims?user=claims_app&password=" + draw(alnum, 16, 96) + "]], maxPoolSize=80",
 			"\"Hr\": \"[[SECRET_CONNECTION_STRING|Server=tcp:sql.acme.io,1433;Database=hr;User ID=hr_app;Password=" + draw(alnum, 14, 95) + ";Encrypt=True]]\",",
+			"url: [[SECRET_CONNECTION_STRING|jdbc:oracle:thin:scott/Tg7Rx99x@db:1521/orcl]]",
 			"Driver? use [[SECRET_CONNECTION_STRING|Data Source=db1;Uid=app;Pwd=" + draw(alnum, 14, 98) + ";]] then",
 			"git clone [[SECRET_CONNECTION_STRING|https://ci:Hx7qLw92kf@git.acme.io/a.git]] && redis at [[SECRET_CONNECTION_STRING|redis://:f9Q2kLm71x@10.0.0.5:6379/0]]",
 		},
@@ -279,6 +280,7 @@ hold a password. The whole URL or string is the finding. Placeholders (user:pass
 		},
 		Interests: []classifiers.Interest{
 			{Shape: classifiers.Anchor, Literals: []string{"://"}, Judge: judgeURL},
+			{Shape: classifiers.Prefix, Literals: []string{"jdbc:oracle:thin:", "jdbc:oracle:oci:"}, Judge: judgeOracle},
 			{Shape: classifiers.Prefix, Literals: []string{"password=", "pwd=", "passwd=", "password =", "pwd =", "pass="}, Judge: judgePairs},
 		},
 	}
@@ -437,6 +439,27 @@ func judgePairs(s *classifiers.Scan, c classifiers.Candidate) {
 		return
 	}
 	s.Find(classifiers.Found{Start: first, End: stop, Type: connectionType, Likelihood: veryLikely, Rule: "pairs"})
+	s.Resume(stop)
+}
+
+// judgeOracle finds jdbc:oracle:thin:user/password@….
+func judgeOracle(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	end := c.End
+	slash, at := -1, -1
+	for end < len(t) && end-c.End < maxUser && t[end] > ' ' && strings.IndexByte("\"'`<>,)", t[end]) < 0 {
+		switch {
+		case t[end] == '/' && slash < 0:
+			slash = end
+		case t[end] == '@':
+			at = end
+		}
+		end++
+	}
+	if slash < 0 || at < slash || !passwordLike(t[c.End:slash], t[slash+1:at]) {
+		return
+	}
+	s.Find(classifiers.Found{Start: c.Start, End: end, Type: connectionType, Likelihood: veryLikely, Rule: "jdbc"})
 }
 
 // firstKey gives the key that ends a text: one that names a server, or the last

@@ -85,7 +85,11 @@ func kindOf(name string) nameKind {
 	var buf [maxName]byte
 	add := func(w []byte) {
 		if n < maxParts {
-			list[n] = parts[string(w)]
+			p := parts[string(w)]
+			if p == 0 && len(w) > 6 {
+				p = suffixed(w)
+			}
+			list[n] = p
 			n++
 		}
 	}
@@ -133,6 +137,21 @@ func kindOf(name string) nameKind {
 	}
 	flush()
 	return decide(list[:n])
+}
+
+// suffixed knows words that are written together: pgpassword, ldapsecret.
+func suffixed(w []byte) part {
+	for _, end := range [...]string{"password", "passwd", "passwort", "kennwort", "passphrase"} {
+		if len(w) > len(end) && string(w[len(w)-len(end):]) == end {
+			return partPassword
+		}
+	}
+	for _, end := range [...]string{"apikey", "secret", "secretkey", "authtoken"} {
+		if len(w) > len(end) && string(w[len(w)-len(end):]) == end {
+			return partSecret
+		}
+	}
+	return 0
 }
 
 // plainLetter gives the base letter of the two-byte letters that password words

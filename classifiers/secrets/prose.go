@@ -37,12 +37,12 @@ var announced = []struct {
 	{"credenziali", "", ofLogin}, {"credenciales", "", ofLogin}, {"credenciais", "", ofLogin}, {"inloggegevens", "", ofLogin},
 	{"pin", "", ofPIN}, {"pin code", "", ofPIN}, {"alarm code", "", ofPIN}, {"door code", "", ofPIN}, {"gate code", "", ofPIN}, {"entry code", "", ofPIN}, {"access code", "", ofPIN}, {"safe code", "", ofPIN},
 	{"unlock code", "", ofPIN}, {"lock code", "", ofPIN}, {"keypad code", "", ofPIN}, {"security code", "", ofPIN}, {"verification code", "", ofPIN}, {"one-time code", "", ofPIN}, {"one-time password", "", ofPIN},
-	{"otp", "", ofPIN}, {"tan", "", ofPIN}, {"mtan", "", ofPIN}, {"puk", "", ofPIN}, {"alarmcode", "", ofPIN}, {"zugangscode", "", ofPIN}, {"einmalcode", "", ofPIN}, {"entsperrcode", "", ofPIN}, {"geheimzahl", "", ofPIN},
+	{"otp", "", ofPIN}, {"tan", "", ofPIN}, {"mtan", "", ofPIN}, {"puk", "", ofPIN}, {"alarmcode", "", ofPIN}, {"rcode", "", ofPIN}, {"zugangscode", "", ofPIN}, {"einmalcode", "", ofPIN}, {"entsperrcode", "", ofPIN}, {"geheimzahl", "", ofPIN},
 	{"code secret", "", ofPIN}, {"code pin", "", ofPIN}, {"code de la porte", "", ofPIN}, {"digicode", "", ofPIN}, {"codice di accesso", "", ofPIN}, {"codice segreto", "", ofPIN},
 	{"codice allarme", "", ofPIN}, {"kod pin", "", ofPIN}, {"kod do", "", ofPIN}, {"pincode", "", ofPIN}, {"toegangscode", "", ofPIN}, {"portkod", "", ofPIN}, {"larmkod", "", ofPIN},
 	{"totp", "", ofSeed}, {"hotp", "", ofSeed}, {"2fa", "", ofSeed}, {"mfa", "", ofSeed}, {"otp", "", ofSeed}, {"seed", "", ofSeed}, {"authenticator", "", ofSeed}, {"two-factor", "", ofSeed}, {"otpauth", "", ofSeed},
 	{"api key", "", ofKey}, {"api-key", "", ofKey}, {"apikey", "", ofKey}, {"api token", "", ofKey}, {"access token", "", ofKey}, {"access key", "", ofKey}, {"secret key", "", ofKey}, {"private key", "", ofKey},
-	{"license key", "", ofKey}, {"licence key", "", ofKey}, {"token", "", ofKey}, {"secret", "", ofKey}, {"client secret", "", ofKey}, {"api-schl", "", ofKey}, {"schl", "üssel", ofKey}, {"zugriffsschl", "", ofKey}, {"llave", "", ofKey},
+	{"license key", "", ofKey}, {"licence key", "", ofKey}, {"product key", "", ofKey}, {"activation key", "", ofKey}, {"lizenzschl", "üssel", ofKey}, {"clave de licencia", "", ofKey}, {"token", "", ofKey}, {"secret", "", ofKey}, {"client secret", "", ofKey}, {"api-schl", "", ofKey}, {"schl", "üssel", ofKey}, {"zugriffsschl", "", ofKey}, {"llave", "", ofKey},
 	{"clave", "", ofKey}, {"chave", "", ofKey}, {"cl", "é", ofKey}, {"chiave", "", ofKey}, {"klucz", "", ofKey}, {"sleutel", "", ofKey}, {"nyckel", "", ofKey}, {"anahtar", "", ofKey}, {"jeton", "", ofKey}, {"gettone", "", ofKey},
 }
 
@@ -63,9 +63,9 @@ var foreign = []struct {
 var links = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`is was are its it's being = : := -> => → to set changed reset new now still currently temporarily temp namely following below
-		ist lautet war ab sofort jetzt nun neu neue neues auf heißt heisst noch
+		ist lautet war ab sofort jetzt nun neu neue neues heißt heisst noch
 		est sera était maintenant suivant es será era ahora è era sarà ora é agora seria e
-		to jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var на это है हैं becomes became`) {
+		jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var это है हैं becomes became`) {
 		m[w] = true
 	}
 	return m
@@ -112,6 +112,8 @@ of algorithms are none.`,
 			"alarm code [[SECRET_PASSWORD|204816]], side door opens 05:30",
 			"The PIN is [[SECRET_PASSWORD|4826]].",
 			"I re-enrolled her, seed [[SECRET_OTP_SEED|" + draw(base32, 32, 31) + "]], issuer CorpVPN",
+			"the door code is [[SECRET_PASSWORD|4826]]#, der Türcode ist [[SECRET_PASSWORD|4831]]",
+			"license key: [[SECRET_GENERIC_API_KEY|" + draw(upper, 5, 61) + "-" + draw(upper, 5, 62) + "-" + draw(upper, 5, 63) + "-" + draw(upper, 5, 64) + "-" + draw(upper, 5, 65) + "]]",
 			"our api key is [[SECRET_GENERIC_API_KEY|" + draw(alnum, 32, 41) + "]], use it",
 			"| system | login | password | owner |\n|---|---|---|---|\n| Jenkins | svc | `[[SECRET_PASSWORD|y0XH%vWxJuq#ZLR]]` | Ann |\n| Nexus | dep | `[[SECRET_PASSWORD|b7TT!c44SBx]]` | Bob |",
 		},
@@ -123,6 +125,12 @@ of algorithms are none.`,
 			"pin 13 of the GPIO header, PIN: 560034 Bengaluru, tan 45 degrees, seed 42, the token bucket has 1000 tokens",
 			"cache key is 8f14e45fceea167a5a36dedd4bea2543, commit token e014a5acbce8596f54287b609aed9c9d152c3b5e",
 			"Le mot de passe doit comporter douze caractères. Le code PIN est renouvelé chaque année.",
+			"Our password policy (v2.1) requires 12+ chars, NIST SP800-63B; reset tickets JIRA-4821. Passwort abgelaufen, Fehler 0x80070056 auf SRV-DC01.",
+			"Password: ******** (hidden), password: min 8 chars, Passwort: siehe Tresor, z.B. Abc123!x, Ref. dossier 2024-FR-0001!",
+			"pin 1024 of the connector, tan 3000, gate code 404 not found, access code of conduct 2023, promo code SAVE2024, order code 12345678",
+			"Press key F5 or Ctrl+Shift+P, last login: Tue Nov 24 10:48:01 2031 from 10.0.0.5, creds rotated on 2031-05-05, key findings: +12% in Q3'24",
+			"the password is stored in prod/db/password1; the password for user_2 was changed on 12.03.2031 by admin_7",
+			"pinned, seed: 1234567890, TOTP per RFC6238, the passphrase is shown in Figure 3.2",
 			"if password == user.Password1 { token = NewToken2(password) } // password check, secret santa 2024",
 		},
 		Interests: []classifiers.Interest{
@@ -165,19 +173,19 @@ func judgeAnnounced(s *classifiers.Scan, c classifiers.Candidate) {
 		j++
 	}
 	switch {
-	case j > end && !suffixes[lowered(t[end:j])]:
+	case j > end && (!suffixes[lowered(t[end:j])] || a.word == "pin" || a.word == "tan"):
 		return
 	case j < len(t) && (t[j] == '_' || t[j] == '(' || t[j] == '[' || letters[t[j]]), c.Start > 0 && (t[c.Start-1] == '_' || t[c.Start-1] == '.' && c.Start > 1 && alnum[t[c.Start-2]]):
 		return // an identifier of a program
 	}
 	end = j
-	if a.word == "pw" && j != c.End || a.word == "ifre" && !strings.HasSuffix(t[:c.Start], "ş") && !strings.HasSuffix(t[:c.Start], "Ş") || a.word == "senord" && !strings.HasSuffix(t[:c.Start], "ö") && !strings.HasSuffix(t[:c.Start], "Ö") {
+	if a.word == "rcode" && !strings.HasSuffix(t[:c.Start], "tü") && !strings.HasSuffix(t[:c.Start], "Tü") || a.word == "pw" && j != c.End || a.word == "ifre" && !strings.HasSuffix(t[:c.Start], "ş") && !strings.HasSuffix(t[:c.Start], "Ş") || a.word == "senord" && !strings.HasSuffix(t[:c.Start], "ö") && !strings.HasSuffix(t[:c.Start], "Ö") {
 		return
 	}
 	if a.of == ofPassword {
 		column(s, c.Start, end)
 	}
-	told(s, end, a.of, a.word == "pin")
+	told(s, end, clue{of: a.of, pin: a.word == "pin", abbreviated: a.of == ofPIN && len(a.word) <= 4, small: t[c.Start] >= 'a'})
 }
 
 // lowered gives a short word with its ASCII letters in lower case, byte for byte.
@@ -224,7 +232,7 @@ func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
 				break
 			}
 			at += n + len(f.word)
-			told(s, c.Start+at, f.of, false)
+			told(s, c.Start+at, clue{of: f.of})
 		}
 	}
 }
@@ -327,9 +335,24 @@ func nextWord(t string, i, limit int) (w word, ok bool) {
 // wideByte tells bytes of characters that are written without spaces.
 func wideByte(b byte) bool { return b >= 0xE0 && b != 0xE2 }
 
+// clue is what leads to a word of a sentence.
+type clue struct {
+	of  topic
+	pin bool // the word was PIN, which Indian post codes have too
+	// abbreviated says that the word was an abbreviation (PIN, OTP, TAN), small
+	// that it was not written in capitals.
+	abbreviated, small bool
+	linked             bool // a link or a sign stands in front
+	first              bool // it stands right behind the word that announces
+}
+
+// near reports whether little stands between the announcement and the word.
+func (c clue) near() bool { return c.linked || c.first }
+
 // told looks behind a word for the secret that it announces.
-func told(s *classifiers.Scan, from int, of topic, pin bool) {
+func told(s *classifiers.Scan, from int, c clue) {
 	t := s.Text
+	of := c.of
 	limit := min(len(t), from+proseReach)
 	// What links the word before to the next: a link, or the colon of another
 	// word, which may be a name (me: its …) and links what is strong only.
@@ -341,6 +364,9 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 	i := from
 	if i+1 < len(t) && strings.IndexByte(quotes, t[i]) >= 0 && (t[i+1] == ',' || t[i+1] == ')') {
 		return // an argument of a call
+	}
+	if i < len(t) && (t[i] == '}' || t[i] == ']') {
+		return // a variable of a template
 	}
 	// What stands right behind: a colon. The value is on this line then.
 	if i < len(t) && (t[i] == ':' || t[i] == '=') {
@@ -362,12 +388,13 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 			return
 		}
 		gap := strings.Count(t[before:w.start], "\n")
-		if breaks += gap; gap > 1 || breaks > 1 {
+		if breaks += gap; gap > 1 || breaks > 1 || of == ofPIN && gap > 0 && !linked {
 			return
 		}
 		i = w.next
 		if w.end == w.start {
-			linked = linked || t[w.start] == '-' || t[w.start] == '=' || t[w.start] == ':'
+			// "==" compares, "=" and "-" link.
+			linked = linked && w.next-w.start == 1 || w.next-w.start == 1 && (t[w.start] == '-' || t[w.start] == '=' || t[w.start] == ':')
 			continue
 		}
 		text := t[w.start:w.end]
@@ -388,10 +415,11 @@ func told(s *classifiers.Scan, from int, of topic, pin bool) {
 				continue
 			}
 		}
-		if !example && secretWord(s, w, of, linked, first || colon && of != ofPIN, pin) {
+		c.linked, c.first = linked, first || colon && of != ofPIN
+		if !example && secretWord(s, w, c) {
 			return
 		}
-		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && w.colon {
+		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && (w.colon || s.At(w.end) == '.') {
 			return // other words
 		}
 		linked, first, colon = false, false, w.colon
@@ -413,7 +441,7 @@ var has = func() (t [256]uint8) {
 			t[b] = hasDigit
 		case strings.IndexByte("!@#$?%^&*~", byte(b)) >= 0 && b > 0:
 			t[b] = hasSymbol
-		case b == '"' || b == '\'' || b == '`' || b >= utf8.RuneSelf:
+		case b == '"' || b == '\'' || b == '`' || b == 0xC2 || b == 0xE2 || b == 0xE3: // the first bytes of other quotation marks
 			t[b] = hasQuote
 		}
 	}
@@ -440,11 +468,11 @@ func promising(t string, of topic) bool {
 var opens = chars("\"'`*(\xe2\xc2\xe3")
 
 // secretWord judges one word of a sentence and reports it where it is the secret.
-func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) bool {
+func secretWord(s *classifiers.Scan, w word, c clue) bool {
 	t := s.Text
 	text := t[w.start:w.end]
-	near := linked || first
-	switch of {
+	near, linked := c.near(), c.linked
+	switch c.of {
 	case ofSeed:
 		n := len(text)
 		if n < 16 || n > 64 || base32.span(text, 0, n) != n {
@@ -456,17 +484,28 @@ func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) 
 		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: seedType, Likelihood: veryLikely, Rule: "told"})
 		return true
 	case ofPIN:
+		text = strings.TrimRight(text, "#*")
+		w.end = w.start + len(text)
 		n := len(text)
 		if digits.span(text, 0, n) != n || n < 4 || n > 8 || !near || s.At(w.end) == '.' && digitAt(t, w.end+1) || strings.IndexByte("-/:%", s.At(w.end)) >= 0 && s.At(w.end) != 0 {
 			return false
 		}
 		// Six digits behind "PIN" are an Indian post code; years are years.
-		if pin && n == 6 && !(linked && !first) || n == 4 && !linked && (text[:2] == "19" || text[:2] == "20") {
+		// Without a link: a longer code behind OTP or TAN in capitals, a PIN in
+		// capitals, or the words of another code.
+		if c.abbreviated && !linked && (c.small || !c.pin && n < 6) {
+			return false
+		}
+		if c.pin && n == 6 && !(linked && !c.first) || n == 4 && !linked && (text[:2] == "19" || text[:2] == "20") {
 			return false
 		}
 		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: passwordType, Likelihood: likely, Synthetic: n > 4 && weigh(text) == madeUp || text == "123456", Rule: "code_told"})
 		return true
 	case ofKey:
+		if near && licence(text) && weigh(text) != filler {
+			s.Find(classifiers.Found{Start: w.start, End: w.end, Type: genericType, Likelihood: likely, Rule: "licence_told"})
+			return true
+		}
 		if !w.quoted && strings.ContainsAny(text, "/(){}[]<>|\\\"'`@:") || len(text) < 16 || isUUIDText(text) && !linked || !looksRandom(strings.TrimRight(text, "=")) || wordsJoined(text) {
 			return false
 		}
@@ -481,16 +520,17 @@ func secretWord(s *classifiers.Scan, w word, of topic, linked, first, pin bool) 
 		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: genericType, Likelihood: likely, Rule: "told"})
 		return true
 	}
-	return passwordWord(s, w, of, linked, first)
+	return passwordWord(s, w, c)
 }
 
 func digitAt(t string, i int) bool { return i < len(t) && digits[t[i]] }
 
 // passwordWord judges a word where a password was announced.
-func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) bool {
+func passwordWord(s *classifiers.Scan, w word, c clue) bool {
 	t := s.Text
 	text := t[w.start:w.end]
 	end := w.end
+	of, linked, first := c.of, c.linked, c.first
 	if strings.IndexByte(text, ' ') >= 0 {
 		if !w.quoted || !linked || of != ofPassword || !phrase(text) {
 			return false
@@ -518,17 +558,19 @@ func passwordWord(s *classifiers.Scan, w word, of topic, linked, first bool) boo
 		return false
 	}
 	level := proxy.Likelihood(0)
-	near := linked || first
+	near := c.near()
 	// user@host
 	lone := strings.Count(text, "@") == 1 && !strings.ContainsAny(text, "!#$%^&*?+=~")
 	switch {
-	case f == strong && sym && (!lone || near) && (d > 0 && u+l > 1 || u > 0 && l > 0 && switches(text) > 1):
+	case f == strong && sym && (!lone || near) && (l > 0 || near) && (d > 0 && u+l > 1 || u > 0 && l > 0 && switches(text) > 1):
 		level = likely
 		if near {
 			level = veryLikely
 		}
 	case of == ofLogin:
 		return false
+	case l == 0 && d < len(text) && (!sym || !linked):
+		return false // SRV-DC01
 	case f == strong && (near || len(text) >= 10 && rarity(text) >= rareShort && d > 1 && u > 1 && l > 1):
 		level = likely
 	case f >= mixed && !sym && (strings.ContainsAny(text, "_") || dottedName(text)):
@@ -561,6 +603,10 @@ var technical = [...]string{"sha", "md5", "base", "oauth", "utf", "http", "argon
 // another thing with digits and symbols.
 func plausible(text string) bool {
 	switch text[0] {
+	case '0':
+		if len(text) > 1 && text[1]|0x20 == 'x' {
+			return false
+		}
 	case '-', '#', '/', '~', '&', '.', '@', '<', '>', '=', '+', '*', '%', '!', ':', '?', ',', ';':
 		return false
 	case '$':
@@ -622,6 +668,46 @@ func phrase(text string) bool {
 	return words >= 3 && words <= 10 && len(text) >= 14 && n >= 3
 }
 
+// sentence reports whether a phrase has words that instructions have and
+// passphrases, drawn from a list, mostly not.
+func sentence(text string) bool {
+	for i, from := 0, 0; i <= len(text); i++ {
+		if i == len(text) || text[i] == ' ' {
+			if common[lowered(text[from:i])] {
+				return true
+			}
+			from = i + 1
+		}
+	}
+	return false
+}
+
+var common = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields("the and for you your with this that must enter please password passwords user name new old use using are not can has have from letters digits symbols characters field required reset change invalid wrong missing login account email least only will was does should cannot could die und der das ist nicht mit ihr les des est pour votre los las para con una del che non per") {
+		m[w] = true
+	}
+	return m
+}()
+
+// licence reports whether a word is a product key: four to six groups of four
+// to six capitals and digits, joined by hyphens.
+func licence(text string) bool {
+	groups, n, size := 0, 0, 0
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) && upper[text[i]] {
+			n++
+			continue
+		}
+		if i < len(text) && text[i] != '-' || n < 4 || n > 6 || size != 0 && n != size {
+			return false
+		}
+		groups, size, n = groups+1, n, 0
+	}
+	d, u, _ := count(text)
+	return groups >= 4 && groups <= 6 && d >= 3 && u >= 3
+}
+
 // Bounds of a table.
 const (
 	tableRows  = 200
@@ -657,6 +743,13 @@ func column(s *classifiers.Scan, start, end int) {
 	// The delimiter stands between cells, not only behind one.
 	if delim != 0 && strings.IndexByte(strings.Trim(line, " \t\r,;"), delim) < 0 {
 		return
+	}
+	// A header is the first row of its table.
+	if delim != 0 && from > 0 {
+		up := max(0, from-1-tableLine) + strings.LastIndexByte(t[max(0, from-1-tableLine):from-1], '\n') + 1
+		if strings.Count(t[up:from-1], string(rune(delim))) == strings.Count(line, string(rune(delim))) {
+			return
+		}
 	}
 	if delim == 0 || digitsIn(line) > 6 || strings.ContainsAny(line, "={}()") {
 		return

@@ -102,7 +102,7 @@ var tokens = []service{
 	{"", "SHIPPO_TOKEN", "A Shippo API token.", "shippo_live_{H40} shippo_test_{H40}"},
 	{"", "SONAR_TOKEN", "A SonarQube token.", "squ_{a40} sqp_{a40} sqa_{a40}"},
 	{"", "TAILSCALE_KEY", "A Tailscale API or auth key.", "tskey-api-{b20-60} tskey-auth-{a8-30}-{a20-40}"},
-	{"", "TEAMS_WEBHOOK", "The URL of a Microsoft Teams webhook.", "webhookb2/{U}@{U}/IncomingWebhook/{l32}/{U}"},
+	{"", "TEAMS_WEBHOOK", "The URL of a Microsoft Teams webhook.", "webhookb2/{l8}-{l4}-{l4}-{l4}-{l12}@{l8}-{l4}-{l4}-{l4}-{l12}/IncomingWebhook/{l32}/{l8}-{l4}-{l4}-{l4}-{l12}"},
 	{"", "DISCORD_WEBHOOK", "The URL of a Discord webhook.", "discord.com/api/webhooks/{d17-20}/{b60-80} discordapp.com/api/webhooks/{d17-20}/{b60-80}"},
 	{"", "ZAPIER_WEBHOOK", "The URL of a Zapier hook.", "hooks.zapier.com/hooks/catch/{d5-10}/{a6-10}"},
 	{"", "TELNYX_KEY", "A Telnyx API key.", "KEY0{X31}_{a22}"},
@@ -401,36 +401,73 @@ Digests, words, placeholders and counted rows are none.`,
 			d.Positives = append(d.Positives, name+"=\"[["+t.Name+"|"+f.sample(uint64(i*5+n+11))+"]]\"")
 		}
 	}
-	d.Interests = []classifiers.Interest{{Shape: classifiers.Prefix, Literals: words, Judge: func(s *classifiers.Scan, c classifiers.Candidate) {
-		t := s.Text
-		if !vendorWord(t, c.Start, c.End) {
-			return
-		}
-		v, ok := valueAfter(t, c.End, true)
-		if !ok || v.end == v.start {
-			return
-		}
-		forms := list[which[c.Literal]]
-		for i := range forms {
-			f := &forms[i]
-			end := f.pattern.match(t, v.start)
-			if end < 0 || end < v.end && v.quote != 0 && v.end-end > 2 {
-				continue
-			}
-			body := t[v.start:end]
-			name := t[c.Start:v.nameEnd]
-			if f.beside != "" && !nearby(t, c.Start, end, f.beside) {
-				continue
-			}
-			kind := f.fits(name, body)
-			if kind == filler {
-				continue
-			}
-			s.Find(classifiers.Found{Start: v.start, End: end, Type: f.typ, Likelihood: likely, Synthetic: kind == madeUp, Rule: "vendor_name"})
-			return
-		}
-	}}}
+	keys := vendorKeys{words, which, list}
+	d.Interests = []classifiers.Interest{
+		{Shape: classifiers.Prefix, Literals: words, Judge: keys.judge},
+		{Shape: classifiers.Whole, Judge: keys.field},
+	}
 	return d
+}
+
+// vendorKeys are the words of vendors, the service of each, and the forms of the
+// services.
+type vendorKeys struct {
+	words []string
+	which []int
+	forms [][]serviceForm
+}
+
+// judge reads what a name that begins with a vendor's word is assigned.
+func (k *vendorKeys) judge(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	if !vendorWord(t, c.Start, c.End) {
+		return
+	}
+	v, ok := valueAfter(t, c.End, true)
+	if !ok || v.end == v.start {
+		return
+	}
+	k.weigh(s, k.which[c.Literal], t[c.Start:v.nameEnd], v)
+}
+
+// field judges a text that is the whole value of a field whose name has a
+// vendor's word.
+func (k *vendorKeys) field(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	if s.Key == "" || c.Start != 0 || len(t) < 12 || len(t) > maxValue || strings.IndexByte(t, ' ') >= 0 || len(s.Key) > maxKey {
+		return
+	}
+	key := lowered(s.Key)
+	for i, w := range k.words {
+		if at := strings.Index(key, w); at >= 0 && (at == 0 || !letters[key[at-1]] || letters[s.Key[at]] && s.Key[at] < 'a') {
+			k.weigh(s, k.which[i], s.Key[at:], value{end: len(t), quote: '"'})
+		}
+	}
+}
+
+// maxKey bounds the names of fields that are looked through.
+const maxKey = 256
+
+// weigh reports a value that has one of the service's forms.
+func (k *vendorKeys) weigh(s *classifiers.Scan, which int, name string, v value) {
+	t := s.Text
+	forms := k.forms[which]
+	for i := range forms {
+		f := &forms[i]
+		end := f.pattern.match(t, v.start)
+		if end < 0 || end < v.end && v.quote != 0 && v.end-end > 2 {
+			continue
+		}
+		if f.beside != "" && !nearby(t, v.start, end, f.beside) {
+			continue
+		}
+		kind := f.fits(name, t[v.start:end])
+		if kind == filler {
+			continue
+		}
+		s.Find(classifiers.Found{Start: v.start, End: end, Type: f.typ, Likelihood: likely, Synthetic: kind == madeUp, Rule: "vendor_name"})
+		return
+	}
 }
 
 // nearbyReach is how far around a value a word of its vendor is looked for.

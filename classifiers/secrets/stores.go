@@ -215,8 +215,9 @@ func judgeSecureString(s *classifiers.Scan, c classifiers.Candidate) {
 }
 
 var (
-	hashType = &classifiers.Type{Name: "SECRET_PASSWORD_HASH", Groups: []string{classifiers.Credential}, Doc: "A stored password hash, which can be guessed at.", Severity: classifiers.High}
-	sasType  = secret("SIGNED_URL", "A URL whose query carries a signature or token that grants access.", "SECRET_URL_CREDENTIALS")
+	hashType     = &classifiers.Type{Name: "SECRET_PASSWORD_HASH", Groups: []string{classifiers.Credential}, Doc: "A stored password hash, which can be guessed at.", Severity: classifiers.High}
+	facebookType = secret("FACEBOOK_APP_TOKEN", "A Facebook app token: the app's number, a bar and its secret.")
+	sasType      = secret("SIGNED_URL", "A URL whose query carries a signature or token that grants access.", "SECRET_URL_CREDENTIALS")
 )
 
 // stores finds what files keep credentials in.
@@ -226,8 +227,8 @@ func stores() *classifiers.Detector {
 		Doc: `Credentials in the forms that files keep them: .netrc (machine … login … password …), .pgpass (host:port:database:user:
 password), password hashes of crypt, htpasswd and Django ($2b$, $6$, $apr1$, $argon2id$, {SSHA}, pbkdf2_sha256$), PuTTY's key files, private
 keys in base64 as kubeconfig has them, private JSON Web Keys, the data of Kubernetes secrets, otpauth URLs, and signatures in the
-query of URLs (Azure SAS, AWS and Google signed URLs).`,
-		Types: []*classifiers.Type{passwordType, hashType, privateKeyType, genericType, seedType, sasType},
+query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens, a number and a secret joined by a bar.`,
+		Types: []*classifiers.Type{passwordType, hashType, privateKeyType, genericType, seedType, sasType, facebookType},
 		Positives: []string{
 			"machine api.acme.test login ops password [[SECRET_PASSWORD|" + draw(alnum, 14, 311) + "]]",
 			"db1.acme.test:5432:claims:app:[[SECRET_PASSWORD|" + draw(alnum, 14, 312) + "]]",
@@ -240,6 +241,7 @@ query of URLs (Azure SAS, AWS and Google signed URLs).`,
 			`{"kty":"EC","crv":"P-256","d":"[[SECRET_PRIVATE_KEY|` + draw(alnum, 43, 5) + `]]","x":"a"}`,
 			"kind: Secret\ndata:\n  api: [[SECRET_GENERIC_API_KEY|c2VjcmV0LWJ1dC1sb25nLTQyLXg5]]\n",
 			"otpauth://totp/Acme:ann?secret=[[SECRET_OTP_SEED|" + draw(base32, 32, 32) + "]]&issuer=Acme",
+			"facebook [[SECRET_FACEBOOK_APP_TOKEN|1308742762612587|" + draw(alnum, 27, 7) + "]]",
 			"https://acme.blob.core.windows.net/c/f.txt?sv=2031-01-01&se=2031-02-01T00%3A00%3A00Z&sr=b&sp=r&sig=[[SECRET_SIGNED_URL|" + draw(alnum, 43, 6) + "%3D]]",
 		},
 		NearMisses: []string{
@@ -259,6 +261,7 @@ query of URLs (Azure SAS, AWS and Google signed URLs).`,
 			{Shape: classifiers.Prefix, Literals: []string{`d":`, `d" :`}, Judge: judgeJWK},
 			{Shape: classifiers.Prefix, Literals: []string{"kind: secret", `kind": "secret"`, `kind":"secret"`}, Judge: judgeKubeSecret},
 			{Shape: classifiers.Prefix, Literals: []string{"otpauth://"}, Judge: judgeOTP},
+			{Shape: classifiers.Anchor, Literals: []string{"|"}, Judge: judgeFacebook},
 			{Shape: classifiers.Prefix, Literals: []string{"sig=", "x-amz-signature=", "x-goog-signature=", "x-amz-security-token="}, Judge: judgeSigned},
 		},
 	}
@@ -503,6 +506,22 @@ func judgeOTP(s *classifiers.Scan, c classifiers.Candidate) {
 		return
 	}
 	s.Find(classifiers.Found{Start: start, End: end, Type: seedType, Likelihood: veryLikely, Rule: "otpauth"})
+}
+
+func judgeFacebook(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	if c.Start < 15 || !digits[t[c.Start-1]] {
+		return
+	}
+	start := c.Start
+	for start > 0 && c.Start-start < 17 && digits[t[start-1]] {
+		start--
+	}
+	end := base64u.span(t, c.End, 41)
+	if n := c.Start - start; n < 15 || n > 16 || end-c.End < 27 || end-c.End > 40 || inside(s.Before(start)) || !looksRandom(t[c.End:end]) {
+		return
+	}
+	s.Find(classifiers.Found{Start: start, End: end, Type: facebookType, Likelihood: veryLikely, Rule: "facebook"})
 }
 
 var percentSet = chars("0-9a-zA-Z%+/=_-")

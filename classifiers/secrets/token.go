@@ -226,6 +226,16 @@ func newHint(words ...string) *hint {
 	return h
 }
 
+// field judges a text that is the whole value of a field whose name has a word of
+// the hint.
+func (f *form) field(s *classifiers.Scan, c classifiers.Candidate) {
+	n := len(s.Text)
+	if s.Key == "" || c.Start != 0 || n < f.min || n > f.max || !s.KeyHas(f.cue.cue) || f.set.span(s.Text, 0, n) != n {
+		return
+	}
+	f.judge(s, 0, 0, n)
+}
+
 // ahead looks behind a word of the hint for a run of characters that is the
 // whole token.
 func (f *form) ahead(s *classifiers.Scan, c classifiers.Candidate) {
@@ -302,7 +312,7 @@ func (v vendor) detector() *classifiers.Detector {
 		}
 		d.Positives = append(d.Positives, f.lead+"= \"[["+f.typ.Name+"|"+f.prefix+body+"]]\", end")
 		if f.prefix == "" {
-			d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Prefix, Literals: f.cue.words, Judge: f.ahead})
+			d.Interests = append(d.Interests, classifiers.Interest{Shape: classifiers.Prefix, Literals: f.cue.words, Judge: f.ahead}, classifiers.Interest{Shape: classifiers.Whole, Judge: f.field})
 			d.NearMisses = append(d.NearMisses, "digest "+body+" of the file")
 			continue
 		}

@@ -200,6 +200,30 @@ var fills = [...]string{"your", "example", "changeme", "change_me", "change-me",
 // calls are the beginnings and ends of expressions that look a value up.
 var calls = [...]string{"${", "{{", "$(", "%(", "<%", "getenv", "environ", "process.env", "env.", "secrets.", "vault:", "config.", "settings.", "args.", "self.", "this.", "::", "->", "=>", "?.", "://", "&&", "||"}
 
+// expressions are fills and calls by their first letter.
+var expressions = func() (t [256][]string) {
+	for _, p := range fills {
+		t[p[0]] = append(t[p[0]], p)
+	}
+	for _, p := range calls {
+		t[p[0]] = append(t[p[0]], p)
+	}
+	return t
+}()
+
+// expression reports whether a value in lower case holds a placeholder or looks
+// another value up.
+func expression(low []byte) bool {
+	for i, c := range low {
+		for _, p := range expressions[c] {
+			if len(low)-i >= len(p) && string(low[i:i+len(p)]) == p {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // forceOf judges a value that stands where a password goes. Quoted values may
 // hold what an expression would.
 func forceOf(v string, quoted bool) force {
@@ -219,15 +243,8 @@ func forceOf(v string, quoted bool) force {
 	if stands[string(low)] {
 		return standIn
 	}
-	for _, f := range fills {
-		if contains(low, f) {
-			return standIn
-		}
-	}
-	for _, f := range calls {
-		if contains(low, f) {
-			return standIn
-		}
+	if expression(low) {
+		return standIn
 	}
 	switch v[0] {
 	case '$', '%':
@@ -261,7 +278,7 @@ func forceOf(v string, quoted bool) force {
 			u++
 		case 'a' <= c && c <= 'z':
 			l++
-		case c == '-' || c == '_' || c == '.' || c == ' ':
+		case c == '-' || c == '_' || c == '.' || c == ' ' || c == ':':
 			joins++
 		case c < ' ' || c == 0x7F:
 			return standIn
@@ -291,6 +308,11 @@ func forceOf(v string, quoted bool) force {
 	switch {
 	case high > 0 && u+l+d == 0:
 		return plain
+	case high >= 4 && d > 0:
+		if sym > 0 {
+			return strong
+		}
+		return mixed
 	case d == n:
 		return plain
 	case sym+high > 0 && (d > 0 || u > 0 && l > 0) && n >= 6 && u+l > 0:
