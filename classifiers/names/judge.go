@@ -1,0 +1,439 @@
+package names
+
+import (
+	_ "embed"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/names/internal/tagger"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+//go:embed model.bin
+var weights []byte
+
+// model reads the weights once; they stay where they are.
+var model = sync.OnceValue(func() *tagger.Model {
+	m, err := tagger.Read(weights)
+	if err != nil {
+		panic("names: the embedded model is not of this version")
+	}
+	return m
+})
+
+// Bounds.
+const (
+	pieceBytes = 32 << 10 // of the text that is looked at at once
+	maxNames   = 128      // words of names that are remembered in a segment
+	maxQuoted  = 2 << 10  // bytes of a quoted text in code
+)
+
+// reading is the scratch of reading one segment; it is kept in a pool. It keeps
+// hashes and offsets between calls, no content.
+type reading struct {
+	s        *classifiers.Scan
+	tokens   []tagger.Token
+	sequence tagger.Sequence
+	decoder  tagger.Decoder
+	regions  []region
+	sure     []uint64 // hashes of the words of names that were found surely
+	taken    []bool   // by token of the piece: part of a finding
+	manners  []manner // by token
+	japanese bool     // the segment has kana
+}
+
+// region is a part of a piece that is written in one manner.
+type region struct {
+	from, to int
+	how      manner
+}
+
+var readings = sync.Pool{New: func() any { return new(reading) }}
+
+func judge(s *classifiers.Scan, c classifiers.Candidate) {
+	if !worth(s.Text[c.Start:c.End]) {
+		return
+	}
+	r := readings.Get().(*reading)
+	defer readings.Put(r)
+	r.s, r.sure, r.japanese = s, r.sure[:0], kana(s.Text[c.Start:c.End])
+	for from := c.Start; from < c.End; {
+		to := pieceEnd(s.Text, from, c.End)
+		r.piece(from, to)
+		from = to
+	}
+	r.s = nil
+}
+
+// worth reports whether a text can hold a name at all: it has a space between
+// letters, or a character that is not ASCII, or is short. It looks at the head.
+func worth(t string) bool {
+	letters := 0
+	for i := 0; i < len(t); i++ {
+		if k := kinds[t[i]]; k&(kLetter|kHigh) != 0 {
+			if letters++; letters >= 3 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// pieceEnd gives the end of the piece that begins at from: the end of a line
+// where one ends near.
+func pieceEnd(t string, from, end int) int {
+	to := from + pieceBytes
+	if to >= end {
+		return end
+	}
+	if i := strings.LastIndexByte(t[from:to], '\n'); i > pieceBytes/2 {
+		return from + i + 1
+	}
+	if i := strings.LastIndexByte(t[from:to], ' '); i > pieceBytes/2 {
+		return from + i + 1
+	}
+	for !utf8.RuneStart(t[to]) {
+		to--
+	}
+	return to
+}
+
+// piece reads a piece: its lines by their manner, then other mentions of the
+// names that were found.
+func (r *reading) piece(from, to int) {
+	r.divide(from, to)
+	r.tokens, r.taken, r.manners = r.tokens[:0], r.taken[:0], r.manners[:0]
+	for _, g := range r.regions {
+		switch g.how {
+		case prose, comment, log:
+			r.region(g)
+		case code:
+			r.quoted(g)
+		}
+	}
+	if len(r.sure) > 0 {
+		r.others()
+	}
+}
+
+// divide cuts a piece into regions of lines of one manner.
+func (r *reading) divide(from, to int) {
+	t := r.s.Text
+	r.regions = r.regions[:0]
+	for at := from; at < to; {
+		end := to
+		if i := strings.IndexByte(t[at:to], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		m := how(t, at, end)
+		n := len(r.regions)
+		switch {
+		case n > 0 && (m == r.regions[n-1].how || m == blank && r.regions[n-1].how == prose):
+			r.regions[n-1].to = end
+		case m == blank:
+		default:
+			r.regions = append(r.regions, region{at, end, m})
+		}
+		at = end
+	}
+	// A short line between lines of code is code.
+	for i := 1; i+1 < len(r.regions); i++ {
+		g := &r.regions[i]
+		if g.how == prose && r.regions[i-1].how == code && r.regions[i+1].how == code && g.to-g.from < 60 {
+			g.how = code
+		}
+	}
+}
+
+// quoted reads the quoted texts of lines of code.
+func (r *reading) quoted(g region) {
+	t := r.s.Text
+	for i := g.from; i < g.to; i++ {
+		q := t[i]
+		if q != '"' && q != '\'' && q != '`' && q != '>' {
+			continue
+		}
+		if q == '\'' && i > 0 && kinds[t[i-1]]&kLetter != 0 {
+			continue // an apostrophe
+		}
+		shut := q
+		if q == '>' {
+			shut = '<'
+		}
+		limit := min(g.to, i+1+maxQuoted)
+		j := i + 1
+		space, upper := false, false
+		for j < limit && (t[j] != shut || t[j-1] == '\\') && t[j] != '\n' {
+			space = space || t[j] == ' '
+			upper = upper || kinds[t[j]]&(kUpper|kHigh) != 0
+			j++
+		}
+		if j >= limit || t[j] != shut {
+			continue
+		}
+		if space && upper && j-i > 5 {
+			r.region(region{i + 1, j, code})
+		}
+		i = j
+		if q == '>' {
+			i--
+		}
+	}
+}
+
+// region tags the sentences of a region that have a signal.
+func (r *reading) region(g region) {
+	at := len(r.tokens)
+	r.tokens = tagger.Tokens(r.tokens, r.s.Text, g.from, g.to)
+	for range r.tokens[at:] {
+		r.taken = append(r.taken, false)
+		r.manners = append(r.manners, g.how)
+	}
+	for at < len(r.tokens) {
+		end := tagger.Sentence(r.tokens, at)
+		r.sentence(at, end, g.how)
+		at = end
+	}
+}
+
+// signal reports whether a sentence may have a name.
+func (r *reading) signal(tokens []tagger.Token) bool {
+	small := 0
+	for i := range tokens {
+		t := &tokens[i]
+		if t.Kind == tagger.Han {
+			return true
+		}
+		if t.Kind != tagger.Word {
+			continue
+		}
+		f := t.Flags
+		switch t.Shape {
+		case tagger.Title, tagger.Inner, tagger.Upper, tagger.Initial:
+			if f.Common() < 3 || f.Name() >= 2 || f.Place() >= 2 {
+				return true
+			}
+		case tagger.Uncased:
+			if f.Name() > 0 || f.Place() > 0 {
+				return true
+			}
+		case tagger.Lower:
+			// A usual name that is no usual word; of weaker ones, two in a row.
+			switch {
+			case f.Name() == 3 && f.Common() <= 1, f.Name() >= 2 && f.Common() == 0:
+				return true
+			case f.Name() > 0 && f.Common() <= 2, f == 0 && t.End-t.Start > 2:
+				if small++; small >= 2 {
+					return true
+				}
+				continue
+			}
+		}
+		small = 0
+	}
+	if len(tokens) == 0 {
+		return false
+	}
+	return r.near(int(tokens[0].Start), int(tokens[len(tokens)-1].End))
+}
+
+// near reports whether another detector found something in [from, to).
+func (r *reading) near(from, to int) bool {
+	for _, f := range r.s.Found() {
+		if f.Start < to && from < f.End && f.Likelihood >= proxy.Possible {
+			return true
+		}
+	}
+	return false
+}
+
+// Thresholds of the likelihood that the model gives, calibrated on the sets that
+// it did not learn from: what is likely is right four times out of five at least.
+const (
+	floor      = 0.15
+	atPossible = 0.3
+	atLikely   = 0.55
+	atVery     = 0.97
+	// strict is asked in comments, logs and code.
+	strict = 0.9
+)
+
+func (r *reading) sentence(at, end int, how manner) {
+	tokens := r.tokens[at:end]
+	if !r.signal(tokens) {
+		return
+	}
+	for i := range tokens {
+		if tokens[i].Kind == tagger.Han {
+			r.han(&tokens[i])
+		}
+	}
+	r.sequence.Load(tokens)
+	for _, s := range model().Decode(&r.sequence, &r.decoder, floor) {
+		s.From += at
+		s.To += at
+		r.found(s, how)
+	}
+}
+
+// found weighs a span and reports it.
+func (r *reading) found(s tagger.Span, how manner) {
+	typ := person
+	switch s.Tag {
+	case tagger.BLocation:
+		typ = location
+	case tagger.BOrganization:
+		typ = organization
+	}
+	s = r.trim(s)
+	if s.From >= s.To {
+		return
+	}
+	e := r.weigh(s)
+	p := s.P
+	level := proxy.Unlikely
+	switch {
+	case p >= atVery && (e.known > 0 || typ != person):
+		level = proxy.VeryLikely
+	case p >= atLikely:
+		level = proxy.Likely
+	case p >= atPossible:
+		level = proxy.Possible
+	}
+	if how != prose && level >= proxy.Likely && !(p >= strict && e.full) {
+		level = proxy.Possible
+	}
+	if e.noise {
+		level = min(level, proxy.Unlikely)
+	}
+	rule := "tagger"
+	validator := ""
+	if e.known > 0 {
+		validator = "gazetteer"
+	}
+	t := r.tokens
+	r.s.Find(classifiers.Found{Start: int(t[s.From].Start), End: int(t[s.To-1].End), Type: typ, Likelihood: level, Rule: rule, Validator: validator})
+	for i := s.From; i < s.To; i++ {
+		r.taken[i] = true
+	}
+	if typ == person && level >= proxy.Likely && (p >= strict || e.full) {
+		r.remember(s)
+	}
+}
+
+// evidence is what the words of a span tell.
+type evidence struct {
+	known int  // words that are names
+	full  bool // a given name and a surname, or two known words
+	noise bool // characters that are no text
+}
+
+func (r *reading) weigh(s tagger.Span) (e evidence) {
+	words, plain := 0, 0
+	for i := s.From; i < s.To; i++ {
+		t := &r.tokens[i]
+		if t.Kind == tagger.Punct && t.Hash == utf8.RuneError {
+			e.noise = true
+		}
+		if t.Kind != tagger.Word {
+			continue
+		}
+		words++
+		if t.Flags.Name() > 0 {
+			e.known++
+			if t.Flags.Common() >= 3 {
+				plain++
+			}
+		}
+	}
+	e.full = words >= 2 && e.known >= 2 && plain < e.known
+	return e
+}
+
+// trim takes titles and punctuation off a span.
+func (r *reading) trim(s tagger.Span) tagger.Span {
+	for s.From < s.To && r.tokens[s.From].Kind == tagger.Punct {
+		s.From++
+	}
+	for s.To > s.From && r.tokens[s.To-1].Kind == tagger.Punct {
+		s.To--
+	}
+	return s
+}
+
+// remember keeps the words of a name.
+func (r *reading) remember(s tagger.Span) {
+	for i := s.From; i < s.To && len(r.sure) < maxNames; i++ {
+		t := &r.tokens[i]
+		if t.Kind != tagger.Word || t.End-t.Start < 3 || t.Flags.Common() >= 3 || t.Shape == tagger.Initial {
+			continue
+		}
+		if !r.known(t.Hash) {
+			r.sure = append(r.sure, t.Hash)
+		}
+	}
+}
+
+func (r *reading) known(hash uint64) bool {
+	for _, h := range r.sure {
+		if h == hash {
+			return true
+		}
+	}
+	return false
+}
+
+// others reports further mentions of names that were found surely.
+func (r *reading) others() {
+	var bloom [4]uint64
+	for _, h := range r.sure {
+		bloom[h>>6&3] |= 1 << (h & 63)
+	}
+	for i := range r.tokens {
+		t := &r.tokens[i]
+		if r.taken[i] || t.Kind != tagger.Word || bloom[t.Hash>>6&3]&(1<<(t.Hash&63)) == 0 || !r.known(t.Hash) {
+			continue
+		}
+		switch t.Shape {
+		case tagger.Title, tagger.Inner, tagger.Upper:
+		case tagger.Lower:
+			if t.Flags.Name() < 2 || t.Flags.Common() > 0 {
+				continue
+			}
+		default:
+			continue
+		}
+		if r.manners[i] == code || r.manners[i] == comment {
+			continue
+		}
+		j := i + 1
+		for j < len(r.tokens) && !r.taken[j] && r.tokens[j].Kind == tagger.Word && r.tokens[j].Shape == t.Shape && r.known(r.tokens[j].Hash) {
+			j++
+		}
+		for k := i; k < j; k++ {
+			r.taken[k] = true
+		}
+		r.s.Find(classifiers.Found{Start: int(t.Start), End: int(r.tokens[j-1].End), Type: person, Likelihood: proxy.Likely, Rule: "mentioned again", Validator: "confirmed name"})
+	}
+}
+
+// han makes the tables of Chinese and Japanese names when they are first needed.
+var han = sync.OnceValue(makeHan)
+
+// kana reports whether a text has Japanese syllables.
+func kana(t string) bool {
+	for i := 0; i+2 < len(t); {
+		j := strings.IndexByte(t[i:], 0xE3)
+		if j < 0 {
+			return false
+		}
+		i += j
+		if i+2 < len(t) && (t[i+1] == 0x81 && t[i+2] >= 0x81 || t[i+1] == 0x82 || t[i+1] == 0x83) {
+			return true
+		}
+		i++
+	}
+	return false
+}
