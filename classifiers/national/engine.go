@@ -71,7 +71,18 @@ func (p *single) fits(word string, letters uint64) bool {
 // written is a form with separators that ends in a node.
 type written struct {
 	*entry
-	worth int
+	literals []literal // places without separators
+	worth    int
+}
+
+// fits reports whether the characters are right that the form asks for.
+func (w *written) fits(compact string) bool {
+	for _, l := range w.literals {
+		if l.at >= len(compact) || compact[l.at] != l.c {
+			return false
+		}
+	}
+	return true
 }
 
 // node is a state of the automaton over words. Words of digits are followed by
@@ -161,6 +172,9 @@ func compile(list []*entry) *table {
 			}
 		}
 		for _, shape := range e.format.Shapes {
+			if strings.ContainsAny(shape, "-./") {
+				t.add(e, shape)
+			}
 			// The code of a country may stand apart: IE 1234567X.
 			if len(shape) > 4 && isLower(shape[0]) && isLower(shape[1]) && !isLower(shape[2]) {
 				t.add(e, shape[:2]+" "+shape[2:])
@@ -317,12 +331,9 @@ func sepIndex(c byte) int {
 
 // add puts a written form into the automaton.
 func (t *table) add(e *entry, form string) {
-	worth := e.strength + separatorWorth(form) + shapeWorth(strings.Map(func(r rune) rune {
-		if sepIndex(byte(r)) > 0 {
-			return -1
-		}
-		return r
-	}, form))
+	joined := strings.NewReplacer(" ", "", "-", "", ".", "", "/", "").Replace(form)
+	worth := e.strength + separatorWorth(form) + shapeWorth(joined)
+	literals := singleOf(e, joined).literals
 	at := []int16{1}
 	from, sep := 0, 0
 	wild := strings.Count(form, "*") > maxEither
@@ -340,7 +351,7 @@ func (t *table) add(e *entry, form string) {
 		from, sep = i+1, sepIndex(form[i])
 	}
 	for _, n := range at {
-		t.nodes[n].ends = append(t.nodes[n].ends, written{e, worth})
+		t.nodes[n].ends = append(t.nodes[n].ends, written{e, literals, worth})
 	}
 }
 
@@ -553,7 +564,7 @@ func (t *table) writtenAt(s *classifiers.Scan, sp span, g []classifiers.Group, a
 	compact := compactOf(s.Text, g, &sp)
 	for i := range t.nodes[at].ends {
 		w := &t.nodes[at].ends[i]
-		if w.valid(s.Text[sp.start:sp.end], compact) {
+		if w.fits(compact) && w.valid(s.Text[sp.start:sp.end], compact) {
 			h.add(w.entry, w.worth)
 		}
 	}
@@ -651,10 +662,21 @@ func (e *entry) valid(written, compact string) bool {
 	if refine := e.refine; refine != nil && !refine(compact) {
 		return false
 	}
-	if e.format.Compact != nil {
+	if e.format.Compact != nil || len(written) > len(compact) && e.keeps(written) {
 		return e.format.Valid(written)
 	}
 	return e.format.Check(compact)
+}
+
+// keeps reports whether a separator of a number as it is written means something
+// in its format, as the sign of the century in 150784-482J.
+func (e *entry) keeps(written string) bool {
+	for i := 0; i < len(written); i++ {
+		if sepIndex(written[i]) > 0 && strings.IndexByte(e.format.Clean, written[i]) < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // compactOf joins words without their separators, letters as capitals.

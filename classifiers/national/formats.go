@@ -96,6 +96,20 @@ func entries() []*entry {
 			break
 		}
 	}
+	for _, e := range list {
+		// The number in a register is written without its court, mostly.
+		if e.format.Name == "de.handelsregisternummer" {
+			f := *e.format
+			f.Name, f.Compact, f.Clean, f.Check = "de.hrb", nil, " ", func(string) bool { return true }
+			f.Written = nil
+			for _, n := range []string{"9999999", "999999", "99999", "9999", "999", "99999A", "9999A"} {
+				f.Written = append(f.Written, "hrb "+n, "hra "+n)
+				f.Shapes = append(f.Shapes, "hrb"+n, "hra"+n)
+			}
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, home: e.home, strength: 10, known: true, rank: 2})
+			break
+		}
+	}
 	for _, l := range loose {
 		for _, e := range list {
 			if e.format.Name == l.name {

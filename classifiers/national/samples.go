@@ -6,13 +6,14 @@ import (
 	"github.com/ostiary/ostiary/classifiers/stdnum"
 )
 
-// apart are formats whose samples the scanner's words do not hold together, or
-// that stand between marks that are no part of the number: ISAN mixes
-// letters and digits word by word, an ISIL has small letters.
-var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649`)
+// apart are formats whose samples the scanner's words do not hold together (an
+// ISIL has small letters, a court's name is long, others mix letters and digits
+// word by word), that stand between marks that are no part of the number, or that
+// are another format's number too.
+var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649 DE_HANDELSREGISTERNUMMER DE_LEITWEG EU_EIC ES_DNI FR_RCS`)
 
 // twins are numbers that another country gives by the same rule and name.
-var twins = words(`SK_RC`)
+var twins = words(`SK_RC MC_TVA`)
 
 // positives gives each format's sample beside one of its words.
 func positives() []string {
@@ -23,7 +24,7 @@ func positives() []string {
 			out = append(out, positive(f, w[0]))
 		}
 	}
-	return out
+	return append(out, "eingetragen unter [[DE_HANDELSREGISTERNUMMER|HRB 48273]]")
 }
 
 // short reports whether a number has too few digits to be looked for without the
