@@ -111,7 +111,9 @@ func isCredential(f proxy.Finding) bool {
 // found when any credential is found in it. A negative of a rule is silent when
 // no finding has a type that the rule's positives are found as; types that stand
 // for any service count for the rules that have no other. What is another rule's
-// positive, word for word, is no negative.
+// positive, word for word, is no negative. The goals are 0.90 and 0.95; the floors
+// are a little below what was measured, and may rise, not fall. What is missed
+// are names of hosts, accounts and tenants, which are no secrets.
 func TestFixtures(t *testing.T) {
 	dir := dataDir(t)
 	s := newSuite(t)
@@ -122,7 +124,7 @@ func TestFixtures(t *testing.T) {
 	for _, set := range []struct {
 		name            string
 		recall, silence float64
-	}{{"gitleaks", 0.90, 0.95}, {"betterleaks", 0.90, 0.95}} {
+	}{{"gitleaks", 0.98, 0.98}, {"betterleaks", 0.96, 0.965}} {
 		type score struct {
 			positives, found, negatives, silent, quiet int
 			own                                        map[string]int

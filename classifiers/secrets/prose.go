@@ -33,7 +33,7 @@ var announced = []struct {
 	{"wachtwoord", "", ofPassword}, {"senord", "", ofPassword}, {"losenord", "", ofPassword}, {"ifre", "", ofPassword}, {"sifre", "", ofPassword}, {"parola", "", ofPassword}, {"parol", "", ofPassword},
 	{"heslo", "", ofPassword}, {"salasana", "", ofPassword}, {"adgangskode", "", ofPassword}, {"passord", "", ofPassword}, {"jelsz", "", ofPassword}, {"lozinka", "", ofPassword}, {"geslo", "", ofPassword},
 	{"kata sandi", "", ofPassword}, {"clave de acceso", "", ofPassword}, {"palavra-passe", "", ofPassword}, {"palavra passe", "", ofPassword}, {"codeword", "", ofPassword}, {"losung", "", ofPassword},
-	{"key", "", ofLogin}, {"psk", "", ofLogin}, {"wifi", "", ofLogin}, {"wi-fi", "", ofLogin}, {"wlan", "", ofLogin}, {"ssid", "", ofLogin}, {"login", "", ofLogin}, {"logins", "", ofLogin}, {"zugangsdaten", "", ofLogin}, {"anmeldedaten", "", ofLogin}, {"credentials", "", ofLogin}, {"creds", "", ofLogin}, {"identifiants", "", ofLogin},
+	{"key", "", ofLogin}, {"psk", "", ofLogin}, {"wifi", "", ofLogin}, {"wi-fi", "", ofLogin}, {"wlan", "", ofLogin}, {"ssid", "", ofLogin}, {"login", "", ofLogin}, {"logins", "", ofLogin}, {"zugangsdaten", "", ofLogin}, {"anmeldedaten", "", ofLogin}, {"credentials", "", ofLogin}, {"creds", "", ofLogin}, {"identifiants", "", ofLogin}, {"dane logowania", "", ofLogin}, {"inloggningsuppgifter", "", ofLogin}, {"pass", "", ofLogin},
 	{"credenziali", "", ofLogin}, {"credenciales", "", ofLogin}, {"credenciais", "", ofLogin}, {"inloggegevens", "", ofLogin},
 	{"pin", "", ofPIN}, {"pin code", "", ofPIN}, {"alarm code", "", ofPIN}, {"door code", "", ofPIN}, {"gate code", "", ofPIN}, {"entry code", "", ofPIN}, {"access code", "", ofPIN}, {"safe code", "", ofPIN},
 	{"unlock code", "", ofPIN}, {"lock code", "", ofPIN}, {"keypad code", "", ofPIN}, {"security code", "", ofPIN}, {"verification code", "", ofPIN}, {"one-time code", "", ofPIN}, {"one-time password", "", ofPIN},
@@ -107,6 +107,8 @@ of algorithms are none.`,
 			"पासवर्ड [[SECRET_PASSWORD|Kamal#2031x]] है",
 			"wachtwoord [[SECRET_PASSWORD|Lamp.zomer55?]], moet dat",
 			"Lösenordet är [[SECRET_PASSWORD|Vinter#31aa]] nu",
+			"PIN della carta: [[SECRET_PASSWORD|4826]]",
+			"it used to be password [[SECRET_PASSWORD|Xl0n#Qr3]] and now it's [[SECRET_PASSWORD|Yr8!nMx0]]",
 			"the passphrase for the old drive is \"[[SECRET_PASSWORD|silver heron basalt knight]]\" - how",
 			"password is [[SECRET_PASSWORD|hunter42]] and",
 			"alarm code [[SECRET_PASSWORD|204816]], side door opens 05:30",
@@ -415,11 +417,17 @@ func told(s *classifiers.Scan, from int, c clue) {
 				continue
 			}
 		}
-		c.linked, c.first = linked, first || colon && of != ofPIN
+		c.linked, c.first = linked, first || colon
 		if !example && secretWord(s, w, c) {
-			return
+			if of != ofPassword {
+				return
+			}
+			// Another may follow: it was X and is Y now.
+			c.of = ofLogin
+			linked, first, colon = false, false, false
+			continue
 		}
-		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && (w.colon || s.At(w.end) == '.') {
+		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && (w.colon && n > 2 || s.At(w.end) == '.') {
 			return // other words
 		}
 		linked, first, colon = false, false, w.colon

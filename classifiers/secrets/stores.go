@@ -38,7 +38,8 @@ func arguments() *classifiers.Detector {
 	return &classifiers.Detector{
 		Name: "command_password", Version: 1,
 		Doc: `Passwords in command lines: curl -u user:password, mysql -p'…', sshpass -p, redis-cli -a, mongosh -p, ldapsearch -w,
-docker login -p, sqlcmd -P and their kin, and PowerShell's ConvertTo-SecureString. Variables, prompts, placeholders and plain short
+docker login -p, sqlcmd -P and their kin, PowerShell's ConvertTo-SecureString, SQL's IDENTIFIED BY, echo … | sudo -S,
+and calls with a user and a password. Variables, prompts, placeholders and plain short
 words are none; a command is read to its end, over lines continued by a backslash.`,
 		Types: []*classifiers.Type{passwordType},
 		Positives: []string{
@@ -49,6 +50,9 @@ words are none; a command is read to its end, over lines continued by a backslas
 			"mysql -h 10.2.0.9 -u root -p'[[SECRET_PASSWORD|" + pw + "]]' -e 'show processlist'",
 			"sshpass -p [[SECRET_PASSWORD|" + pw + "]] ssh ops@10.0.0.1",
 			"redis-cli -h cache -a [[SECRET_PASSWORD|" + pw + "]] ping",
+			"CREATE USER app IDENTIFIED BY '[[SECRET_PASSWORD|d3MlW89yMz!u]]'; requirepass [[SECRET_PASSWORD|" + pw + "]]",
+			"echo '[[SECRET_PASSWORD|d3MlW89yMz!u]]' | sudo -S apt update",
+			"requests.get(url, auth=HTTPBasicAuth(\"bob\", \"[[SECRET_PASSWORD|d3MlW89yMz!u]]\")), auth = ('bob', '[[SECRET_PASSWORD|Xl0nNq3Ma]]')",
 			"(ConvertTo-SecureString \"[[SECRET_PASSWORD|VltQ%X4qwP4=ct2]]\" -AsPlainText -Force)",
 		},
 		NearMisses: []string{
@@ -56,11 +60,14 @@ words are none; a command is read to its end, over lines continued by a backslas
 			"curl -u username https://localhost; curl -u \":\" x; curl --user neo4j:[PASSWORD] http://[IP]:7474; curl -u user:pass z",
 			"mysql -u root -p; mysql -p$PASS -P 3306 -h db1; mysqldump -p --all-databases; docker login -u x --password-stdin",
 			"ConvertTo-SecureString $plain -AsPlainText; the curl command took 2s -u",
+			"login(\"name\", \"value\"), auth=('user', 'pass'), auth(\"client_id\", \"client_secret2\"), IDENTIFIED BY '?' IDENTIFIED BY ${PW}",
 			"curl --mail-from \"a@acme.test\" --user \"a@acme.test\" --upload-file out.txt",
 		},
 		Interests: []classifiers.Interest{
 			{Shape: classifiers.Prefix, Literals: commandNames(), Judge: judgeCommand},
-			{Shape: classifiers.Prefix, Literals: []string{"convertto-securestring ", "securestring -string ", "asplaintext -string "}, Judge: judgeSecureString},
+			{Shape: classifiers.Prefix, Literals: []string{"convertto-securestring ", "identified by ", "requirepass ", "masterauth ", "rootpw ", "bindpw "}, Judge: judgeStatement},
+			{Shape: classifiers.Prefix, Literals: []string{"sudo -s"}, Judge: judgeSudo},
+			{Shape: classifiers.Prefix, Literals: callNames, Judge: judgeCall},
 		},
 	}
 }
@@ -203,21 +210,75 @@ func passwordArgument(s *classifiers.Scan, i, end int) {
 	}
 }
 
-func judgeSecureString(s *classifiers.Scan, c classifiers.Candidate) {
+// judgeStatement judges what stands right behind a word of a language or of a
+// configuration that takes a password: IDENTIFIED BY '…', requirepass ….
+func judgeStatement(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	i := blanks(t, c.End)
 	if strings.HasPrefix(lowered(t[i:min(len(t), i+8)]), "-string ") {
 		i = blanks(t, i+8)
 	}
-	if i < len(t) && (t[i] == '"' || t[i] == '\'') {
+	if i < len(t) && (t[i] == '"' || t[i] == '\'' || c.Literal > 1) {
 		argument(s, i, len(t))
 	}
 }
 
+// judgeSudo finds echo … | sudo -S, which hands a password over a pipe.
+func judgeSudo(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	if t[c.End-1] != 'S' {
+		return
+	}
+	from := max(0, c.Start-maxPassword)
+	before := strings.TrimRight(t[from:c.Start], " ")
+	if !strings.HasSuffix(before, "|") {
+		return
+	}
+	if i := strings.LastIndex(before, "echo "); i >= 0 {
+		argument(s, blanks(t, from+i+5), from+len(before)-1)
+	}
+}
+
+// callNames are functions and fields that take a user and a password.
+var callNames = []string{"login", "auth", "httpbasicauth", "basicauth", "basicauthentication", "setbasicauth", "basic_auth", "networkcredential", "usernamepasswordcredentials", "usernamepasswordcredential", "passwordauthentication", "authenticate", "requestauth"}
+
+// judgeCall finds the password in login("user", "…") and auth=("user", "…").
+func judgeCall(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	i := blanks(t, c.End)
+	if i < len(t) && t[i] == '=' {
+		i = blanks(t, i+1)
+	}
+	if i >= len(t) || t[i] != '(' && t[i] != '[' {
+		return
+	}
+	i = gaps(t, i+1)
+	if i >= len(t) || t[i] != '"' && t[i] != '\'' {
+		return
+	}
+	user := valueEnd(t, i+1, t[i])
+	if user >= len(t) || t[user] != t[i] {
+		return
+	}
+	i = gaps(t, user+1)
+	if i >= len(t) || t[i] != ',' {
+		return
+	}
+	i = gaps(t, i+1)
+	if i >= len(t) || t[i] != '"' && t[i] != '\'' {
+		return
+	}
+	end := valueEnd(t, i+1, t[i])
+	if body := t[i+1 : end]; end > i+1 && strings.IndexByte(body, ' ') < 0 && forceOf(body, true) >= mixed && (symbolic(body) || digitsIn(body) > 0) && !wordsJoined(body) && kindOf(body) == nameNone {
+		s.Find(classifiers.Found{Start: i + 1, End: end, Type: passwordType, Likelihood: likely, Rule: "call"})
+	}
+}
+
 var (
-	hashType     = &classifiers.Type{Name: "SECRET_PASSWORD_HASH", Groups: []string{classifiers.Credential}, Doc: "A stored password hash, which can be guessed at.", Severity: classifiers.High}
-	facebookType = secret("FACEBOOK_APP_TOKEN", "A Facebook app token: the app's number, a bar and its secret.")
-	sasType      = secret("SIGNED_URL", "A URL whose query carries a signature or token that grants access.", "SECRET_URL_CREDENTIALS")
+	hashType      = &classifiers.Type{Name: "SECRET_PASSWORD_HASH", Groups: []string{classifiers.Credential}, Doc: "A stored password hash, which can be guessed at.", Severity: classifiers.High}
+	bitlockerType = secret("BITLOCKER_KEY", "A BitLocker recovery key.")
+	facebookType  = secret("FACEBOOK_APP_TOKEN", "A Facebook app token: the app's number, a bar and its secret.")
+	sasType       = secret("SIGNED_URL", "A URL whose query carries a signature or token that grants access.", "SECRET_URL_CREDENTIALS")
 )
 
 // stores finds what files keep credentials in.
@@ -227,8 +288,8 @@ func stores() *classifiers.Detector {
 		Doc: `Credentials in the forms that files keep them: .netrc (machine … login … password …), .pgpass (host:port:database:user:
 password), password hashes of crypt, htpasswd and Django ($2b$, $6$, $apr1$, $argon2id$, {SSHA}, pbkdf2_sha256$), PuTTY's key files, private
 keys in base64 as kubeconfig has them, private JSON Web Keys, the data of Kubernetes secrets, otpauth URLs, and signatures in the
-query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens, a number and a secret joined by a bar.`,
-		Types: []*classifiers.Type{passwordType, hashType, privateKeyType, genericType, seedType, sasType, facebookType},
+query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens, a number and a secret joined by a bar; and BitLocker's recovery keys, eight groups of six digits that 11 divides.`,
+		Types: []*classifiers.Type{passwordType, hashType, privateKeyType, genericType, seedType, sasType, facebookType, bitlockerType},
 		Positives: []string{
 			"machine api.acme.test login ops password [[SECRET_PASSWORD|" + draw(alnum, 14, 311) + "]]",
 			"db1.acme.test:5432:claims:app:[[SECRET_PASSWORD|" + draw(alnum, 14, 312) + "]]",
@@ -241,6 +302,7 @@ query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens
 			`{"kty":"EC","crv":"P-256","d":"[[SECRET_PRIVATE_KEY|` + draw(alnum, 43, 5) + `]]","x":"a"}`,
 			"kind: Secret\ndata:\n  api: [[SECRET_GENERIC_API_KEY|c2VjcmV0LWJ1dC1sb25nLTQyLXg5]]\n",
 			"otpauth://totp/Acme:ann?secret=[[SECRET_OTP_SEED|" + draw(base32, 32, 32) + "]]&issuer=Acme",
+			"recovery key [[SECRET_BITLOCKER_KEY|412346-654324-112233-332211-445566-665544-710897-708895]]",
 			"facebook [[SECRET_FACEBOOK_APP_TOKEN|1308742762612587|" + draw(alnum, 27, 7) + "]]",
 			"https://acme.blob.core.windows.net/c/f.txt?sv=2031-01-01&se=2031-02-01T00%3A00%3A00Z&sr=b&sp=r&sig=[[SECRET_SIGNED_URL|" + draw(alnum, 43, 6) + "%3D]]",
 		},
@@ -262,6 +324,7 @@ query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens
 			{Shape: classifiers.Prefix, Literals: []string{"kind: secret", `kind": "secret"`, `kind":"secret"`}, Judge: judgeKubeSecret},
 			{Shape: classifiers.Prefix, Literals: []string{"otpauth://"}, Judge: judgeOTP},
 			{Shape: classifiers.Anchor, Literals: []string{"|"}, Judge: judgeFacebook},
+			{Shape: classifiers.Number, Judge: judgeBitLocker},
 			{Shape: classifiers.Prefix, Literals: []string{"sig=", "x-amz-signature=", "x-goog-signature=", "x-amz-security-token="}, Judge: judgeSigned},
 		},
 	}
@@ -506,6 +569,25 @@ func judgeOTP(s *classifiers.Scan, c classifiers.Candidate) {
 		return
 	}
 	s.Find(classifiers.Found{Start: start, End: end, Type: seedType, Likelihood: veryLikely, Rule: "otpauth"})
+}
+
+// judgeBitLocker finds recovery keys: eight numbers below 720896 that 11 divides
+// (Microsoft's BitLocker documentation).
+func judgeBitLocker(s *classifiers.Scan, c classifiers.Candidate) {
+	const groups, size, limit = 8, 6, 720896
+	if len(c.Groups) != groups {
+		return
+	}
+	for i, g := range c.Groups {
+		n := 0
+		for p := g.Start; p < g.End; p++ {
+			n = n*10 + int(s.Text[p]-'0')
+		}
+		if g.Len() != size || i > 0 && g.Sep != classifiers.SepDash || n%11 != 0 || n >= limit {
+			return
+		}
+	}
+	s.Find(classifiers.Found{Start: c.Start, End: c.End, Type: bitlockerType, Likelihood: veryLikely, Rule: "bitlocker", Validator: "mod_11"})
 }
 
 func judgeFacebook(s *classifiers.Scan, c classifiers.Candidate) {
