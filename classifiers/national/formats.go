@@ -46,7 +46,8 @@ var refinements = map[string]func(compact string) bool{
 // loose are forms that a number may have although its check is wrong or has not
 // been published: reported low, and beside its word as possible at most.
 var loose = []struct{ name, shape string }{
-	{"in_.pan", "AAAAA9999A"}, {"in_.pan", "A9999AAAAA"}, {"in_.epic", "AAA9999999"}, {"sg.nric", "A9999999A"},
+	{"in_.pan", "AAAAA9999A"}, {"in_.pan", "A9999AAAAA"}, {"in_.pan", "AA9999AAAA"}, {"in_.pan", "AAA9999AAA"}, {"in_.pan", "AAAA9999AA"},
+	{"in_.gstin", "99AAAAA9999A*z*"}, {"in_.epic", "AAA9999999"}, {"sg.nric", "A9999999A"},
 	{"in_.vehicle_registration", "AA9999"}, {"in_.vehicle_registration", "AAA9999"}, {"in_.vehicle_registration", "A99999"}, {"in_.vehicle_registration", "AA9AAA9999"},
 }
 
@@ -108,6 +109,15 @@ func entries() []*entry {
 			}
 			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, home: e.home, strength: 10, known: true, rank: 2})
 			break
+		}
+	}
+	for _, e := range list {
+		// Old Spanish numbers are written without their leading zero.
+		if e.format.Name == "es.nif" || e.format.Name == "es.dni" {
+			f, full := *e.format, e.format
+			f.Name, f.Shapes, f.Written, f.Compact = f.Name+"7", []string{"9999999A"}, []string{"9999999-A", "9.999.999-A", "9.999.999 A"}, nil
+			f.Clean, f.Check = " -.", func(s string) bool { return full.Valid("0" + s) }
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, hint: e.hint, home: e.home, strength: e.strength, known: e.known, rank: e.rank})
 		}
 	}
 	for _, l := range loose {

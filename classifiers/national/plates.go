@@ -14,11 +14,13 @@ func plateType() *classifiers.Type { return typeTable()["VEHICLE_PLATE"] }
 
 func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
 
-// otherPlates finds plates that the scanner's words do not hold together: in
+// otherPlates finds plates, and numbers of the British national insurance, that the scanner's words do not hold together: in
 // small letters, with umlauts, and behind the character of a Chinese province.
 func otherPlates(s *classifiers.Scan, g []classifiers.Group) {
 	first, last := g[0], g[len(g)-1]
 	switch {
+	case len(g) == 3 && first.Len() == 2 && last.Len() == 2 && s.At(last.End) == ' ' && s.Before(first.Start) == ' ' && isLower(s.Before(first.Start-1)) && isLower(s.At(last.End+1)):
+		smallNINO(s, first.Start, last.End)
 	case last.Len() == 2 && !last.Letters && s.At(last.End) == ' ' && isLower(s.At(last.End+1)):
 		smallTurkish(s, last)
 	case !first.Letters && first.Len() >= 3 && first.Len() <= 4 && (s.Before(first.Start) == ' ' || s.Before(first.Start) == '-') && isLower(s.Before(first.Start-1)):
@@ -80,7 +82,15 @@ func smallGerman(s *classifiers.Scan, g classifiers.Group) {
 	small(s, span{start: first, end: g.End, lower: true}, "de.kfz")
 }
 
-// small weighs a plate in small letters. Short words before a number are
+// smallNINO reads rk 48 27 36 b.
+func smallNINO(s *classifiers.Scan, start, end int) {
+	first := wordBefore(s.Text, start-1, 2, isLower)
+	if start-1-first == 2 && s.Alone(first, end+2) {
+		small(s, span{start: first, end: end + 2, lower: true}, "gb.nino")
+	}
+}
+
+// small weighs a number in small letters. Short words before a number are
 // everywhere: it needs its word, or to be all that the text is.
 func small(s *classifiers.Scan, sp span, format string) {
 	if !s.Alone(sp.start, sp.end) || joined(s.Before(sp.start), s.Before(sp.start-1)) || joined(s.At(sp.end), s.At(sp.end+1)) {
@@ -90,7 +100,8 @@ func small(s *classifiers.Scan, sp span, format string) {
 	if e == nil || !e.format.Valid(s.Text[sp.start:sp.end]) {
 		return
 	}
-	if sp.end-sp.start < len(strings.TrimSpace(s.Text)) && s.Near(e.cue, sp.start, sp.end) == classifiers.Far {
+	x, where := hit{entry: e}, locale{column: -1}
+	if sp.end-sp.start < len(strings.TrimSpace(s.Text)) && x.named(s, sp, &where) == classifiers.Far {
 		return
 	}
 	var h hits

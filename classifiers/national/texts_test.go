@@ -30,6 +30,7 @@ func TestTexts(t *testing.T) {
 		"TC kimlik no: <TR_NATIONAL_ID>, plaka [[VEHICLE_PLATE|35 KT 482]]",
 		// By form and check alone.
 		"for the file: <SG_NRIC_FIN>",
+		"my ni number is [[UK_NINO|rk 48 27 36 b]] and the car is [[VEHICLE_PLATE|hh-ab 1234]], reg [[VEHICLE_PLATE|TÜ-AB 123]]",
 		// By field and column.
 		`{"nric":"<SG_NRIC_FIN>","driver_license":"[[US_DRIVER_LICENSE|D4827361]]","vin":"<VIN>"}`,
 		"name;kvnr;city\nJane Roe;<DE_HEALTH_INSURANCE>;Ulm\n",

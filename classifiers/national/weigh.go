@@ -61,6 +61,8 @@ const (
 	lowerWorth   = 8
 	crowdedWorth = 12
 	unusualWorth = 8
+	// likely is the score from which a number is.
+	likely = 30
 	// clear is the worth from which a word such as order says little against a
 	// number that shows by itself what it is.
 	clear = 40
@@ -71,7 +73,7 @@ func levels(score int) proxy.Likelihood {
 	switch {
 	case score >= 46:
 		return proxy.VeryLikely
-	case score >= 30:
+	case score >= likely:
 		return proxy.Likely
 	case score >= 20:
 		return proxy.Possible
@@ -266,8 +268,8 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 		x.score -= lowerWorth
 	}
 	if x.typ == plateType() || x.beside != nil {
-		if sp.lower {
-			x.score = min(x.score, 29) // code is full of such words
+		if sp.lower && (x.format.Name != "de.kfz" || strings.IndexByte(s.Text[sp.start:sp.end], '-') < 0) {
+			x.score = min(x.score, likely-1) // code is full of such words
 		}
 		if standards[word(s.Text[sp.start:sp.end])] {
 			x.score = -1

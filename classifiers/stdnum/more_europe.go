@@ -66,7 +66,7 @@ var moreEurope = []*Format{
 		Name: "gb.nino", Type: "UK_NINO", Aliases: []string{"GB_NINO", "NATIONAL_INSURANCE_NUMBER"},
 		Title: "National Insurance number of a person in the United Kingdom: two letters, six digits and a suffix A to D.",
 		Of:    Person, Clean: " -",
-		Shapes: []string{"AA999999A"}, Written: []string{"AA 99 99 99 A", "AA-99-99-99-A", "AA 999999 A", "AA999999 A", "AA 999 999 A"},
+		Shapes: []string{"AA999999A"}, Written: []string{"AA 99 99 99 A", "AA-99-99-99-A", "AA 999999 A", "AA999999 A", "AA 999999A", "AA 999 999 A", "AA99 99 99A", "AA 99 99 99A", "AA99 99 99 A"},
 		Words: []string{"nino", "ni", "ni no", "ni number", "nin", "national insurance", "insurance number", "nat ins", "ni num", "hmrc"},
 		// Of the letters half cannot begin a number, and of the suffixes four can be.
 		Strong: 15, Sample: "RK 48 27 36 B", Check: ukNINOValid,
