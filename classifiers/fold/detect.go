@@ -28,6 +28,7 @@ func (c *collector) collect(t string) {
 	escapes{c}.read()
 	c.brackets()
 	c.word(0)
+	before := uint64(highs) // less of the eight bytes before
 	for i := 0; i < len(t); {
 		var x, y uint64 // the eight bytes at i, and those at i+1
 		p := t[i:]
@@ -41,31 +42,35 @@ func (c *collector) collect(t string) {
 		if h := x & highs; h != 0 {
 			if step = bits.TrailingZeros64(h) >> 3; step == 0 {
 				i = c.runes(i)
+				before = highs
 				continue
 			}
 			// What is behind that byte is looked at later.
 			x = x&(1<<(8*step)-1) | '~'*ones<<(8*step)
 		}
 		less := (x - low) &^ x & highs
-		if less == 0 {
+		// A run of sixteen covers eight bytes of one load, and four beside them.
+		if less|before>>32 == 0 {
 			if i >= c.run {
 				c.longRun(i)
 			}
-		} else {
-			j := bits.TrailingZeros64(less) >> 3 & 7
-			if !inside {
-				for ; less != 0; less &= less - 1 {
-					c.word(i + bits.TrailingZeros64(less)>>3 + 1)
-				}
-			} else if i&8 == 0 && isTrigger(four(p[j+1:])) {
-				c.word(i + j + 1)
+		} else if before|less<<32 == 0 {
+			if i-8 >= c.run {
+				c.longRun(i - 8)
 			}
-			// Blanks at three places two bytes apart.
-			s := x ^ fold8
-			s = (s - ones) &^ s & highs
-			if s&(s>>16)&(s>>32) != 0 {
-				c.spaced(i + bits.TrailingZeros64(s)>>3 + 1)
+		}
+		before = less
+		j := bits.TrailingZeros64(less) >> 3 & 7
+		if !inside {
+			for w := less; w != 0; w &= w - 1 {
+				c.word(i + bits.TrailingZeros64(w)>>3 + 1)
 			}
+		} else if i&8 == 0 && isTrigger(four(p[j+1:])) {
+			c.word(i + j + 1)
+		}
+		// Blanks at three places two bytes apart.
+		if s := less & (less >> 16) & (less >> 32); s != 0 {
+			c.spaced(i + bits.TrailingZeros64(s)>>3 + 1)
 		}
 		f, g := x|fold8, y|fold8
 		if w := (equal(f, 'd')|equal(f, 'p'))&equal(g, 'o') | equal(f, 'p')&equal(g, 'u'); w != 0 {

@@ -10,7 +10,7 @@ const (
 	maxEntity    = 10 // bytes of an entity, with & and ;
 	maxBackslash = 4  // backslashes before a u or x: JSON in JSON
 	softLine     = 60 // length of a line that may end in a soft break
-	quotedSpan   = 4 << 10
+	quotedSpan   = 1 << 10
 )
 
 // escapes is the reader of percent escapes, entities, backslash escapes and

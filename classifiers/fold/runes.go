@@ -23,17 +23,33 @@ type tally struct {
 	last                      int // where the last letter, digit or @ ends
 }
 
+// decode is utf8.DecodeRuneInString with a short way for the two and three bytes
+// of most scripts.
+func decode(t string, i int) (rune, int) {
+	if i+2 < len(t) {
+		a, b, c := t[i], t[i+1], t[i+2]
+		switch {
+		case b&0xC0 != 0x80:
+		case 0xC2 <= a && a <= 0xDF:
+			return rune(a&0x1F)<<6 | rune(b&0x3F), 2
+		case 0xE1 <= a && a <= 0xEC && c&0xC0 == 0x80:
+			return rune(a&0x0F)<<12 | rune(b&0x3F)<<6 | rune(c&0x3F), 3
+		}
+	}
+	return utf8.DecodeRuneInString(t[i:])
+}
+
 // runes reads the token around the character at p, which is not ASCII, and gives
 // where to go on.
 func (c *collector) runes(p int) int {
 	t, tab := c.text, table()
-	r, n := utf8.DecodeRuneInString(t[p:])
+	r, n := decode(t, p)
 	first := tab.get(r)
 	switch first.class {
 	case other:
 		// A run of such characters is walked over here.
 		for p += n; p < len(t) && t[p] >= utf8.RuneSelf; p += n {
-			r, n = utf8.DecodeRuneInString(t[p:])
+			r, n = decode(t, p)
 			if tab.get(r).class != other {
 				break
 			}
@@ -73,7 +89,7 @@ func (c *collector) runes(p int) int {
 			}
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(t[i:])
+		r, n := decode(t, i)
 		e := tab.get(r)
 		if e.class == other || e.class == tag || e.class == numeral {
 			break
@@ -145,7 +161,7 @@ func (c *collector) fold(start, end int, k *tally) {
 			i++
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(t[i:])
+		r, n := decode(t, i)
 		e := tab.get(r)
 		to := string([]byte{e.to})
 		inside := solidSeen && i+n < k.last
@@ -209,7 +225,7 @@ func (c *collector) tags(p int) int {
 	const size, flag = 4, "\U0001F3F4"
 	end, count := p, 0
 	for end < len(t) {
-		r, n := utf8.DecodeRuneInString(t[end:])
+		r, n := decode(t, end)
 		if tab.get(r).class != tag {
 			break
 		}
@@ -225,7 +241,7 @@ func (c *collector) tags(p int) int {
 		return end
 	}
 	for i := p; i < end; i += size {
-		r, _ := utf8.DecodeRuneInString(t[i:])
+		r, _ := decode(t, i)
 		if b := tab.get(r).to; b > ' ' && b < 0x7F {
 			c.put(i, i+size, string([]byte{b}), kHidden, true)
 		} else {
@@ -240,7 +256,7 @@ func (c *collector) numerals(p int) int {
 	t, tab := c.text, table()
 	end, count := p, 0
 	for end < len(t) && t[end] >= utf8.RuneSelf {
-		r, n := utf8.DecodeRuneInString(t[end:])
+		r, n := decode(t, end)
 		if tab.get(r).class != numeral {
 			break
 		}
@@ -251,7 +267,7 @@ func (c *collector) numerals(p int) int {
 		return end
 	}
 	for i := p; i < end; {
-		r, n := utf8.DecodeRuneInString(t[i:])
+		r, n := decode(t, i)
 		c.put(i, i+n, string([]byte{tab.get(r).to}), kWords, true)
 		i += n
 	}
