@@ -234,18 +234,7 @@ const firstWide = 0xE0
 // scan calls f for every wide entry in text[from:to], in order. It is quick over
 // text that has none of their characters.
 func (l *lexicon) scan(text string, from, to int, f func(e *entry, start, end int)) {
-	for i := from; i < to; {
-		if i+8 <= to {
-			x := uint64(text[i]) | uint64(text[i+1])<<8 | uint64(text[i+2])<<16 | uint64(text[i+3])<<24 | uint64(text[i+4])<<32 | uint64(text[i+5])<<40 | uint64(text[i+6])<<48 | uint64(text[i+7])<<56
-			if x&(x<<1)&(x<<2)&0x8080808080808080 == 0 {
-				i += 8
-				continue
-			}
-		}
-		if text[i] < firstWide {
-			i++
-			continue
-		}
+	for i := wideAt(text, from, to); i < to; i = wideAt(text, i, to) {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		if !l.first[r%4096] {
 			i += n
@@ -265,6 +254,29 @@ func (l *lexicon) scan(text string, from, to int, f func(e *entry, start, end in
 		}
 		i = next
 	}
+}
+
+// wideAt gives the place of the first byte from firstWide on in text[i:to], to
+// where there is none.
+func wideAt(text string, i, to int) int {
+	for ; i+32 <= to; i += 32 {
+		w := text[i : i+32]
+		a, b, c, d := word64(w), word64(w[8:]), word64(w[16:]), word64(w[24:])
+		// The three upper bits of a byte are set from 0xE0 on.
+		if (a&(a<<1)&(a<<2)|b&(b<<1)&(b<<2)|c&(c<<1)&(c<<2)|d&(d<<1)&(d<<2))&0x8080808080808080 != 0 {
+			break
+		}
+	}
+	for i < to && text[i] < firstWide {
+		i++
+	}
+	return i
+}
+
+// word64 reads eight bytes; the compiler makes one load of it.
+func word64(t string) uint64 {
+	_ = t[7]
+	return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
 }
 
 func letter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
