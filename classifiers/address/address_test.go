@@ -134,7 +134,13 @@ var more = []string{
 	"[[STREET_ADDRESS|Vesterbrogade 20, 1620 København]]",
 	"[[STREET_ADDRESS|Cumhuriyet Cad. No: 12 D: 5, Şişli/İstanbul]]",
 	"[[STREET_ADDRESS|Atatürk Bulvarı No:45 Kat 3, 06680 Çankaya/Ankara]]",
+	"[[STREET_ADDRESS|PSC 3302, Box 118\nAPO AE 09421]]", "[[STREET_ADDRESS|USS Calder\nFPO AP 96672]]", "[[STREET_ADDRESS|8810 Linden Viaduct Suite 12, Port Mercer, MN 55402]]",
+	"[[STREET_ADDRESS|Studio 4\nElm mews\nNew Barton\nLS6 2QT]]", "[[STREET_ADDRESS|Mill Lane, Truro TR1 2AB]]",
+	"[[STREET_ADDRESS|Platz der Freiheit 1, 01067 Dresden]]", "[[STREET_ADDRESS|Straße des 3. Oktober 135, 10623 Berlin]]", "[[STREET_ADDRESS|Am Kaiserkai 30, 20457 Hamburg]]",
+	"[[STREET_ADDRESS|14 rue du 11 Novembre 1918, 93100 Montreuil]]", "[[STREET_ADDRESS|Calle 45 # 12-34]]", "[[STREET_ADDRESS|Box 510, 102 43 Stockholm]]", "[[STREET_ADDRESS|Nedre Olavs gate 22, 0026 Oslo]]",
+	"[[STREET_ADDRESS|Kalevantie 12 A 5, 00100 Helsinki]]", "[[STREET_ADDRESS|Kossuth út 60, 1062 Budapest]]", "[[STREET_ADDRESS|Jiráskova 12, 110 00 Praha]]", "[[STREET_ADDRESS|Bulevardul Dacia 22]]", "[[STREET_ADDRESS|ул. Гоголя, д. 5, кв. 3]]",
 	// Asia
+	"[[STREET_ADDRESS|A-204, Lotus Apartments, Andheri West, Mumbai 400053]]", "[[STREET_ADDRESS|#45, 2nd Cross, Indiranagar, Bengaluru - 560038]]", "[[STREET_ADDRESS|Block 12 Serangoon Ave 6 #08-123, Singapore 550012]]",
 	"[[STREET_ADDRESS|大阪府大阪市北区梅田3丁目1番3号]]に送ってください",
 	"[[STREET_ADDRESS|東京都港区芝公園4-2-8 メゾン青葉203号室]]",
 	"地址:[[STREET_ADDRESS|北京市海淀区中关村大街27号]]",

@@ -11,14 +11,24 @@ import (
 // routes.
 var boxLiterals = []string{
 	"po box", "p.o. box", "p.o.box", "p o box", "p. o. box", "post office box", "postfach", "apartado", "apdo", "casella postale", "caixa postal", "postbus", "postboks",
-	"skr. poczt", "skrytka poczt", "posta kutusu", "rural route", "rr ", "hc ", "gpo box", "locked bag", "private bag",
+	"skr. poczt", "skrytka poczt", "posta kutusu", "rural route", "rr ", "hc ", "gpo box", "locked bag", "private bag", "box ", "apo a", "fpo a", "dpo a",
 }
 
 // judgeBox reads the number and place behind such words.
 func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	lit := boxLiterals[c.Literal]
+	if len(lit) == 5 && lit[1:] == "po a" {
+		military(s, c.Start)
+		return
+	}
 	p := c.End
+	if lit == "box " {
+		if b := s.Before(c.Start); b != 0 && b != '\n' && b != ' ' && b != ',' {
+			return
+		}
+		p--
+	}
 	for n := 0; n < 8 && p < len(t) && isAlpha(t[p]); n++ { // apartado de correos, skrytka pocztowa
 		p++
 	}
@@ -64,6 +74,37 @@ func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 	if l.level > none {
 		f.End, f.Likelihood = l.end, proxy.VeryLikely
 	}
+	if lit == "box " && (l.level < strong || !l.sure || l.exact) {
+		return // a box of something; Sweden's have the postal code
+	}
 	s.Find(f)
 	s.Resume(f.End)
+}
+
+// military reads APO, FPO or DPO with AA, AE or AP and a code at i, and the unit
+// on the line before (USPS Publication 28, section 225).
+func military(s *classifiers.Scan, i int) {
+	t := s.Text
+	p := i + len("APO ")
+	if s.At(p) != 'A' || s.At(p+1) != 'A' && s.At(p+1) != 'E' && s.At(p+1) != 'P' || s.At(p+2) != ' ' || run(t, p+3) != 5 {
+		return
+	}
+	c := codeAt(t, p+3)
+	if c.end == 0 {
+		return
+	}
+	start := i
+	q := i
+	for q > 0 && (t[q-1] == ' ' || t[q-1] == ',' || t[q-1] == '\n' || t[q-1] == '\r') && i-q < 4 {
+		q--
+	}
+	from := max(0, q-maxWord)
+	for _, w := range [...]string{"PSC ", "CMR ", "Unit ", "UNIT ", "USS ", "USNS ", "USCGC ", "USNV "} {
+		if k := strings.LastIndex(t[from:q], w); k >= 0 && strings.IndexByte(t[from+k:q], '\n') < 0 && !isAlpha(at(t, from+k-1)) {
+			start = from + k
+			break
+		}
+	}
+	s.Find(classifiers.Found{Start: start, End: c.end, Type: &streetType, Likelihood: proxy.VeryLikely, Rule: "military", Validator: "postal_code"})
+	s.Resume(c.end)
 }

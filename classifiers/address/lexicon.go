@@ -81,8 +81,12 @@ var lexicon = makeTable(map[class]string{
 		quay wharf row walk pike cove cv bypass wynd broadway crossing xing promenade arcade lp motorway strand`,
 	enWeak: `hill view park point pt ridge rdg run path pass bend glen heights hts hollow holw knoll landing manor meadow meadows mill mount oaks orchard
 		rise spring springs spur station summit valley vista vale croft yard gate green end fold brae lea chase drove dale approach bridge
-		common copse junction mall quadrant rest ramble passage overlook estates estate villas cottages house court-yard farm lodge ctr center centre strip trace cliff bank side field fields garden`,
-	enPrefix:  `road rd route rte highway hwy rt cr fm sr us interstate calle camino via avenida paseo rue avenue state-route county-road`,
+		common copse junction mall quadrant rest ramble passage overlook estates estate villas cottage cottages house court-yard farm lodge ctr center centre strip trace cliff bank side field fields garden
+		annex anex bayou bayoo beach bluff bluffs bottom branch brook brooks burg burgs camp canyon cape club corner corners course coves creek crest crossroad curve dale dam divide drives estate extension ext
+		falls ferry flat flats ford fords forest forge forges fork forks fort gateway glens greens groves harbor harbors haven inlet island islands isle junctions keys key knolls lake lakes land light lights locks
+		loaf locks malls mews mills mission motorway mountain mountains neck parks parkways passage pine pines place plain plains port ports prairie radial ranch rapid rapids river roads route shoal shoals shore shores
+		skyway spurs squares stravenue stream streets throughway track trafficway tunnel turnpike union unions valleys viaduct views village villages ville walks wall ways well wells underpass hall barn`,
+	enPrefix:  `road rd ave street route rte highway hwy rt cr fm sr us interstate calle camino via avenida paseo rue avenue state-route county-road`,
 	direction: `n s e w ne nw se sw north south east west northeast northwest southeast southwest`,
 	frType: `rue avenue av ave boulevard bd bld blvd impasse imp allee allees chemin ch che ruelle faubourg fbg quai route rte rond-point residence lotissement lieu-dit
 		sentier venelle montee voie traverse`,
@@ -90,10 +94,10 @@ var lexicon = makeTable(map[class]string{
 	lead: `calle c/ cl cll avda avenida avd avenue plaza pza plza paseo pso ronda rda carretera ctra travesia trva glorieta rambla calzada callejon carrer cra carrera
 		viale vle piazza pza corso vicolo lungomare lungotevere piazzale ple rua travessa alameda praca pca estrada rodovia rod ladeira beco
 		ul ulica al aleja aleje plac osiedle os rue avenue boulevard chaussee chemin ulitsa улица ул проспект пр-т пер переулок наб бульвар шоссе via contrada c.so p.za v.le
-		strada`,
+		strada bulevardul calea soseaua aleea ulice namesti trida`,
 	leadWeak: `via corso largo strada r tv av al pl os cl c camino barrio colonia col quadra q salita borgo localita loc piazzetta vico ave place rondo skwer bd`,
 	deAlone: `strasse str allee platz weg ring gasse damm ufer chaussee steig pfad promenade graben markt hof kai berg wall stieg
-		straat laan plein gracht singel dreef steeg dijk gata gatan vagen vag grand torg torget stigen alle gade vej plads`,
+		straat laan plein gracht singel dreef steeg dijk gata gatan vagen vag grand torg torget stigen alle gade vej plads gate veg vei plass ut utca ter korut`,
 	trType:   `mah mahallesi mh cad caddesi cd sok sokak sokagi sk bulvari blv bul`,
 	particle: `de la le les du des d del della dello delle degli dei di da do dos das e y el los las van der den von vom zum zur an am im auf of the à et l den det på i upon und bis nad`,
 	opener:   `am an im in auf unter zum zur hinter vor bei beim hinterm oberer unterer`,
@@ -114,7 +118,7 @@ var lexicon = makeTable(map[class]string{
 		subject date dob born attn attention note notes please call contact room gate code pin ssn npi mrn dea license licence vat tax tin fein ein box po employee employer reg registration number num numero nro nn д नंबर नं
 		kunde kunden rechnung bestellung telefonnummer datum betrag geb geboren wohnhaft numer`,
 	inPart:     `sector phase street ward block lane cross main stage gali gate pocket plot no number building tower wing`,
-	dwelling:   `flat plot house h.no door shop block villa quarter quarters qtr apartment apt unit suite room maisonette bungalow hno dno फ्लैट मकान प्लॉट`,
+	dwelling:   `studio flat plot house h.no door shop block villa quarter quarters qtr apartment apt unit suite room maisonette bungalow hno dno फ्लैट मकान प्लॉट`,
 	codeWord:   `zip zipcode plz postleitzahl cp cap cep postcode postnummer postnr pincode pin postal postcode kod pocztowy postnumber पिन पिनकोड eircode`,
 	determiner: `the top these all first last over about than version chapter figure table page section step line day week level some only other those every another any best part unit volume vol season episode january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec`,
 	nameTitle:  `general marechal docteur dr saint sainte st ste president professeur pr colonel capitaine commandant jean marie victor pierre charles abbe`,
@@ -145,7 +149,7 @@ var suffixes = func() (t [26][]suffix) {
 			torget stigen sgade veien gaten stien`,
 		semi: `kade gade weg platz ufer damm steig baan dijk torg vej svei zeile twiete redder vag liden slingan straket grand boulevard`,
 		weak: `ring pfad stieg hof berg markt park feld wall brucke kamp grund hohe hoehe wiese tor pad haven wal hage oord veld plan leden backen kajen kai lei allen
-			brink esch winkel anger bogen garten heide busch eck kuja polku katu burg stein horst tal thal moor rain leite graben`,
+			brink esch winkel anger bogen garten heide busch eck kuja polku katu tie burg stein horst tal thal moor rain leite graben`,
 	} {
 		for _, s := range strings.Fields(list) {
 			last := s[len(s)-1] - 'a'

@@ -8,6 +8,7 @@ type locality struct {
 	level int8 // none; weak: the letters of a region; strong: a postal code
 	sure  bool // the code has a form that little else has, or stands behind a state
 	exact bool // the code has letters, or stands behind a state
+	parts int  // the places before the code
 	six   bool // the code has six digits: India
 }
 
@@ -87,14 +88,16 @@ func localityAt(t string, i int, how manner) locality {
 	limit := min(len(t), i+maxLocality)
 	p := i
 	placed := false
-	for range maxParts {
+	for n := range maxParts {
 		q, g := skip(t, p)
 		if g == gapNone || q >= limit {
 			break
 		}
 		if c := codeAt(t, q); c.end > 0 && c.end <= limit {
 			c.region = best.level == weak
-			return finish(t, c, placed, g, how, best)
+			l := finish(t, c, placed, g, how, best)
+			l.parts = n
+			return l
 		}
 		if g == gapSpace && placed {
 			break
@@ -138,7 +141,7 @@ func finish(t string, c code, placed bool, g gap, how manner, best locality) loc
 		}
 		return best
 	}
-	if c.named {
+	if c.named || g != gapSpace && !c.region && c.digits == 5 && !c.labelled {
 		if n := blanks(t, c.end); n > 0 {
 			if e := townAt(t, c.end+n, german); e > 0 {
 				return locality{end: province(t, e), level: strong, sure: true}
@@ -395,16 +398,17 @@ func placeAt(t string, i int, how manner, placed bool) (end int, region bool) {
 		if w.class&(notPlace|codeWord) != 0 && !(w.class&state != 0 && !w.lower && (n > 0 || placed)) && !stateAfter(t, w.end) {
 			break
 		}
-		if w.digits && !w.capital {
+		if w.digits && !w.capital && !(n == 0 && w.letters == 2 && isDigit(t[w.start]) && at(t, w.end) == ' ' && !isDigit(at(t, w.end+1))) {
 			break
 		}
 		if w.digits && lettered(t, w.start) > 0 {
 			break
 		}
-		if !w.capital && !lower && (w.class&particle == 0 && !apostrophe(t, w) || n == 0 && !apostrophe(t, w)) {
+		kind := n > 0 && w.class&(enStrong|enSemi|enWeak) != 0 && closes(t, w.end)
+		if !w.capital && !lower && !kind && !w.digits && (w.class&particle == 0 && !apostrophe(t, w) || n == 0 && !apostrophe(t, w)) {
 			break
 		}
-		if w.capital || lower {
+		if w.capital || lower || kind || w.digits {
 			end = w.end
 			region = w.class&state != 0 && (n > 0 || placed || w.letters > 2 || !w.lower) && (!w.lower || w.letters > 3 || lower)
 			if at(t, end) == '.' && w.letters <= 3 && !region {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/gazetteer"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -94,7 +95,15 @@ func judgeStreet(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	done := 0
 	for i, g := range c.Groups {
-		if !g.Digits || g.Start < done || !isDigit(t[g.Start]) {
+		if !g.Digits || g.Start < done {
+			continue
+		}
+		if !isDigit(t[g.Start]) {
+			if g.Letters && g.Len() <= 4 && 'A' <= t[g.Start] && t[g.Start] <= 'Z' {
+				if e := lettered(t, g.Start); e > g.End && (s.Before(g.Start) == ' ' || s.Before(g.Start) == '\n') && britishBack(s, g.Start, e) > 0 {
+					done = e
+				}
+			}
 			continue
 		}
 		if i > 0 && c.Groups[i-1].Digits && (g.Sep == classifiers.SepDash || g.Sep == classifiers.SepSlash || g.Sep == classifiers.SepDot) {
@@ -121,11 +130,15 @@ func judgeAt(s *classifiers.Scan, i int) int {
 	if e == 0 {
 		return 0
 	}
+	start := i
+	if b == '-' && isAlpha(s.Before(i-1)) && (i == 2 || !isAlpha(at(t, i-3)) && !isDigit(at(t, i-3))) && at(t, e) == ',' {
+		return indian(s, i-2, e) // B-204, Sunrise Apartments
+	}
 	switch b {
 	case '$', '+', '_', '@', '%', '/', '-', '*', '\\', '&', '~', '^', '<':
 		return 0
 	case '#':
-		if s.Before(i-1) != ' ' {
+		if c := s.Before(i - 1); c != ' ' && c != 0 && c != '\n' {
 			return 0
 		}
 	case '.':
@@ -146,8 +159,16 @@ func judgeAt(s *classifiers.Scan, i int) int {
 	}
 	if b != '#' && b != '.' {
 		if f, ok := numberFirst(t, i, e); ok {
-			return settle(s, f, i)
+			if end := settle(s, f, i); end > 0 {
+				return end
+			}
 		}
+	}
+	if at(t, e) == ',' {
+		if b == '#' {
+			start--
+		}
+		return indian(s, start, e)
 	}
 	return 0
 }
@@ -291,7 +312,7 @@ func french(t string, i int, kind word) (street, bool) {
 				}
 				lower = true
 			}
-			if w.digits && names > 0 && w.letters == 0 {
+			if w.digits && names > 0 && w.letters == 0 && !(names == 2 && year(t, w.start)) { // rue du 8 Mai 1945
 				break
 			}
 			names++
@@ -359,7 +380,9 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 			}
 		case w.digits:
 			w.end = w.start
-		case !w.capital && !f.lower && w.class&particle == 0 && (w.class&enStrong == 0 || n == 0):
+		case n > 0 && w.class&unit != 0 && w.class&(enStrong|enSemi|enWeak) == 0 && !f.lower:
+			w.end = w.start
+		case !w.capital && !f.lower && w.class&particle == 0 && !(n > 0 && (w.class&enStrong != 0 || w.class&(enSemi|enWeak) != 0 && closes(t, w.end))):
 			w.end = w.start
 		case f.lower && n > 0 && w.class&goesOn != 0:
 			w.end = w.start
@@ -443,6 +466,12 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 	return f, true
 }
 
+// closes reports whether a part of an address ends at i.
+func closes(t string, i int) bool {
+	_, g := skip(t, i)
+	return g == gapComma || g == gapLine
+}
+
 // leads reports whether what stands right before a house number says that an
 // address follows: lives at 12 …, Address: 12 …
 func leads(t string, i int) bool {
@@ -517,13 +546,13 @@ func numberLast(t string, i, e int) (street, bool) {
 	if run(t, i) > 5 {
 		return f, false
 	}
-	p := i
-	if at(t, p-1) == '#' {
-		p--
-	}
-	p -= blanksBack(t, p)
 	floor := max(0, i-maxBack)
-	marked := at(t, i-1) == '#'
+	p := i - blanksBack(t, i)
+	marked := at(t, p-1) == '#' // Calle 45 # 12-34
+	if marked {
+		p--
+		p -= blanksBack(t, p)
+	}
 	q := p
 	switch {
 	case at(t, q-1) == ':', at(t, q-1) == '.':
@@ -561,6 +590,9 @@ func lastWord(t string, last word, dotted bool, floor int, f street) (street, bo
 	if last.letters >= 5 || dotted && last.letters >= 3 {
 		if folded := foldInto(&b, t[last.start:last.end]); folded != nil {
 			if c := compound(folded); c > none && (c > weak || last.capital) && (!dotted || strings.HasSuffix(string(folded), "str")) {
+				if c == weak && strings.Count(t[last.start:last.end], "-") > 1 {
+					c = semi // Kaiser-Wilhelm-Ring
+				}
 				f.strength, f.lower, f.german = c, !last.capital, true
 				f.start = heads(t, last.start, floor)
 				return f, true
@@ -616,6 +648,9 @@ func heads(t string, start, floor int) int {
 			continue
 		}
 		if w.class&streetHead == 0 && !pending {
+			if p == start && hasAny(t[w.start:], "Am ", "Im ", "Zum ", "Zur ", "Beim ") {
+				start = w.start
+			}
 			break
 		}
 		p, start, pending = w.start, w.start, false
@@ -646,6 +681,14 @@ func alone(t string, last word, f *street) bool {
 		f.strength = max(road, semi)
 	case w.capital && w.class&streetHead != 0:
 		f.strength = max(road, weak)
+	case w.capital && !last.capital && w.lower && w.class&opener == 0: // Karl Johans gate
+		f.strength = max(weak, min(road, semi))
+		f.german = false
+		f.start = w.start
+		for v := before(t, w.start); v.capital && v.lower && v.end > v.start && at(t, v.end) == ' '; v = before(t, v.start) {
+			f.start = v.start
+		}
+		return true
 	case w.class&opener != 0 && w.capital:
 		f.strength = weak
 	case w.class&particle != 0:
@@ -737,6 +780,10 @@ func leading(t string, last word, dotted bool, floor int, f *street) bool {
 			}
 			found = true
 		}
+		if n > 0 && w.class&deAlone != 0 && w.capital && w.letters > 3 && read(t, w.end+1).class&particle != 0 {
+			f.start, f.strength, f.german = w.start, semi, true // Platz der Republik
+			return true
+		}
 		if !w.capital && !w.digits && w.class&particle == 0 && w.class&(lead|leadWeak) == 0 && !apostrophe(t, w) {
 			lowers++
 			if lowers > 2 || w.class&goesOn != 0 || found {
@@ -806,10 +853,17 @@ func generic(t string, last word, e, floor int, f street) (street, bool) {
 		return f, false
 	}
 	c := codeAt(t, q)
-	if c.end == 0 || c.digits < 4 || blanks(t, c.end) == 0 || townAt(t, c.end+blanks(t, c.end), true) == 0 {
+	if c.end == 0 || c.digits < 4 || blanks(t, c.end) == 0 {
+		return f, false
+	}
+	town := townAt(t, c.end+blanks(t, c.end), true)
+	if town == 0 {
 		return f, false
 	}
 	f.start, f.german = last.start, true
+	if isPlace(t[c.end+blanks(t, c.end) : town]) {
+		f.strength = weak
+	}
 	w := last
 	for range 4 {
 		if at(t, w.start-1) != ' ' || w.start-1 <= floor {
@@ -829,6 +883,12 @@ func generic(t string, last word, e, floor int, f street) (street, bool) {
 		}
 	}
 	return f, true
+}
+
+// isPlace reports whether the gazetteer has a name as that of a place.
+func isPlace(name string) bool {
+	var b [2 * maxWord]byte
+	return len(name) < maxWord && gazetteer.Word(gazetteer.Fold(b[:0], name)).Place() > 0
 }
 
 // units reads what names a flat, floor or office behind a street that ends at i.
@@ -863,6 +923,10 @@ func units(t string, i int) int {
 			continue
 		}
 		w := read(t, p)
+		if w.letters == 1 && !w.lower && w.end == p+1 && at(t, w.end) == ' ' && run(t, w.end+1) > 0 && run(t, w.end+1) < 4 && closes(t, w.end+1+run(t, w.end+1)) {
+			end = w.end + 1 + run(t, w.end+1) // 12 A 5
+			continue
+		}
 		if w.end == w.start || w.class&unit == 0 || w.letters == 0 {
 			break
 		}
@@ -930,6 +994,82 @@ func flat(s *classifiers.Scan, i, e int) int {
 	}
 	s.Find(classifiers.Found{Start: w.start, End: l.end, Type: &streetType, Likelihood: proxy.VeryLikely, Rule: "dwelling", Validator: "postal_code"})
 	return l.end
+}
+
+// indian reads what follows the number of a house and a comma down to a code of
+// six digits.
+func indian(s *classifiers.Scan, start, e int) int {
+	l := localityAt(s.Text, e, manner{})
+	if l.level < strong || !l.six || l.parts < 2 {
+		return 0
+	}
+	s.Find(classifiers.Found{Start: start, End: l.end, Type: &streetType, Likelihood: proxy.Likely, Rule: "number_parts", Validator: "postal_code"})
+	return l.end
+}
+
+// britishBack reads the address before the British postal code [i, end): parts of
+// capitals, one of which ends with a kind of street. It gives the end, 0 where
+// there is none.
+func britishBack(s *classifiers.Scan, i, end int) int {
+	t := s.Text
+	floor := max(0, i-maxBack)
+	start, p := -1, i
+	kinds, extra := 0, 0
+	for range maxParts {
+		// One part: words back to a comma or the start of a line.
+		q, part, kind := p, -1, false
+		for k := 0; k < nameWords; k++ {
+			sp := blanksBack(t, q)
+			if k == 0 {
+				if c := at(t, q-sp-1); c == ',' || c == '\n' {
+					q -= sp + 1
+					if c == ',' || at(t, q-1) == ',' {
+						if c != ',' {
+							q--
+						}
+					}
+					sp = 0
+				} else if p != i {
+					break
+				}
+			} else if sp == 0 {
+				break
+			}
+			w := readBack(t, q-sp)
+			if w.end == w.start || w.start < floor || w.class&notPlace != 0 {
+				break
+			}
+			if !w.capital && !w.digits && w.class&particle == 0 && !(part < 0 && w.class&(enStrong|enSemi|enWeak) != 0) {
+				break
+			}
+			if w.digits && w.letters == 0 && readBack(t, w.start-1).class&dwelling == 0 {
+				break
+			}
+			kind = kind || part < 0 && w.class&(enStrong|enSemi|enWeak) != 0 && w.letters > 1
+			if w.capital {
+				part = w.start
+			} else if part < 0 {
+				part = w.end
+			}
+			q = w.start
+		}
+		if part < 0 || part == p {
+			break
+		}
+		if kind && p != i {
+			kinds++
+			start = part
+		} else if kinds > 0 && extra == 0 && read(t, part).class&dwelling != 0 {
+			extra++
+			start = part
+		}
+		p = part
+	}
+	if start < 0 || kinds == 0 {
+		return 0
+	}
+	s.Find(classifiers.Found{Start: start, End: end, Type: &streetType, Likelihood: proxy.Likely, Rule: "parts", Validator: "postal_code"})
+	return end
 }
 
 // settle looks at what follows and stands around a street and reports it. i is
