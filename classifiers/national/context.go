@@ -1,6 +1,7 @@
 package national
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
@@ -136,6 +137,16 @@ var countries = func() map[string]*country {
 	}
 	m["uk"] = m["gb"]
 	return m
+}()
+
+// everywhere has the words of every country.
+var everywhere = func() *classifiers.Cue {
+	var all []string
+	for _, c := range countries {
+		all = append(all, c.words...)
+	}
+	slices.Sort(all)
+	return classifiers.NewCue(all...)
 }()
 
 const countryWords = `ad:andorra,andorran

@@ -29,6 +29,7 @@ type entry struct {
 	beside   *classifiers.Type // a second type that is reported with it, or nil
 	cue      *classifiers.Cue  // words that name this number
 	terse    *classifiers.Cue  // words that name it where they stand right before it, or nil
+	either   *classifiers.Cue  // both
 	hint     *classifiers.Cue  // words that go with it and with much else, or nil
 	home     *country          // nil for formats of no one country
 	strength int               // what the check is worth, in tenths of a decade
@@ -118,6 +119,7 @@ type table struct {
 	free   [maxCompact + 1][]single // words of which some characters may be either
 	counts [maxCompact + 1]uint64   // numbers of letters that exact and free have, a bit each
 	union  [maxCompact + 1]*classifiers.Cue
+	hints  *classifiers.Cue
 	named  map[string]*entry // by name of the format
 }
 
@@ -128,7 +130,12 @@ type layout struct {
 }
 
 // tables compiles the formats on first use.
-var tables = sync.OnceValue(func() *table { return compile(entries()) })
+var tables = sync.OnceValue(func() *table {
+	list, hints := entries()
+	t := compile(list)
+	t.hints = hints
+	return t
+})
 
 func compile(list []*entry) *table {
 	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, exact: map[layout][]single{}, named: map[string]*entry{}} // node 0 is none, node 1 the root
@@ -562,6 +569,12 @@ func joint(sep byte) bool {
 func (t *table) writtenAt(s *classifiers.Scan, sp span, g []classifiers.Group, at int16) bool {
 	var h hits
 	compact := compactOf(s.Text, g, &sp)
+	if n := len(compact); t.union[n] != nil && numeric(compact) {
+		sp.silent = s.Near(t.union[n], sp.start, sp.end) == classifiers.Far && sqlColumn(s, sp.start) == 0
+		if sp.silent && sp.crowded && len(s.Found()) >= weakFindings {
+			return false
+		}
+	}
 	for i := range t.nodes[at].ends {
 		w := &t.nodes[at].ends[i]
 		if w.fits(compact) && w.valid(s.Text[sp.start:sp.end], compact) {
@@ -569,6 +582,15 @@ func (t *table) writtenAt(s *classifiers.Scan, sp span, g []classifiers.Group, a
 		}
 	}
 	return h.weigh(s, sp)
+}
+
+func numeric(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !digit(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // alone weighs the formats of one word.

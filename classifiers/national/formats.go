@@ -59,14 +59,18 @@ func words(list string) map[string]bool {
 	return m
 }
 
-// entries makes the entries of every format that this room judges.
-func entries() []*entry {
+// entries makes the entries of every format that this room judges, and the cue of
+// all their hints.
+func entries() ([]*entry, *classifiers.Cue) {
 	var list []*entry
+	var hints []string
 	byType := typeTable()
 	for _, f := range formats() {
 		e := &entry{format: f, typ: byType[f.Type], strength: decades(f.Strong), known: usual[f.Type], refine: refinements[f.Name]}
 		clear, terse, loose := wordsOf(f)
 		e.cue = classifiers.NewCue(clear...)
+		e.either = classifiers.NewCue(append(clear, terse...)...)
+		hints = append(hints, loose...)
 		if len(terse) > 0 {
 			e.terse = classifiers.NewCue(terse...)
 		}
@@ -93,7 +97,7 @@ func entries() []*entry {
 		if e.format.Name == "gb.passport" {
 			f := *e.format
 			f.Shapes, f.Check = []string{"999999999"}, func(string) bool { return true }
-			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, home: e.home, rank: 3, labelled: true, foreign: true})
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, either: e.either, home: e.home, rank: 3, labelled: true, foreign: true})
 			break
 		}
 	}
@@ -107,7 +111,7 @@ func entries() []*entry {
 				f.Written = append(f.Written, "hrb "+n, "hra "+n)
 				f.Shapes = append(f.Shapes, "hrb"+n, "hra"+n)
 			}
-			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, home: e.home, strength: 10, known: true, rank: 2})
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, either: e.either, home: e.home, strength: 10, known: true, rank: 2})
 			break
 		}
 	}
@@ -117,7 +121,7 @@ func entries() []*entry {
 			f, full := *e.format, e.format
 			f.Name, f.Shapes, f.Written, f.Compact = f.Name+"7", []string{"9999999A"}, []string{"9999999-A", "9.999.999-A", "9.999.999 A"}, nil
 			f.Clean, f.Check = " -.", func(s string) bool { return full.Valid("0" + s) }
-			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, hint: e.hint, home: e.home, strength: e.strength, known: e.known, rank: e.rank})
+			list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, either: e.either, hint: e.hint, home: e.home, strength: e.strength, known: e.known, rank: e.rank})
 		}
 	}
 	for _, l := range loose {
@@ -126,12 +130,12 @@ func entries() []*entry {
 				f := *e.format
 				f.Shapes, f.Written, f.Compact, f.Strong = []string{l.shape}, nil, nil, 1
 				f.Check = func(string) bool { return true }
-				list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, home: e.home, known: true, labelled: true, doubtful: true})
+				list = append(list, &entry{format: &f, typ: e.typ, cue: e.cue, terse: e.terse, either: e.either, home: e.home, known: true, labelled: true, doubtful: true})
 				break
 			}
 		}
 	}
-	return list
+	return list, classifiers.NewCue(hints...)
 }
 
 // formats are those of stdnum that this room judges.

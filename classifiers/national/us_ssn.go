@@ -1,5 +1,14 @@
-// Package national recognises the numbers that states give to people. It has
-// the United States' social security number; others follow.
+// Package national recognises the numbers that states, registers and industries
+// give to people, firms, vehicles and things.
+//
+// Formats are data of classifiers/stdnum: shapes, written forms, words, a check.
+// They are compiled once into tables: the shapes of single words by length and
+// the places of letters, the written forms into an automaton over the words of a
+// candidate. A format's check runs only where its shape fits, and what stands
+// around is looked at only where a check passed. See compile and weigh.
+//
+// The social security number of the United States, which has no check digit, and
+// machine readable zones have detectors of their own.
 package national
 
 import (

@@ -158,6 +158,7 @@ func better(a, b *hit) bool {
 // locale is what is asked once for a span.
 type locale struct {
 	generic, person int8 // 0 not asked, 1 yes, -1 no
+	hint, country   int8
 	named           bool // a word names one of the formats
 	against         int  // how near a word stands that speaks against
 	column          int  // where the name of its column in a statement ends; -1 not asked
@@ -184,8 +185,11 @@ func (x *hit) named(s *classifiers.Scan, sp span, where *locale) int {
 			return classifiers.Far
 		}
 	}
-	d := s.Near(x.cue, sp.start, sp.end)
-	if x.terse != nil && d > terseReach && !sp.unusual {
+	d := s.Near(x.either, sp.start, sp.end)
+	if d > terseReach && d < classifiers.Far && x.terse != nil {
+		d = s.Near(x.cue, sp.start, sp.end)
+	}
+	if x.terse != nil && d < classifiers.Far && d > terseReach && !sp.unusual {
 		if t := s.Near(x.terse, sp.start, sp.end); t <= terseReach {
 			d = t
 		}
@@ -235,22 +239,22 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 		// Words that go with much else tell nothing of groups of digits with a check
 		// digit: every tenth telephone number has it.
 		shown := x.strength >= 20 || x.strength >= 10 && !allDigits(s.Text[sp.start:sp.end])
-		hinted := !sp.silent && !where.named && shown && x.hint != nil && s.Near(x.hint, sp.start, sp.end) < classifiers.Far
+		hinted := !sp.silent && !where.named && shown && x.hint != nil && where.asks(&where.hint, s, sp, tables().hints) && s.Near(x.hint, sp.start, sp.end) < classifiers.Far
 		if hinted {
 			x.score += hintWorth
 		}
 		if recent(x.typ.Name, s.Text[sp.start:sp.end]) {
 			x.score -= recentWorth
 		}
-		if !sp.silent && !where.named && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
-			if s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
+		if !where.named && x.home != nil && x.typ.Severity >= classifiers.High && x.strength >= 10 {
+			if !sp.silent && where.asks(&where.country, s, sp, everywhere) && s.Beside(x.home.cue, sp.start, sp.end) < classifiers.Far || cellBefore(s, sp.start, x.home.code) {
 				x.score += homeWorth
 				x.own = x.strength >= 20 || where.asksGeneric(s, sp)
 			}
-			if where.asksGeneric(s, sp) {
+			if !sp.silent && where.asksGeneric(s, sp) {
 				x.score += genericWorth
 			}
-			if shown && !hinted && where.asksPerson(s, sp) {
+			if !sp.silent && shown && !hinted && where.asksPerson(s, sp) {
 				x.score += personWorth
 			}
 		}
@@ -316,14 +320,23 @@ func (h *hits) level(sp span, x *hit, where *locale) proxy.Likelihood {
 	return l
 }
 
-func (w *locale) asksGeneric(s *classifiers.Scan, sp span) bool {
-	if w.generic == 0 {
-		w.generic = -1
-		if s.Near(generic, sp.start, sp.end) < classifiers.Far {
-			w.generic = 1
+// asks tells whether a word of a cue stands near, and asks once.
+func (w *locale) asks(answer *int8, s *classifiers.Scan, sp span, cue *classifiers.Cue) bool {
+	if *answer == 0 {
+		*answer = -1
+		if s.Near(cue, sp.start, sp.end) < classifiers.Far {
+			*answer = 1
 		}
 	}
-	return w.generic == 1
+	return *answer == 1
+}
+
+func (w *locale) asksGeneric(s *classifiers.Scan, sp span) bool {
+	return w.asks(&w.generic, s, sp, generic)
+}
+
+func (w *locale) asksPerson(s *classifiers.Scan, sp span) bool {
+	return w.asks(&w.person, s, sp, person)
 }
 
 func (w *locale) asksColumn(s *classifiers.Scan, sp span) int {
@@ -331,16 +344,6 @@ func (w *locale) asksColumn(s *classifiers.Scan, sp span) int {
 		w.column = sqlColumn(s, sp.start)
 	}
 	return w.column
-}
-
-func (w *locale) asksPerson(s *classifiers.Scan, sp span) bool {
-	if w.person == 0 {
-		w.person = -1
-		if s.Near(person, sp.start, sp.end) < classifiers.Far {
-			w.person = 1
-		}
-	}
-	return w.person == 1
 }
 
 func (x *hit) report(s *classifiers.Scan, sp span, l proxy.Likelihood) {
