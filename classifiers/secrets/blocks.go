@@ -16,7 +16,7 @@ func privateKey() *classifiers.Detector {
 	pem := "-----BEGIN RSA PRIVATE " + "KEY-----"
 	end := "-----END RSA PRIVATE " + "KEY-----"
 	return &classifiers.Detector{
-		Name: "private_key", Version: 1,
+		Name: "private_key", Version: 2,
 		Doc: `Private keys in armour: PEM after RFC 7468 (PKCS #1, PKCS #8, SEC 1, encrypted ones too), OpenSSH and OpenPGP. From the
 BEGIN line to the END line, or as far as the base64 goes where the end is cut off; line breaks may be written as \n. A block with
 less than 64 characters of base64 in it is a placeholder. Public keys and certificates are none.`,
@@ -111,7 +111,7 @@ func jwt() *classifiers.Detector {
 	payload := "eyJzdWIiOiI4ODEyNyIsImlzcyI6ImF1dGgifQ"
 	sign := draw(alnum, 43, 3)
 	return &classifiers.Detector{
-		Name: "jwt", Version: 1,
+		Name: "jwt", Version: 2,
 		Doc: `JSON Web Tokens (RFC 7519) in compact form: a header that decodes to a JSON object with the member alg, a payload that
 is a JSON object too, a signature. Encrypted ones (RFC 7516, five parts) as well. Where a word such as bearer or token stands near,
 a token without signature counts. The sample of jwt.io, subject 1234567890, is synthetic.`,
@@ -526,7 +526,7 @@ func general(t *classifiers.Type) *classifiers.Type {
 
 func headers() *classifiers.Detector {
 	return &classifiers.Detector{
-		Name: "auth_header", Version: 1,
+		Name: "auth_header", Version: 2,
 		Doc: `Credentials in the form of HTTP's Authorization header: Basic (RFC 7617), whose base64 must decode to user:password, and
 Bearer (RFC 6750) with a token of 20 characters and more that looks random; and the auth member of a Docker configuration, which
 is the former without the word. The base64 or token alone is the finding.`,

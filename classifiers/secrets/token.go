@@ -299,7 +299,7 @@ type vendor struct {
 // near-misses that every format has: a placeholder, a cut token, a longer word.
 func (v vendor) detector() *classifiers.Detector {
 	d := &classifiers.Detector{
-		Name: v.name, Doc: v.doc, Version: 1, Types: v.types,
+		Name: v.name, Doc: v.doc, Version: 2, Types: v.types,
 		NearMisses: []string{"the " + strings.ReplaceAll(v.name, "_", " ") + " documentation, plan 2 of 3, commit 9fceb02d0ae598e95dc970b74767f19372d61af8"},
 	}
 	for i := range v.forms {

@@ -576,19 +576,34 @@ const azurite = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq"
 func azure() vendor {
 	store := secret("AZURE_STORAGE_KEY", "An Azure storage, Cosmos DB or service bus account key.")
 	app := secret("AZURE_CLIENT_SECRET", "A client secret of Microsoft Entra ID (Azure AD).")
-	return vendor{name: "azure", types: []*classifiers.Type{store, app},
-		doc: "Azure account keys: 88 characters of base64 that end in ==, and shared access keys of 44, beside words such as AccountKey or storage; client secrets of Microsoft Entra ID: three characters, a digit, Q~ and 31 to 34 more (learn.microsoft.com). The storage emulator's published key is synthetic.",
+	devops := secret("AZURE_DEVOPS_TOKEN", "An Azure DevOps personal access token.")
+	service := secret("AZURE_SERVICE_KEY", "A key of an Azure AI service.")
+	// marked are tokens that have a mark inside, at a fixed place.
+	marked := []struct {
+		length, at int
+		mark       string
+		typ        *classifiers.Type
+	}{{84, 76, "AZDO", devops}, {84, 52, "JQQJ99", service}, {84, 52, "JQQJ9D", service}}
+	return vendor{name: "azure", types: []*classifiers.Type{store, app, devops, service},
+		doc: "Azure DevOps tokens and keys of AI services: 84 letters and digits with AZDO at the 77th or JQQJ9 at the 53rd place; Azure account keys: 88 characters of base64 that end in ==, and shared access keys of 44, beside words such as AccountKey or storage; client secrets of Microsoft Entra ID: three characters, a digit, Q~ and 31 to 34 more (learn.microsoft.com). The storage emulator's published key is synthetic.",
 		extra: func(d *classifiers.Detector) {
 			d.Positives = append(d.Positives,
 				"AccountName=acme;AccountKey=[[SECRET_AZURE_STORAGE_KEY|"+draw(alnum, 86, 1)+"==]];EndpointSuffix=core.windows.net",
 				"SharedAccessKeyName=Root;SharedAccessKey=[[SECRET_AZURE_STORAGE_KEY|"+draw(alnum, 43, 2)+"=]]",
 				"AccountKey=[[synthetic SECRET_AZURE_STORAGE_KEY|"+azurite+"]]",
+				"pat "+"[[SECRET_AZURE_DEVOPS_TOKEN|"+draw(alnum, 76, 11)+"AZDO"+draw(alnum, 4, 12)+"]]",
+				"ai key [[SECRET_AZURE_SERVICE_KEY|"+draw(alnum, 52, 13)+"JQQJ99"+draw(alnum, 26, 14)+"]]",
 				"client_secret: [[SECRET_AZURE_CLIENT_SECRET|"+draw(alnum, 3, 3)+"8Q~"+draw(alnum, 34, 5)+"]]")
 			d.NearMisses = append(d.NearMisses, "digest: "+draw(alnum, 86, 6)+"==", "AccountKey=<your-account-key>; ${ACCOUNT_KEY}", "abc8Q~xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx Q~")
 			d.Interests = append(d.Interests,
 				classifiers.Interest{Shape: classifiers.Run, Judge: func(s *classifiers.Scan, c classifiers.Candidate) {
 					n := c.End - c.Start
 					end := c.End
+					for _, m := range marked {
+						if n == m.length && s.Text[c.Start+m.at:c.Start+m.at+len(m.mark)] == m.mark && alnum.span(s.Text, c.Start, n) == c.End {
+							s.Find(classifiers.Found{Start: c.Start, End: c.End, Type: m.typ, Likelihood: veryLikely, Rule: "marked"})
+						}
+					}
 					switch {
 					case n == 86 && s.At(end) == '=' && s.At(end+1) == '=':
 						end += 2
