@@ -26,6 +26,8 @@ type table struct {
 	belongs       bool // the table has a header
 	set           bool
 	cell          int // the cell of the header that words are of
+	cellFrom      int // where it stands
+	cellTo        int
 	words         [keyWords]nearWord
 	n             int
 }
@@ -84,6 +86,11 @@ func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 			return word, true
 		}
 	}
+	for _, p := range c.parts {
+		if strings.Contains(s.Text[t.cellFrom:t.cellTo], p) {
+			return p, true
+		}
+	}
 	return "", false
 }
 
@@ -138,20 +145,21 @@ func digitsOf(s string) (n int) {
 
 // header fills the words of one cell of the header.
 func (t *table) header(text string, cell int) {
-	t.cell, t.n = cell, 0
-	head := text[t.head:t.headEnd]
+	t.cell, t.n, t.cellFrom, t.cellTo = cell, 0, 0, 0
+	from, to := t.head, t.headEnd
 	for range cell {
-		i := strings.IndexByte(head, t.delim)
+		i := strings.IndexByte(text[from:to], t.delim)
 		if i < 0 {
 			return
 		}
-		head = head[i+1:]
+		from += i + 1
 	}
-	if i := strings.IndexByte(head, t.delim); i >= 0 {
-		head = head[:i]
+	if i := strings.IndexByte(text[from:to], t.delim); i >= 0 {
+		to = from + i
 	}
-	if len(head) > maxHeader {
+	if to-from > maxHeader {
 		return
 	}
-	t.n = fieldWords(t.words[:0], head)
+	t.cellFrom, t.cellTo = from, to
+	t.n = fieldWords(t.words[:0], text[from:to])
 }

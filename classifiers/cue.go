@@ -177,6 +177,7 @@ func (s *Scan) look(start, end int) {
 		return
 	}
 	c.start, c.end, c.set = start, end, true
+	s.context = "" // of another candidate
 	t := s.Text
 	near := c.words[:0]
 	floor := max(0, start-contextBefore)

@@ -4,6 +4,7 @@ import (
 	"hash"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/proxy"
@@ -488,7 +489,7 @@ func (s *Scan) code(start, end int, bits uint8) {
 			seen |= class[t[i]]
 			i++
 		}
-		if i == start || i-start > codeWord || i < len(t) && (t[i] == '_' || t[i] >= utf8.RuneSelf) {
+		if i == start || i-start > codeWord || i < len(t) && (t[i] == '_' || t[i] >= utf8.RuneSelf && spelt(t[i:])) {
 			break
 		}
 		if seen&bDigit == 0 && (i-start > codeLetters || sep == SepSpace && seen&bLower != 0) {
@@ -511,6 +512,13 @@ func (s *Scan) code(start, end int, bits uint8) {
 	if fresh {
 		s.hand(s.suite.codes, Candidate{Start: g[0].Start, End: end, Groups: g})
 	}
+}
+
+// spelt reports whether a text goes on with a letter of a script that puts
+// spaces between words: what stands before is a part of a word.
+func spelt(t string) bool {
+	r, _ := utf8.DecodeRuneInString(t)
+	return unicode.IsLetter(r) && !solo(r)
 }
 
 // codeSeparator gives the separator that b is between words of a [Code].

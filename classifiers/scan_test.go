@@ -43,6 +43,8 @@ func TestCodes(t *testing.T) {
 		{"no digits AB CD", ""},
 		{"A1  B2\nC3", "A1 B2 C3"},
 		{"号12 12号", "12 12"},
+		{"AB 12 34 C。", "AB 12 34 C"},
+		{"12 34é", "12 34"},
 		{"1 2,3", "1 2 3"},
 	} {
 		got = nil
@@ -75,7 +77,7 @@ func TestLongCodes(t *testing.T) {
 
 // The header of a column is context for its values, in every row.
 func TestColumns(t *testing.T) {
-	card, order := NewCue("card"), NewCue("order")
+	card, order := NewCue("card", "卡号"), NewCue("order")
 	var got []string
 	d := digitsDetector("d", typ("T", Personal), proxy.Likely)
 	d.Interests[0].Judge = func(s *Scan, c Candidate) {
@@ -85,6 +87,7 @@ func TestColumns(t *testing.T) {
 	far := strings.Repeat("filler ", 12) // the header is beyond what stands around
 	for _, c := range []struct{ name, text, want string }{
 		{"CSV", "name,card,order\na,1234567,7654321\nb,1234567,7654321\n", "card order card order"},
+		{"Chinese", "名字,卡号,订单\n" + far + "甲,1234567,7654321", "card -"},
 		{"semicolons", "name;card no\nx;1234567", "card"},
 		{"tabs", "card\tsum\n" + far + "1234567\t" + far + "1234567", "card -"},
 		{"Markdown", "| who | card |\n|---|---|\n| a | 1234567 |\n| b | 1234567 |", "card card"},
