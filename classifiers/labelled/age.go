@@ -64,7 +64,7 @@ func judgeAge(s *classifiers.Scan, c classifiers.Candidate) {
 var (
 	sureUnits = []string{"-year-old", "-years-old", " year old", " years old", " year-old", " yo ", " y/o", " y.o.", "yo ", " yr old", " yrs old", "-yr-old", "y/o", " yo,", "yo,", " yo.", " years of age",
 		" Jahre alt", " Jahren alt", "-jährig", "-Jährig", " jährig", "jährig", "-jährige", " jaar oud", "-jarige", " år gammal", "-årig", "-åring", " yaşında", " yaşındaki", " anni di età", " ans d'âge", "-letni", "-letnia", " saal ka", " saal ki", " saal ke",
-		"歳", "岁", "歲", "세", " साल का", " साल की", " वर्षीय", " anos de idade", " años de edad", "-anni", " éves", " letý"}
+		"歳", "岁", "歲", "세", " साल का", " साल की", " वर्षीय", " anos de idade", " años de edad", "-anni", " éves", " letý", "-летний", "-летняя"}
 	timeUnits = []string{" ans", " años", " anni", " anos", " Jahre", " jaar", " lat", " år", " yaş", " साल", " वर्ष", " Jahren"}
 )
 
@@ -133,7 +133,7 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 				w := readBack(t, i-1)
 				switch t[w.start:w.end] {
 				case "de", "ha", "tiene", "tem", "tengo", "ai", "edad", "età", "ma", "idade", "d'âge":
-					if v := readBack(t, w.start-1); w.lower && (t[w.start:w.end] != "de" || strings.HasPrefix(t[v.start:v.end], "âgé") || t[v.start:v.end] == "edad") {
+					if v := readBack(t, w.start-1); w.lower && (t[w.start:w.end] != "de" || strings.HasPrefix(t[v.start:v.end], "âgé") || t[v.start:v.end] == "edad" || v.class&role != 0) {
 						return proxy.Likely, "unit"
 					}
 				}

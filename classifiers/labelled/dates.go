@@ -80,6 +80,7 @@ type date struct {
 	compact          bool // eight digits
 	bare             bool // without a day or a year
 	short            bool // with a year of two digits
+	tiny             bool // with day and month of one digit as well: of birth or nothing
 }
 
 // Years that a date of birth can have.
@@ -136,7 +137,7 @@ func judgeBirth(s *classifiers.Scan, d date) {
 			return
 		}
 	}
-	if d.compact || d.year != 0 && (d.year < 1000 || d.year > 2199) {
+	if d.compact || d.tiny || d.year != 0 && (d.year < 1000 || d.year > 2199) {
 		return
 	}
 	s.Find(f)
@@ -414,10 +415,11 @@ func dayFirst(t string, i, n, x int) (date, bool) {
 	d.year = number(t[p : p+m])
 	d.end = p + m
 	if m == 2 {
-		if n != 2 && a != 2 || sep == '-' && n+a < 3 {
+		if n != 2 && a != 2 && sep != '/' {
 			return d, false
 		}
 		d.short = true
+		d.tiny = n+a < 3
 		if d.year += 1900; d.year < 1930 {
 			d.year += 100
 		}
@@ -614,6 +616,16 @@ func yearBehind(t string, i int) (d date) {
 	p += sp
 	if hasAny(t[min(p, len(t)):], "de ", "del ", "do ") {
 		p += strings.IndexByte(t[p:], ' ') + 1
+	}
+	if sp > 0 && digits(t, p) == 0 && (at(t, p) == '\'' || hasAny(t[min(p, len(t)):], "\u2019")) {
+		q := p + joint(t, p)
+		if digits(t, q) == 2 && !isAlpha(at(t, q+2)) {
+			y := 1900 + number(t[q:q+2])
+			if y < 1930 {
+				y += 100
+			}
+			return date{end: q + 2, year: y}
+		}
 	}
 	if digits(t, p) == 4 {
 		y := number(t[p : p+4])

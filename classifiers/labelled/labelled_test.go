@@ -99,7 +99,10 @@ var more = []string{
 	"Cc: [[PERSON|Ann Lee]] <a@x.example>, [[PERSON|Bob Marsh]] <b@x.example>",
 	"Anwesend: Hr. [[PERSON|Kessler]], Fr. [[PERSON|Lang]]",
 	"my sister [[PERSON|Beth]] and my uncle [[PERSON|Harold Finch]]",
+	"first_name=[[PERSON|Owen]]&last_name=[[PERSON|Griffiths]]", "Nom : [[PERSON|LEFEBVRE]]  Prénom : [[PERSON|Marc-Antoine]]", "Cognome: [[PERSON|Rizzo]] Nome: [[PERSON|Salvatore]]", "Nome completo: [[PERSON|Rafael Moura Dias]]",
+	"Imię i nazwisko: [[PERSON|Jan Wójcik]]", "Adı Soyadı: [[PERSON|Fatma Demir]]", "氏名(漢字):[[PERSON|渡辺直美]]", "客户经理[[PERSON|刘洋]]", "お客様:[[PERSON|伊藤一郎]] 様", "रोगी का नाम: [[PERSON|सुनीता देवी]]",
 	// Titles
+	"Geachte mevrouw [[PERSON|De Vries]],", "[[PERSON|Ayşe]] Hanım'ın dosyası", "[[PERSON|欧阳娜]]女士", "[[PERSON|田中]]部長", "Pt. [[PERSON|Williams]] presented",
 	"Frau [[PERSON|Özdemir]] und Herr Dr. [[PERSON|von Stein]]",
 	"la Sra. [[PERSON|Ortega]] y el Sr. [[PERSON|Molina]]",
 	"il dott. [[PERSON|Ricci]] e la sig.ra [[PERSON|Fontana]]",
@@ -132,10 +135,10 @@ var more = []string{
 	// Dates and ages
 	"ur. [[DATE_OF_BIRTH|12.04.1981]] w Łodzi", "nata il [[DATE_OF_BIRTH|12/04/1981]]", "född [[DATE_OF_BIRTH|1981-04-12]]", "doğum tarihi: [[DATE_OF_BIRTH|12.04.1981]]", "जन्म तिथि [[DATE_OF_BIRTH|12/04/1981]]",
 	"geboortedatum [[DATE_OF_BIRTH|12-04-1981]]", "出生日期:[[DATE_OF_BIRTH|1981-04-12]]", "昭和の[[PERSON|田中]]さん 生年月日:[[DATE_OF_BIRTH|昭和56年4月12日]]", "nascido em [[DATE_OF_BIRTH|12 de abril de 1981]]",
-	"D.O.B: [[DATE_OF_BIRTH|12/04/81]]", "DOB [[DATE_OF_BIRTH|04/12/1981]], seen on [[DATE_TIME|03/05/2024]]", "Birthday: [[DATE_OF_BIRTH|12 Apr 1981]]",
+	"D.O.B: [[DATE_OF_BIRTH|12/04/81]]", "birth date [[DATE_OF_BIRTH|5/6/90]]", "dob [[DATE_OF_BIRTH|5 May '90]]", "mon fils de [[AGE|8]] ans", "私は[[PERSON|山田太郎]]と申します", "मेरा नाम [[PERSON|प्रिया]] है", "DOB [[DATE_OF_BIRTH|04/12/1981]], seen on [[DATE_TIME|03/05/2024]]", "Birthday: [[DATE_OF_BIRTH|12 Apr 1981]]",
 	"am [[DATE_TIME|12. Mai 2025]], le [[DATE_TIME|1er juin 2025]], el [[DATE_TIME|3 de julio]], [[DATE_TIME|2025年5月6日]]",
 	"a [[AGE|67]] yo woman; [[AGE|7]]-jähriges Kind; patient, [[AGE|30]] lat",
-	`{"user_name":"[[USERNAME|jo.kern77]]","login":"[[USERNAME|tbk_9]]"}`,
+	`{"user_name":"[[USERNAME|jo.kern77]]","login":"[[USERNAME|tbk_9]]"}`, "username: [[USERNAME|mkowal]]", "user=[[USERNAME|jsmith42]] action=login",
 }
 
 // moreMisses hold nothing at likely and above but what is marked.

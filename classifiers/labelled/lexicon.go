@@ -120,7 +120,7 @@ var lexicon = makeTable(map[class]string{
 	header:     headers,
 	title: `mr mrs ms miss mx dr prof professor sir madam dame rev reverend herr herrn frau hr fr mme mlle madame mademoiselle monsieur me maitre docteur
 		sr sra srta senor senora senorita don dona dna doña d med dipl ing sig signor signora signorina signorine sig.ra sigra dott dottor dottore dottoressa dottssa ssa avv ing
-		senhor senhora exmo exma ilmo pan pani pana panu panie panem dhr mevr mw mevrouw meneer heer mijnheer drs ir bay bayan sayin sn av uzm
+		senhor senhora exmo exma ilmo pan pani pana panu panie panem fru ogr uyesi doc op pt dhr mevr mw mevrouw meneer heer mijnheer drs ir bay bayan sayin sn av uzm
 		shri smt shrimati kumari sri श्री श्रीमती कुमारी डॉ herrn fraulein familie family famille famiglia familia judge justice officer detective capt captain lt sgt sergeant insp inspector
 		nurse dra lic rr m phd mba esq hanimefendi beyefendi`,
 	after:    `bey hanim beyefendi hanimefendi ji saheb sahib bhai didi जी`,
@@ -140,7 +140,7 @@ var lexicon = makeTable(map[class]string{
 		mrn npi nhs dea id cpf cnpj dni nif nie nir pesel nip bsn cf curp rfc ahv svnr clabe sort routing visa number info information data details notes note comment description title subject message
 		re fw fwd http https www the and or of for with by is are was were has have had will would can could should may might must not no yes please thank regards best kind sincerely
 		care journey satisfaction relationship experience success desk portal handbook agreement name names given first last middle full table column field value key list
-		yeah yes ok okay well oh sorry good great nice absolutely actually today tomorrow yesterday morning afternoon evening night
+		yeah yes ok okay well oh sorry good great nice absolutely actually doktorze profesorze dyrektorze prezesie है हैं का की के को से ने और today tomorrow yesterday morning afternoon evening night
 		birth born male female unknown other confidential private internal draft urgent important new old page section chapter version
 		sehr geehrte geehrter liebe lieber guten gruß mit und oder der die das ein eine ist im am zu auf aus bei nach wie bitte danke vielen
 		le la les un une des et ou est bonjour merci cher chere estimado estimada hola gracias saludos el los las una con por para gentile egregio buongiorno grazie prezado prezada obrigado
@@ -159,7 +159,7 @@ var lexicon = makeTable(map[class]string{
 		self this req request res response data input args arg param user name placeholder redacted masked anonymous anon admin root system default object array any var let const new func function return
 		print get set strip trim lower upper title format join split len vacant empty open pending active inactive yes no`,
 	wrote:     `wrote writes said schrieb schreibt ecrit escribio escreveu scritto schreef skrev napisal napisala yazdi`,
-	userWord:  `username usernames userid login logon handle screenname nickname nick benutzername benutzer nutzername kennung utilisateur identifiant usuario usuário utente gebruikersnaam gebruiker uzytkownik anvandarnamn kullanici user_name loginname uname sam samaccountname`,
+	userWord:  `user username usernames userid login logon handle screenname nickname nick benutzername benutzer nutzername kennung utilisateur identifiant usuario usuário utente gebruikersnaam gebruiker uzytkownik anvandarnamn kullanici user_name loginname uname sam samaccountname`,
 	machine:   `agent bot assistant system user visitor customer support kunde kundin client cliente human ai me operator host guest speaker interviewer interviewee moderator patient doctor nurse teacher student caller q a note notes warning tip example input output question answer summary step todo fixme error info debug result results title subject date time usage returns args params see default http https mailto tel fax email`,
 	birthWord: `dob birthdate dateofbirth birthday born birth geburtsdatum geboren geb gebdat naissance nacimiento fechanacimiento nascita datanascita nascimento geboortedatum dataurodzenia urodzenia fodelsedatum fodd dogumtarihi dogum bday birthyear bdate`,
 	ageWord:   `age alter aged edad eta idade leeftijd wiek alder yas yasi ages उम्र आयु`,

@@ -148,7 +148,7 @@ func possessive(t string, w *word) bool {
 		if k == 0 || t[i] == '-' || k == 3 && t[i+2] != 0x99 {
 			continue
 		}
-		if c := at(t, i+k); w.end-i-k <= 4 && ('a' <= c && c <= 'z' || c == 'S' && w.end-i-k == 1) {
+		if c := at(t, i+k); w.end-i-k <= 5 && ('a' <= c && c <= 'z' || c == 'S' && w.end-i-k == 1 || c >= 0xC3) {
 			*w = read(t[:i], w.start)
 			return true
 		}
@@ -216,7 +216,7 @@ func finish(t string, n name) (name, bool) {
 		return n, false
 	}
 	// & Sons, und Partner
-	if q := p + blanks(t, p); at(t, q) == '&' {
+	if q := p + blanks(t, p); q > p && at(t, q) == '&' {
 		n.companyish = true
 	}
 	return n, true

@@ -259,6 +259,12 @@ func labelBefore(t string, i int) label {
 			before = readBack(t, q-1)
 		}
 	}
+	if l.class == 0 && before.class&nameWord != 0 && at(t, q-1) == ' ' {
+		switch t[w.start:w.end] {
+		case "completo", "Completo", "complet", "Complet", "Full", "full", "printed", "COMPLETO":
+			l.class = strongName // Nome completo
+		}
+	}
 	if l.class&nameWord != 0 && before.end > before.start {
 		switch {
 		case before.class&(qualifier|role) != 0 && before.class&thing == 0:
@@ -362,7 +368,7 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 	if by == byHeader && !lineEnds(t, n.end) && at(t, n.end) != ',' && at(t, n.end) != ';' && !hasAny(t[n.end:], " <", " (", " [") {
 		return
 	}
-	if by == byName && quoted && n.parts == 1 && !n.small && pairs(t, n.end) {
+	if by == byName && n.parts == 1 && !n.small && pairs(t, i, n.end) {
 		by = byField
 	}
 	if !report(s, n, by) && by == byRole && n.two() {
@@ -383,16 +389,20 @@ func quiet(t string, i, end int) bool {
 	return quoted || startsName(t, v) || at(t, i-1) == ' '
 }
 
-// pairs reports whether a field for a surname follows, as beside a given name.
-func pairs(t string, i int) bool {
-	rest := t[i:min(len(t), i+48)]
-	for _, w := range [...]string{"ognome", "urname", "pellido", "lastName", "last_name", "family", "achternaam", "obrenome", "nazwisko", "soyad", "prenom", "prénom", "efternamn", "achname"} {
-		if strings.Contains(rest, w) {
+// pairs reports whether a field for the other part of a person's name stands
+// before the label that ends at i, or behind the value that ends at end.
+func pairs(t string, i, end int) bool {
+	behind, before := t[end:min(len(t), end+pairText)], t[max(0, i-pairText):i]
+	for _, w := range [...]string{"ognome", "urname", "pellido", "lastName", "last_name", "family", "achternaam", "obrenome", "nazwisko", "soyad", "renom", "rénom", "efternamn", "achname", "orname"} {
+		if strings.Contains(behind, w) || strings.Contains(before, w) {
 			return true
 		}
 	}
 	return false
 }
+
+// pairText is how far the two fields of a name stand from each other, in bytes.
+const pairText = 48
 
 // judgeOther judges what stands behind a label that says nothing of persons: a
 // given name and a surname, both well known. It reads vCard's N as well.
@@ -429,8 +439,11 @@ func lineLabel(t string, i int) bool {
 // codeAfter reports whether what follows a value says that it was code.
 func codeAfter(t string, i int) bool {
 	switch at(t, i) {
-	case '(', '[', '{', '.', '+', '*', '?', '!', '&':
+	case '(', '[', '{', '.', '+', '*', '?', '!':
 		return true
+	case '&':
+		return at(t, i+1) == '&' || at(t, i+1) == ' '
+
 	}
 	return false
 }

@@ -38,7 +38,7 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 	for by, texts := range map[cause]string{
 		byTitle: `mr,mrs,ms,miss,mx,dr,prof,professor,herr,herrn,frau,hr.,fr.,mme,mlle,madame,mademoiselle,monsieur,m.,me.,maître,sr.,sra,srta,señor,señora,señorita,doña,dña,don,d.,
 			sig.,sig.ra,sig.na,dr.ssa,prof.ssa,signor,signora,signorina,dott,dott.ssa,dottor,avv.,ing.,pan,pani,pana,panu,panie,panem,dhr,mevr,mw.,mevrouw,meneer,heer,bay,bayan,sayın,sn.,av.,shri,smt,kumari,senhor,senhora,exmo,exma,
-			sir,lady,rev,reverend,detective,officer,sgt,sergeant,capt,captain,lt.,judge,justice,nurse,familie,familia,famille,famiglia,dona,dra,drs.,fröken,श्री,श्रीमती,kum.,mrs.dr,inspector,
+			sir,lady,rev,reverend,detective,officer,sgt,sergeant,capt,captain,lt.,judge,justice,nurse,familie,familia,famille,famiglia,dona,dra,drs.,fru,fröken,pt.,doç.,öğr.,श्री,श्रीमती,kum.,mrs.dr,inspector,
 			monsieur le,sister,father,ustad,pandit,seu,i. a.,i.a.,i. v.,i.v.,ppa.`,
 		byAfter: `bey,ji,saheb,sahib,hanimefendi,beyefendi`,
 		byKin: `son,daughter,wife,husband,brother,sister,aunt,uncle,niece,nephew,cousin,mum,mom,dad,mother,father,partner,spouse,boyfriend,girlfriend,fiancé,boss,colleague,roommate,neighbour,neighbor,
@@ -140,7 +140,7 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 		if !ok {
 			return true
 		}
-		if p.by == byTitle && !dotted && !startsCapital(t, i) && (n.known == 0 || n.common > 0) {
+		if p.by == byTitle && !dotted && !startsCapital(t, i) && !(n.known > 0 && n.common < n.full || n.two() && len(p.text) > 5 && n.common < n.full) {
 			return true // to miss, a pan, don
 		}
 		if len(p.text) == 2 && p.text[1] == '.' && (n.known == 0 || p.text == "d." && (!n.two() || s.Before(i) == '\n')) {

@@ -101,10 +101,15 @@ end:
 	if x.class&(placeholder|userWord|thing|stop|machine|goesOn|role) != 0 && x.end == e {
 		return
 	}
+	if w.letters == 4 && w.class&userWord != 0 && numbers+marks == 0 && t[w.start]|0x20 == 'u' {
+		return // user: anybody
+	}
 	f := classifiers.Found{Start: v, End: e, Type: &userType, Likelihood: proxy.Possible, Rule: "field"}
 	switch {
 	case quoted && at(t, e) != ' ', numbers > 0 && !code(t[v:e]), !quoted && marks > 0 && t[i] == ':' && !code(t[v:e]):
 		f.Likelihood = proxy.Likely
+	case t[i] == ':' && at(t, i+1) == ' ' && !quoted && w.letters > 4 && at(t, e) != '.' && !lookup(t[v:e]).common && lineEnds(t, e) && at(t, e) != '}':
+		f.Likelihood = proxy.Likely // username: jdoe
 	}
 	s.Find(f)
 }

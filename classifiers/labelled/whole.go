@@ -121,6 +121,7 @@ func latin(s *classifiers.Scan, i, n int) int {
 		}
 	}
 	w := read(t, start)
+	possessive(t, &w)
 	if w.class&role != 0 {
 		follow(s, start, phrase{text: lowerOf(t[w.start:w.end]), by: byPlain})
 	}
@@ -225,12 +226,12 @@ var hanLabels = []struct {
 	text string
 	sure bool
 }{
-	{"お客様名", true}, {"患者氏名", true}, {"氏名", true}, {"お名前", true}, {"名前は", true}, {"名前", true}, {"患者名", true}, {"顧客名", true}, {"担当者", false}, {"担当", false}, {"届出人は", false}, {"届出人", false},
+	{"お客様名", true}, {"患者氏名", true}, {"氏名", true}, {"お名前", true}, {"名前は", true}, {"名前", true}, {"患者名", true}, {"顧客名", true}, {"担当者", false}, {"担当", false}, {"届出人は", true}, {"届出人", false},
 	{"配偶者", false}, {"申請者", false}, {"契約者", false}, {"被保険者", false}, {"保護者", false}, {"連絡先", false}, {"出席者", false}, {"出席", false}, {"参加者", false}, {"依頼人", false}, {"差出人", false}, {"宛先", false},
-	{"客户姓名", true}, {"患者姓名", true}, {"姓名", true}, {"名字是", true}, {"名字叫", true}, {"我叫", true}, {"我是", false}, {"叫做", false}, {"名叫", true}, {"紧急联系人", false}, {"联系人", false}, {"收件人", false}, {"收货人", false},
+	{"客户经理", false}, {"客户姓名", true}, {"患者姓名", true}, {"姓名", true}, {"名字是", true}, {"名字叫", true}, {"我叫", true}, {"我是", false}, {"叫做", false}, {"名叫", true}, {"紧急联系人", false}, {"联系人", false}, {"收件人", false}, {"收货人", false},
 	{"寄件人", false}, {"申请人", false}, {"投保人", false}, {"被保险人", false}, {"经办人", false}, {"负责人", false}, {"法定代表人", false}, {"持卡人", false}, {"户主", false}, {"客户", false}, {"患者", false}, {"病人", false}, {"用户", false},
 	{"同事", false}, {"同学", false}, {"甲方", false}, {"乙方", false}, {"员工", false}, {"学生", false}, {"家长", false}, {"原告", false}, {"被告", false}, {"证人", false}, {"司机", false}, {"乘客", false}, {"房东", false}, {"租客", false},
-	{"给", false}, {"帮我给", false}, {"丈夫", false}, {"妻子", false}, {"儿子", false}, {"女儿", false}, {"父亲", false}, {"母亲", false}, {"社員", false}, {"部長", false}, {"課長", false},
+	{"给", false}, {"帮我给", false}, {"丈夫", false}, {"妻子", false}, {"儿子", false}, {"女儿", false}, {"父亲", false}, {"母亲", false}, {"社員", false}, {"お客様", false},
 }
 
 // hanByFirst are the labels by their first character.
@@ -294,6 +295,17 @@ func asian(s *classifiers.Scan, i, n int) int {
 		}
 		return i + len(l.text)
 	}
+	if r == '私' && strings.HasPrefix(t[i:], "私は") {
+		p := i + len("私は")
+		if end := hanName(s, p, false); end == 0 {
+			if run := hanRun(t, p); run > 6 {
+				if k := strings.Index(t[p:p+run], "と申"); k >= 6 && k <= 18 {
+					s.Find(classifiers.Found{Start: p, End: p + k, Type: &personType, Likelihood: proxy.Likely, Rule: "introduction"})
+				}
+			}
+		}
+		return p
+	}
 	switch r {
 	case '様', 'さ', '先', '氏', '女', '小', '老', '经', '医', '殿', '君', '同', '部', '課':
 		for _, h := range honorifics {
@@ -313,6 +325,13 @@ func hanName(s *classifiers.Scan, p int, sure bool) int {
 	colon := false
 	for n := 0; n < 4; n++ {
 		switch {
+		case at(t, p) == '(' || strings.HasPrefix(t[min(p, len(t)):], "（"):
+			k := strings.IndexAny(t[p:min(len(t), p+30)], ")）")
+			if k < 0 {
+				return 0
+			}
+			_, m := utf8.DecodeRuneInString(t[p+k:])
+			p += k + m
 		case at(t, p) == ':', at(t, p) == '=':
 			colon = true
 			p++
@@ -385,8 +404,6 @@ func hanNameAt(t string, p int, l hanLabel) (int, proxy.Likelihood) {
 	case chinese > 0 && cut > 9:
 		// No word that ends the name: three characters.
 		return p + chinese + 6, proxy.Possible
-	case cut <= 15 && !kana && cut >= 9:
-		return p + cut, proxy.Likely
 	}
 	return 0, 0
 }
@@ -450,7 +467,7 @@ func honoured(s *classifiers.Scan, i int, h string) {
 		// The surname and up to two characters before the title.
 		for k := start; k < i; {
 			_, m := utf8.DecodeRuneInString(t[k:])
-			if l := surname(t[k:]); l > 0 && i-k <= 9 && (k == start || i-k <= 9) {
+			if l := surname(t[k:]); l > 0 && i-k <= l+6 {
 				s.Find(classifiers.Found{Start: k, End: i, Type: &personType, Likelihood: proxy.Likely, Rule: "title"})
 				return
 			}
