@@ -10,7 +10,7 @@ import (
 // ISIL has small letters, a court's name is long, others mix letters and digits
 // word by word), that stand between marks that are no part of the number, or that
 // are another format's number too.
-var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649 DE_HANDELSREGISTERNUMMER DE_LEITWEG EU_EIC ES_DNI FR_RCS`)
+var apart = words(`BE_OGM_VCS ISAN ISIL ISO11649 DE_HANDELSREGISTERNUMMER DE_LEITWEG EU_EIC ES_DNI FR_RCS RO_CF`)
 
 // twins are numbers that another country gives by the same rule and name.
 var twins = words(`SK_RC MC_TVA`)

@@ -57,6 +57,7 @@ const (
 	homeWorth    = 12
 	personWorth  = 8
 	againstWorth = 25
+	knownWorth   = 16
 	recentWorth  = 10
 	lowerWorth   = 8
 	crowdedWorth = 12
@@ -95,7 +96,7 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	for i := range h.list[:h.n] {
 		x := &h.list[i]
 		x.dist = x.named(s, sp, &where)
-		where.named = where.named || x.dist < classifiers.Far
+		where.named = where.named || x.dist < classifiers.Far && x.rank >= 0
 	}
 	best := -1
 	for i := range h.list[:h.n] {
@@ -110,6 +111,9 @@ func (h *hits) weigh(s *classifiers.Scan, sp span) bool {
 	}
 	b := &h.list[best]
 	top := h.level(sp, b, &where)
+	if !b.own && !sp.bare && b.labelled && b.known && !b.doubtful {
+		top = max(top, proxy.Unlikely) // before those that are as little known
+	}
 	if top < proxy.Possible && len(s.Found()) >= weakFindings {
 		return false
 	}
@@ -131,17 +135,10 @@ func better(a, b *hit) bool {
 	if a.own != b.own {
 		return a.own
 	}
-	if !a.own && a.known != b.known {
-		// Nothing names either: the one that is looked for everywhere, if a check
-		// speaks for it.
-		if a.known && a.strength >= 10 {
-			return b.score < a.score+homeWorth
-		}
-		if b.known && b.strength >= 10 {
-			return a.score >= b.score+homeWorth
-		}
-	}
 	d := a.score - b.score
+	if !a.own && a.known != b.known && -knownWorth < d && d < knownWorth {
+		return a.known // nothing names either: the one that is looked for everywhere
+	}
 	if a.own && a.rank != b.rank && -homeWorth < d && d < homeWorth {
 		// Of numbers that share a word the one that more people have comes first,
 		// unless a check speaks for the other.
@@ -149,10 +146,13 @@ func better(a, b *hit) bool {
 			return a.rank > b.rank
 		}
 	}
-	if d != 0 {
+	switch {
+	case d != 0:
 		return d > 0
+	case a.rank != b.rank:
+		return a.rank > b.rank
 	}
-	return a.rank > b.rank
+	return len(a.format.Shapes) < len(b.format.Shapes) // the more specific
 }
 
 // locale is what is asked once for a span.
@@ -227,10 +227,6 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 	case d < classifiers.Far:
 		x.score += farWorth
 	}
-	against := where.against
-	if x.own && (against >= d || where.isID) {
-		against = classifiers.Far
-	}
 	if !x.own {
 		if x.labelled && !x.known {
 			x.score = -1
@@ -253,6 +249,7 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 			}
 			if !sp.silent && where.asksGeneric(s, sp) {
 				x.score += genericWorth
+				x.own = x.own || x.strength >= 20
 			}
 			if !sp.silent && shown && !hinted && where.asksPerson(s, sp) {
 				x.score += personWorth
@@ -260,6 +257,10 @@ func (h *hits) score(s *classifiers.Scan, sp span, x *hit, where *locale) {
 		}
 	} else if x.home != nil && s.Near(x.home.cue, sp.start, sp.end) < classifiers.Far {
 		x.score += homeWorth // tells the numbers of countries apart that use one word
+	}
+	against := where.against
+	if x.own && (against >= d || where.isID) {
+		against = classifiers.Far
 	}
 	if against < classifiers.Far {
 		if x.worth >= clear {

@@ -14,7 +14,7 @@ var moreEurope = []*Format{
 	},
 	{
 		Name: "de.idcard", Type: "DE_ID_CARD", Aliases: []string{"DE_PERSONALAUSWEIS"},
-		Title: "Serial number of a German identity card, with or without its check digit: since 2010 a letter and eight characters, before ten digits.",
+		Title: "Serial number of a German identity card, with its check digit: since 2010 a letter and up to eight characters, before ten digits.",
 		Of:    Person, Clean: " ",
 		Shapes: []string{"A********9", "A*******9", "9999999999", "t99999999"}, Written: []string{"A******** 9", "999999999 9"},
 		Words:  []string{"personalausweis", "personalausweisnummer", "ausweisnummer", "ausweis", "ausweis nr", "perso", "identity card", "id card", "aufenthaltstitel", "id karte"},
@@ -236,7 +236,7 @@ func deIDCardValid(s string) bool {
 	case len(s) == 9 && s[0] == 'T' && allDigits(s[1:]):
 		return true
 	}
-	return (len(s) == 9 || len(s) == 10) && strings.IndexByte("LMNPRTVWXYZ", s[0]) >= 0 && deSerial(s) && (len(s) == 9 || moreICAO(s))
+	return (len(s) == 9 || len(s) == 10) && strings.IndexByte("LMNPRTVWXYZ", s[0]) >= 0 && deSerial(s) && moreICAO(s)
 }
 
 // deRVNRValid checks after the regulation on insurance numbers (VKVV): the letter
