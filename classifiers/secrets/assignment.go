@@ -331,8 +331,8 @@ func judgeSign(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 		i--
 	}
-	if t[c.Start] == ':' && c.End < len(t) && t[c.End] == '/' {
-		return // ://
+	if c.End < len(t) && worthless(t, c.End) {
+		return
 	}
 	for n := 0; n < maxGap && i > 0 && (t[i-1] == ' ' || t[i-1] == '\t'); n++ {
 		i--
@@ -361,6 +361,29 @@ func judgeSign(s *classifiers.Scan, c classifiers.Candidate) {
 		return
 	}
 	assigned(s, start, end)
+}
+
+// worthless reports whether what stands behind a sign is none that anybody keeps
+// secret, before the name is looked at: the slashes of a URL, an object, a list,
+// a short number, a text of less than four characters.
+func worthless(t string, i int) bool {
+	if t[i] == ' ' && i+1 < len(t) {
+		i++
+	}
+	switch c := t[i]; {
+	case c == '/' || c == '{' && (i+1 >= len(t) || t[i+1] != '"') || c == '[':
+		return true
+	case digits[c]:
+		j := digits.span(t, i, 4)
+		return j-i < 4 && j < len(t) && (t[j] == ',' || t[j] == '}' || t[j] == '\n')
+	case c == '"' || c == '\'':
+		for j := i + 1; j < len(t) && j < i+1+minPassword; j++ {
+			if t[j] == c {
+				return j > i+1 || j+1 >= len(t) || t[j+1] != c
+			}
+		}
+	}
+	return false
 }
 
 // judgeTagged judges a name that is the content of an element, as in a property
