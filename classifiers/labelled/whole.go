@@ -123,7 +123,7 @@ func latin(s *classifiers.Scan, i, n int) int {
 	w := read(t, start)
 	possessive(t, &w)
 	if w.class&role != 0 {
-		follow(s, start, phrase{text: lowerOf(t[w.start:w.end]), by: byPlain})
+		follow(s, start, phrase{text: strings.ToLower(t[w.start:w.end]), by: byPlain})
 	}
 	// Bey, Hanım: behind the name.
 	if w.class&after != 0 && w.capital && at(t, start-1) == ' ' {
@@ -147,9 +147,6 @@ func lowerLatin(r rune) rune {
 	}
 	return r
 }
-
-// lowerOf gives a word of a label in small letters.
-func lowerOf(w string) string { return strings.ToLower(w) }
 
 // hindiWords come before a name in Devanagari.
 var hindiWords = []struct {
@@ -499,9 +496,5 @@ func honoured(s *classifiers.Scan, i int, h string) {
 	if strings.Contains(text, "会社") || strings.Contains(text, "株式") {
 		return
 	}
-	level := proxy.Likely
-	if h == "先生" || h == "君" || h == "殿" || h == "部長" || h == "課長" {
-		level = proxy.Likely
-	}
-	s.Find(classifiers.Found{Start: start, End: i, Type: &personType, Likelihood: level, Rule: "title"})
+	s.Find(classifiers.Found{Start: start, End: i, Type: &personType, Likelihood: proxy.Likely, Rule: "title"})
 }
