@@ -121,8 +121,11 @@ func (c *cues) around(s *classifiers.Scan, start, end int) (t tie) {
 	if heading(text[from:start]) {
 		t.weight[sayHealth] += 2
 	}
-	if s.KeyHas(c.key) {
+	switch d := s.Near(c.key, start, end); {
+	case s.KeyHas(c.key):
 		t.weight[sayHealth] += 4
+	case d <= columnReach:
+		t.weight[sayHealth] += 2
 	}
 	if s.KeyHas(personKey) {
 		t.weight[sayPerson] += 2
@@ -134,6 +137,9 @@ var (
 	recordKey = classifiers.NewCue("diagnosis", "diagnoses", "condition", "conditions", "medical", "allergies", "medication", "medications", "illness", "disease", "anamnesis", "diagnose", "diagnostic", "diagnóstico", "diagnosi", "rozpoznanie", "tanı", "診断", "病名", "诊断")
 	personKey = classifiers.NewCue("patient", "employee", "member", "person", "customer", "insured")
 )
+
+// columnReach is the distance at which the header of a column counts.
+const columnReach = 8
 
 // side weighs the words of one side. Parts of longer runs count once each.
 func (c *cues) side(t string, before bool, out *tie) {
@@ -282,6 +288,9 @@ func aged(t string) (weight int) {
 		if rest[0] == ' ' || rest[0] == '-' {
 			rest = rest[1:]
 		}
+		if rest == "" || !ageStart[rest[0]] {
+			continue
+		}
 		for n, list := range ages {
 			for _, u := range list {
 				if strings.HasPrefix(rest, u) && !lettersMeet(rest, len(u)) && (len(u) > 1 || t[j] == u[0]) {
@@ -298,6 +307,16 @@ var ages = [2][]string{
 	{"ans", "años", "anni", "lat", "anos", "jaar", "år", "Jahre", "yrs"},
 	{"y/o", "yo", "years old", "year old", "year-old", "yr old", "yr-old", "F", "M", "jährig", "jähriger", "jährige", "J.", "åring", "yaş", "yaşında", "歳", "岁", "歲", "साल", "वर्ष", "वर्षीय"},
 }
+
+// ageStart are the first bytes of ages.
+var ageStart = func() (t [256]bool) {
+	for _, list := range ages {
+		for _, u := range list {
+			t[u[0]] = true
+		}
+	}
+	return t
+}()
 
 // named reports whether two capitalised words stand side by side, as those of a
 // name do. It is a weak sign: German capitalises every noun.

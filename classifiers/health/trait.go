@@ -67,7 +67,7 @@ var traitCueList string
 var (
 	traits    = newLexicon(sections(traitList)...)
 	traitCues = readCues(traitCueList, traitKey, bind)
-	traitKey  = classifiers.NewCue("religion", "confession", "faith", "nationality", "citizenship", "ethnicity", "ethnic", "race", "political", "party", "union", "orientation", "konfession", "staatsangehörigkeit", "nationalität", "nationalité", "nacionalidad", "religión", "nazionalità", "religione", "narodowość", "obywatelstwo", "wyznanie", "nacionalidade", "nationaliteit", "geloof", "uyruk", "国籍", "宗教", "民族", "政治面貌")
+	traitKey  = classifiers.NewCue("religion", "confession", "faith", "nationality", "citizenship", "ethnicity", "ethnic group", "ethnic origin", "political affiliation", "political opinion", "party membership", "union membership", "sexual orientation", "konfession", "staatsangehörigkeit", "nationalität", "nationalité", "nacionalidad", "religión", "nazionalità", "religione", "narodowość", "obywatelstwo", "wyznanie", "nacionalidade", "nationaliteit", "geloof", "uyruk", "国籍", "宗教", "民族", "政治面貌")
 	// traitTypes are the types of the kinds, in the order of the list.
 	traitTypes = [...]*classifiers.Type{&nrpType, &nrpType, &nrpType, &unionType, &orientationType, &crimeType, &nrpType}
 )

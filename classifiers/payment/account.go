@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
@@ -67,7 +68,7 @@ banking only. Sort codes by their label.`,
 }
 
 // Words that name a bank account, and nothing else mostly.
-var accountCue = classifiers.NewCue(
+var accountWords = []string{
 	"account number", "account no", "account nr", "account num", "account nos", "acc no", "acc number", "acct", "acct no", "acct number", "acct num", "bank account", "bankaccount", "checking account", "savings account", "a c",
 	"accountnumber", "bank acct", "beneficiary account", "payee account", "current account", "deposit account", "dda", "account holder",
 	"kontonummer", "kontonr", "konto nr", "kto", "bankkonto", "girokonto", "sparkonto", "kontoverbindung", "bankverbindung", "kontoinhaber",
@@ -81,10 +82,12 @@ var accountCue = classifiers.NewCue(
 	"hesap no", "hesap numarası", "banka hesabı", "hesap numaram",
 	"tilinumero", "pankkitili", "kontonummeret", "číslo účtu", "bankovní účet", "bankszámla", "számlaszám", "cont bancar", "račun", "расчетный счет", "номер счета", "р с", "банковский счет", "рахунок",
 	"口座番号", "預金口座", "普通預金", "普通口座", "银行账号", "銀行帳號", "银行卡号", "开户行", "银行账户", "帳戶號碼", "계좌번호", "계좌", "खाता संख्या", "खाता नंबर", "बैंक खाता", "เลขที่บัญชี",
-)
+}
+var accountCue = classifiers.NewCue(accountWords...)
 
 // Words that name an account of any kind, a bank's among them.
-var weakCue = classifiers.NewCue("account", "accounts", "acc", "checking", "普通", "当座", "konto", "kontos", "compte", "cuenta", "conto", "conta", "konta", "hesap", "hesabı", "hesabım", "účet", "счет", "账号", "账户", "帳號", "帳戶", "口座", "खाता")
+var weakWords = []string{"account", "accounts", "acc", "checking", "普通", "当座", "konto", "kontos", "compte", "cuenta", "conto", "conta", "konta", "hesap", "hesabı", "hesabım", "účet", "счет", "账号", "账户", "帳號", "帳戶", "口座", "खाता"}
+var weakCue = classifiers.NewCue(weakWords...)
 
 // Words of banking, which make such an account a bank's.
 var bankCue = classifiers.NewCue("bank", "banking", "routing", "aba", "rtn", "ach", "wire", "iban", "bic", "swift", "sepa", "sort", "deposit", "transfer", "beneficiary", "payee", "ifsc", "transit", "institution", "payroll", "direct deposit", "bsb", "branch",
@@ -96,14 +99,21 @@ var otherAccounts = classifiers.NewCue("aws", "azure", "gcp", "google", "github"
 	"customer", "utility", "steam", "login", "benutzerkonto", "utilisateur", "usuario", "usuário", "utente", "użytkownika", "gebruikers", "phone", "tel", "tracking", "order")
 
 var (
-	abaCue   = classifiers.NewCue("routing", "aba", "rtn", "transit", "ach", "wire", "routing number", "routingnumber", "rtgs", "fedwire")
-	clabeCue = classifiers.NewCue("clabe", "interbancaria", "clave", "spei")
+	abaWords   = []string{"routing", "aba", "rtn", "transit", "ach", "wire", "routing number", "routingnumber", "rtgs", "fedwire"}
+	abaCue     = classifiers.NewCue(abaWords...)
+	clabeWords = []string{"clabe", "interbancaria", "clave", "spei"}
+	clabeCue   = classifiers.NewCue(clabeWords...)
 	// Numbers of banks and branches.
 	bankCodeCue = classifiers.NewCue("routing", "aba", "rtn", "transit", "routing number", "blz", "bankleitzahl", "bankcode", "bank code", "branch", "branch code", "institution", "abi", "cab", "guichet", "code banque",
 		"agência", "agencia", "sucursal", "kod banku", "bankkod", "şube", "şube kodu", "支店", "支店番号", "金融機関コード", "swift", "bic", "ifsc")
-	giroCue = classifiers.NewCue("bankgiro", "plusgiro", "postgiro", "bg", "pg", "bankgironummer", "plusgironummer")
-	sortCue = classifiers.NewCue("sort", "sort code", "sortcode", "sc", "transit", "bsb")
+	giroWords = []string{"bankgiro", "plusgiro", "postgiro", "bg", "pg", "bankgironummer", "plusgironummer"}
+	giroCue   = classifiers.NewCue(giroWords...)
+	sortCue   = classifiers.NewCue("sort", "sort code", "sortcode", "sc", "transit", "bsb")
 )
+
+// anyCue has the words of all cues without which a number that has no check
+// digits is nothing: most numbers need no further look.
+var anyCue = classifiers.NewCue(slices.Concat(accountWords, weakWords, abaWords, clabeWords, giroWords)...)
 
 // Distances, in bytes, at which a word counts.
 const (
@@ -199,6 +209,20 @@ func partAt(s *classifiers.Scan, g []classifiers.Group) bool {
 		return false
 	}
 	level, typ := k.level, k.typ
+	if s.Near(anyCue, start, end) == classifiers.Far {
+		if typ == nil {
+			bare(s, g, n)
+			return false
+		}
+		if k.rule == "giro" {
+			return false
+		}
+		s.Find(classifiers.Found{Start: start, End: end, Type: typ, Likelihood: level, Rule: k.rule, Validator: k.check})
+		if typ == &abaType {
+			bare(s, g, n)
+		}
+		return level >= proxy.Likely
+	}
 	label := s.Near(accountCue, start, end)
 	against := s.Beside(classifiers.Numbering, start, end)
 	named := label <= labelReach && label <= against
@@ -267,7 +291,8 @@ func byLabel(s *classifiers.Scan, g []classifiers.Group, n int, named bool) bool
 			f.Likelihood = proxy.Likely
 		}
 	}
-	if f.Rule == "digits" && (len(g) > 1 || n < 8 || n > 17) {
+	if f.Rule == "digits" {
+		bare(s, g, n)
 		return false
 	}
 	if f.Rule == "label" && !american(s, start, end) {
@@ -277,6 +302,18 @@ func byLabel(s *classifiers.Scan, g []classifiers.Group, n int, named bool) bool
 	s.Find(f)
 	return f.Likelihood >= proxy.Likely
 }
+
+// bare reports digits that nothing speaks for: they could be a number of an
+// account. Where there are many of them that says nothing.
+func bare(s *classifiers.Scan, g []classifiers.Group, n int) {
+	if len(g) > 1 || n < 8 || n > 17 || looksDated(s.Text[g[0].Start:g[0].End], n) || len(s.Found()) > maxBare {
+		return
+	}
+	s.Find(classifiers.Found{Start: g[0].Start, End: g[0].End, Type: &usAccountType, Likelihood: proxy.VeryUnlikely, Rule: "digits"})
+}
+
+// maxBare is the number of findings from which on bare digits are passed over.
+const maxBare = 256
 
 // american reports whether the words around are English and not of the United
 // Kingdom.
