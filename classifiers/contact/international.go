@@ -108,6 +108,27 @@ func international(s *classifiers.Scan, g []classifiers.Group, i int, at prefixe
 	return n
 }
 
+// enclosed judges a number with its country code in parentheses, (351) 911 860 913.
+func enclosed(s *classifiers.Scan, g []classifiers.Group, i int) int {
+	if s.Before(g[i].Start) != '(' || len(g)-i < 2 || g[i+1].Sep != classifiers.SepClose || g[i].Len() > 3 || !ends(s, g[i], 0) {
+		return 0
+	}
+	var buf [maxE164 + 1]byte
+	for n := min(len(g)-i, maxParts); n > 1; n-- {
+		d := digits(s, g[i:i+n], buf[:0])
+		if e164(d) != assigned || counting(d) || glued(s, g, i, i+n) {
+			continue
+		}
+		start, end := g[i].Start-1, g[i+n-1].End
+		if s.Lean(phoneCue, classifiers.Numbering, start, end) <= 0 {
+			return 0 // an area code, as likely
+		}
+		report(s, classifiers.Found{Start: start, End: end, Likelihood: proxy.Likely, Synthetic: fiction(d), Rule: "international", Validator: planWord(assigned)})
+		return n
+	}
+	return 0
+}
+
 // planWord is the evidence that a plan gives.
 func planWord(v verdict) string {
 	switch v {

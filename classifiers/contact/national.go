@@ -124,6 +124,7 @@ const (
 	minNational = 8
 	maxNational = 11
 	maxTrunk    = 12
+	longTrunk   = 14 // of open plans, such as Austria's
 	localLength = 7
 )
 
@@ -147,7 +148,7 @@ func national(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if i > 0 && g[i].Sep == classifiers.SepSpace && s.Text[g[i].Start] != '0' && g[i-1].Len() > 2 {
 		return 0 // inside a longer run
 	}
-	var buf [maxTrunk + 4]byte
+	var buf [maxE164 + 1]byte
 	n := inland{d: buf[:0]}
 	if !n.read(s, g, i) {
 		return local(s, g, i)
@@ -195,7 +196,7 @@ func (n *inland) read(s *classifiers.Scan, g []classifiers.Group, i int) bool {
 		}
 		next := total + g[j].Len()
 		// A whole number in one group may be international without its plus.
-		if next > maxNational && !(next <= maxTrunk && zero) && !(j == i && next <= maxE164) {
+		if next > maxNational && !(next <= longTrunk && zero) && !(j == i && next <= maxE164) {
 			break
 		}
 		total = next
@@ -317,19 +318,28 @@ func even(g []classifiers.Group) bool {
 	return true
 }
 
-// local judges the seven digits of a number in one's own area, 867-5309, which
-// need a word for telephone beside them.
+// local judges the seven digits of a number in one's own area, 867-5309 or
+// 948-21-99, which need a word for telephone beside them.
 func local(s *classifiers.Scan, g []classifiers.Group, i int) int {
-	if len(g)-i < 2 || g[i].Len() != 3 || g[i+1].Len() != 4 || g[i+1].Sep != classifiers.SepDash || i > 0 && g[i].Sep != classifiers.SepWide || i+2 < len(g) && g[i+2].Sep != classifiers.SepWide {
+	n := 0
+	switch {
+	case len(g)-i < 2 || g[i].Len() != 3 || g[i+1].Sep != classifiers.SepDash && g[i+1].Sep != classifiers.SepSpace:
+		return 0
+	case g[i+1].Len() == 4 && g[i+1].Sep == classifiers.SepDash:
+		n = 2
+	case len(g)-i > 2 && g[i+1].Len() == 2 && g[i+2].Len() == 2 && g[i+2].Sep == g[i+1].Sep:
+		n = 3
+	}
+	if n == 0 || i > 0 && g[i].Sep != classifiers.SepWide || i+n < len(g) && g[i+n].Sep != classifiers.SepWide {
 		return 0
 	}
-	start, end := g[i].Start, g[i+1].End
-	if s.Text[start] < '2' || glued(s, g, i, i+2) || s.Near(nounCue, start, end) > closeLabel || s.Beside(classifiers.Numbering, start, end) < s.Near(nounCue, start, end) {
+	start, end := g[i].Start, g[i+n-1].End
+	if s.Text[start] < '2' || glued(s, g, i, i+n) || s.Near(nounCue, start, end) > closeLabel || s.Beside(classifiers.Numbering, start, end) < s.Near(nounCue, start, end) {
 		return 0
 	}
 	film := s.Text[start:start+3] == "555" && s.Text[start+4:start+6] == "01"
 	report(s, classifiers.Found{Start: start, End: end, Likelihood: proxy.Likely, Synthetic: film, Rule: "local"})
-	return 2
+	return n
 }
 
 // security reports whether groups are those of a social security number.
@@ -414,5 +424,5 @@ func small(s *classifiers.Scan, g classifiers.Group, most int) bool {
 
 // quad reports whether groups are joined by dots like an IPv4 address.
 func quad(s *classifiers.Scan, g []classifiers.Group) bool {
-	return len(g) >= 4 && small(s, g[0], 255) && g[1].Sep == classifiers.SepDot && g[2].Sep == classifiers.SepDot && g[3].Sep == classifiers.SepDot && g[0].Len() <= 3 && g[3].Len() <= 3
+	return len(g) == 4 && small(s, g[0], 255) && g[1].Sep == classifiers.SepDot && g[2].Sep == classifiers.SepDot && g[3].Sep == classifiers.SepDot && g[0].Len() <= 3 && g[3].Len() <= 3
 }

@@ -130,6 +130,9 @@ func phoneAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if n := american(s, g, i); n > 0 {
 		return n
 	}
+	if n := enclosed(s, g, i); n > 0 {
+		return n
+	}
 	return national(s, g, i)
 }
 
