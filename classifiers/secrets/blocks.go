@@ -269,6 +269,8 @@ hold a password. The whole URL or string is the finding. Placeholders (user:pass
 			"url=[[SECRET_CONNECTION_STRING|jdbc:postgresql://db-2.acme.io:5432/claims?user=claims_app&password=" + draw(alnum, 16, 96) + "]], maxPoolSize=80",
 			"\"Hr\": \"[[SECRET_CONNECTION_STRING|Server=tcp:sql.acme.io,1433;Database=hr;User ID=hr_app;Password=" + draw(alnum, 14, 95) + ";Encrypt=True]]\",",
 			"url: [[SECRET_CONNECTION_STRING|jdbc:oracle:thin:scott/Tg7Rx99x@db:1521/orcl]]",
+			"\"Blob\": \"[[SECRET_CONNECTION_STRING|DefaultEndpointsProtocol=https;AccountName=stlogs;AccountKey=" + draw(alnum, 86, 99) + "==;EndpointSuffix=core.windows.net]]\"",
+			"bus [[SECRET_CONNECTION_STRING|Endpoint=sb://acme.servicebus.windows.net/;SharedAccessKeyName=Root;SharedAccessKey=" + draw(alnum, 43, 97) + "=]] x",
 			"Driver? use [[SECRET_CONNECTION_STRING|Data Source=db1;Uid=app;Pwd=" + draw(alnum, 14, 98) + ";]] then",
 			"git clone [[SECRET_CONNECTION_STRING|https://ci:Hx7qLw92kf@git.acme.io/a.git]] && redis at [[SECRET_CONNECTION_STRING|redis://:f9Q2kLm71x@10.0.0.5:6379/0]]",
 		},
@@ -281,7 +283,7 @@ hold a password. The whole URL or string is the finding. Placeholders (user:pass
 		Interests: []classifiers.Interest{
 			{Shape: classifiers.Anchor, Literals: []string{"://"}, Judge: judgeURL},
 			{Shape: classifiers.Prefix, Literals: []string{"jdbc:oracle:thin:", "jdbc:oracle:oci:"}, Judge: judgeOracle},
-			{Shape: classifiers.Prefix, Literals: []string{"password=", "pwd=", "passwd=", "password =", "pwd =", "pass="}, Judge: judgePairs},
+			{Shape: classifiers.Prefix, Literals: []string{"password=", "pwd=", "passwd=", "password =", "pwd =", "pass=", "accountkey=", "sharedaccesskey=", "secret="}, Judge: judgePairs},
 		},
 	}
 }
@@ -344,7 +346,8 @@ scan:
 }
 
 // hosts are the keys that a string of pairs names its server by, in lower case.
-var hosts = [...]string{"server", "data source", "host", "hostname", "driver", "provider", "endpoint", "dsn", "address", "addr", "network address", "accountendpoint", "datasource", "database", "initial catalog", "dbq", "servername"}
+var hosts = [...]string{"server", "data source", "host", "hostname", "driver", "provider", "endpoint", "dsn", "address", "addr", "network address", "accountendpoint", "datasource", "database", "initial catalog", "dbq", "servername",
+	"accountname", "defaultendpointsprotocol", "endpointsuffix", "sharedaccesskeyname"}
 
 // maxPairs bounds a string of pairs on either side of its password.
 const maxPairs = 600

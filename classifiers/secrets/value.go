@@ -42,6 +42,7 @@ const (
 	rareShort  = 34 // of 10 to 15 characters
 	rareToken  = 31 // of 16 and more
 	rareText   = 37 // of letters alone
+	rareWord   = 42 // of letters of one case
 	rareSwitch = 60 // what a digit beside a letter counts
 )
 
@@ -334,6 +335,8 @@ func forceOf(v string, quoted bool) force {
 		return mixed
 	case u > 0 && l > 0 && n >= 10 && switches(v) > n/3 && rarity(v) >= rareText:
 		return strong
+	case joins == 0 && n >= 10 && (u > 1 && l > 1 && switches(v) > 2 && rarity(v) >= rareToken && !wordInside(v) || rarity(v) >= rareWord):
+		return mixed // letters that no word has
 	}
 	return plain
 }
