@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/stdnum"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -332,3 +333,58 @@ func leaves(v any, each func(string)) {
 		}
 	}
 }
+
+// Numbers as they are written: behind the first word of its format every valid one
+// is found, as its type or as another that shares the number.
+func TestWrittenNumbers(t *testing.T) {
+	type number struct {
+		Module string `json:"module"`
+		Number string `json:"number"`
+		Valid  bool   `json:"valid"`
+	}
+	byName := map[string]*stdnum.Format{}
+	for _, f := range formats() {
+		byName[f.Name] = f
+	}
+	s := suite(t, classifiers.Options{})
+	total, found, own := 0, 0, 0
+	misses := map[string][]int{}
+	lines(t, filepath.Join(dataDir(t), "ids", "stdnum.jsonl"), func(line int, n number) {
+		f := byName[n.Module]
+		if f == nil || !n.Valid || short(n.Number) || !f.Valid(n.Number) {
+			return
+		}
+		clear, terse, _ := wordsOf(f)
+		all := append(clear, terse...)
+		if len(all) == 0 {
+			return
+		}
+		text := all[0] + ": " + n.Number
+		total++
+		ok := false
+		for _, x := range classify(t, s, text) {
+			if x.Likelihood >= proxy.Likely && x.End > len(text)-4 && x.Start <= len(all[0])+5 {
+				ok = true
+				if x.Type == f.Type {
+					own++
+					break
+				}
+			}
+		}
+		if ok {
+			found++
+		} else {
+			misses[n.Module] = append(misses[n.Module], line)
+		}
+	})
+	for _, m := range sortedKeys(misses) {
+		t.Logf("stdnum.jsonl: %s: %d missed, line %d first", m, len(misses[m]), misses[m][0])
+	}
+	t.Logf("%d of %d numbers found behind their word (%.3f), %d as their own type", found, total, float64(found)/float64(total), own)
+	if total == 0 || found*1000 < total*writtenFloor {
+		t.Errorf("%d of %d numbers found behind their word", found, total)
+	}
+}
+
+// writtenFloor is the share in thousandths that TestWrittenNumbers asks for.
+const writtenFloor = 900

@@ -647,36 +647,53 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 // names what it would be without its separators.
 func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glued bool) int {
 	words := len(g) - i
-	if words < 2 || i > 0 && !g[i-1].Letters || glued || words > maxWords || words == 2 && g[i+1].Sep != classifiers.SepDash {
-		return 0 // two groups are a decimal fraction, a ratio, a range
+	if words < 2 || i > 0 && !g[i-1].Letters || glued || words > maxWords {
+		return 0
 	}
 	n, letters := 0, false
 	for j := i; j < len(g); j++ {
-		if j > i && g[j].Sep != g[i+1].Sep || sepIndex(g[j].Sep) < 0 || g[j].Letters && j > i && j+1 < len(g) {
+		if sepIndex(g[j].Sep) < 0 {
 			return 0
 		}
 		n += g[j].Len()
 		letters = letters || g[j].Letters
 	}
-	if letters || n < minBare || n > maxCompact || t.union[n] == nil {
-		return 0
+	if n < minBare || n > maxCompact || words == 2 && !letters && g[i+1].Sep != classifiers.SepDash && (g[i+1].Sep != classifiers.SepSpace || n < minPair) {
+		return 0 // two groups are a decimal fraction, a ratio, a range
 	}
 	sp := span{start: g[i].Start, end: g[len(g)-1].End, unusual: true}
-	if joined(s.At(sp.end), s.At(sp.end+1)) || s.Near(t.union[n], sp.start, sp.end) == classifiers.Far {
+	if joined(s.At(sp.end), s.At(sp.end+1)) || !letters && (t.union[n] == nil || s.Near(t.union[n], sp.start, sp.end) == classifiers.Far) {
 		return 0
 	}
-	var h hits
 	compact := compactOf(s.Text, g[i:], &sp)
-	for j := range t.bare[n] {
-		p := &t.bare[n][j]
-		if strings.IndexByte(p.format.Clean, g[i+1].Sep) >= 0 && p.fits(compact, 0) && p.valid(s.Text[sp.start:sp.end], compact) {
-			h.add(p.entry, p.worth)
+	places := lettersOf(compact)
+	var h hits
+	for _, list := range [3][]single{t.bare[n], t.exact[layout{n, places}], t.free[n]} {
+		for j := range list {
+			p := &list[j]
+			if p.strength >= 10 && p.fits(compact, places) && p.cleans(g[i+1:]) && p.valid(s.Text[sp.start:sp.end], compact) {
+				h.add(p.entry, p.worth)
+			}
 		}
 	}
 	if h.weigh(s, sp) {
-		return len(g) - i
+		return words
 	}
 	return 0
+}
+
+// minPair is the number of digits from which two groups that a space divides may
+// be one number.
+const minPair = 10
+
+// cleans reports whether the separators of the groups mean nothing in the format.
+func (e *entry) cleans(g []classifiers.Group) bool {
+	for _, x := range g {
+		if x.Sep != classifiers.SepSpace && strings.IndexByte(e.format.Clean, x.Sep) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // valid asks the format.
