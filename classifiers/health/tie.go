@@ -247,7 +247,7 @@ func (t tie) level(vague bool) proxy.Likelihood {
 		return proxy.VeryLikely
 	case vague && h < 2:
 		return proxy.Unlikely
-	case p >= 2 && h >= 1 && g == 0, p >= 1 && h >= 2 && g < 2, h >= 3 && g == 0, p >= 2 && h >= 3 && g < 3:
+	case p >= 2 && h >= 1 && g == 0, p >= 1 && h >= 2 && g < 2, h >= 3 && g == 0, p >= 2 && h >= 3 && g < 3, p >= 2 && h >= 1 && t.linked && g < 2 && !vague:
 		return proxy.Likely
 	case p+h >= 2:
 		return proxy.Possible

@@ -80,7 +80,7 @@ var accountWords = []string{
 	"rekeningnummer", "bankrekening", "bankrekeningnummer", "rekening", "rekeningnr",
 	"bankgiro", "plusgiro", "bankgironummer", "clearingnummer", "clearing", "bg", "pg", "bankkontonummer",
 	"hesap no", "hesap numarası", "banka hesabı", "hesap numaram",
-	"tilinumero", "pankkitili", "kontonummeret", "číslo účtu", "bankovní účet", "bankszámla", "számlaszám", "cont bancar", "račun", "расчетный счет", "номер счета", "р с", "банковский счет", "рахунок",
+	"tilinumero", "pankkitili", "kontonummeret", "číslo účtu", "bankovní účet", "účet", "účtu", "bankszámla", "számlaszám", "cont bancar", "račun", "расчетный счет", "номер счета", "р с", "банковский счет", "рахунок",
 	"口座番号", "預金口座", "普通預金", "普通口座", "银行账号", "銀行帳號", "银行卡号", "开户行", "银行账户", "帳戶號碼", "계좌번호", "계좌", "खाता संख्या", "खाता नंबर", "बैंक खाता", "เลขที่บัญชี",
 }
 var accountCue = classifiers.NewCue(accountWords...)
@@ -92,7 +92,7 @@ var weakCue = classifiers.NewCue(weakWords...)
 // Words of banking, which make such an account a bank's.
 var bankCue = classifiers.NewCue("bank", "banking", "routing", "aba", "rtn", "ach", "wire", "iban", "bic", "swift", "sepa", "sort", "deposit", "transfer", "beneficiary", "payee", "ifsc", "transit", "institution", "payroll", "direct deposit", "bsb", "branch",
 	"credit union", "blz", "bankleitzahl", "überweisung", "überweisen", "lastschrift", "sparkasse", "volksbank", "virement", "banque", "guichet", "transferencia", "banco", "bonifico", "banca", "filiale",
-	"przelew", "banku", "agência", "agencia", "pix", "transferência", "overschrijving", "bankrekening", "överföring", "havale", "eft", "banka", "şube", "振込", "銀行", "支店", "银行", "转账", "汇款", "बैंक")
+	"przelew", "banku", "agência", "agencia", "pix", "transferência", "overschrijving", "bankrekening", "överföring", "havale", "eft", "banka", "şube", "hsbc", "barclays", "lloyds", "natwest", "santander", "chase", "citi", "citibank", "wells fargo", "commerzbank", "ing", "bnp", "bbva", "caixabank", "intesa", "unicredit", "mbank", "pko", "itaú", "bradesco", "nubank", "caixa", "rabobank", "abn", "seb", "swedbank", "nordea", "handelsbanken", "garanti", "akbank", "ziraat", "hdfc", "sbi", "icici", "revolut", "monzo", "n26", "振込", "みずほ", "三菱", "三井住友", "銀行", "支店", "银行", "转账", "汇款", "बैंक")
 
 // Words of accounts that no money lies in.
 var otherAccounts = classifiers.NewCue("aws", "azure", "gcp", "google", "github", "gitlab", "cloud", "twitter", "instagram", "facebook", "user", "users", "arn", "iam", "tenant", "subscription", "ledger", "chart", "snowflake",
@@ -135,6 +135,10 @@ func judgeAccount(s *classifiers.Scan, c classifiers.Candidate) {
 		j := i + 1
 		for j < len(g) && joins(g[j].Sep) && g[j].Sep == g[i+1].Sep {
 			j++
+		}
+		if j == i+2 && j < len(g) && g[j].Sep == classifiers.SepSlash && g[i+1].Sep == classifiers.SepDash && partAt(s, g[i:j+1]) {
+			i = j + 1 // 19-2000145399/0800
+			continue
 		}
 		if partAt(s, g[i:j]) {
 			i = j

@@ -32,6 +32,9 @@ func formOf(d []byte, g []classifiers.Group) accountForm {
 	if same(d) {
 		return accountForm{}
 	}
+	if n := len(g) - 1; n >= 1 && n <= 2 && g[n].Sep == classifiers.SepSlash && g[n].Len() == 4 && (n == 1 || g[1].Sep == classifiers.SepDash) && czech(d[g[0].Len()*(n-1):len(d)-4]) {
+		return account(proxy.Possible, "cz_account", "mod11")
+	}
 	switch len(d) {
 	case 7, 8:
 		if luhn(d) && len(g) == 2 && g[1].Sep == classifiers.SepDash && (g[1].Len() == 4 || g[1].Len() == 1) {
@@ -119,6 +122,19 @@ func mod(d []byte, m int) int {
 		r = (r*10 + int(x)) % m
 	}
 	return r
+}
+
+// czech checks the number of a Czech or Slovak account, before the code of its
+// bank: two to ten digits.
+func czech(d []byte) bool {
+	if len(d) < 2 || len(d) > 10 {
+		return false
+	}
+	sum := 0
+	for i := range d {
+		sum += int(d[len(d)-1-i]) * [...]int{1, 2, 4, 8, 5, 10, 9, 7, 3, 6}[i]
+	}
+	return sum%11 == 0
 }
 
 // aba checks a routing transit number: the first two digits are a Federal
