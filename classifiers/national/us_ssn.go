@@ -95,6 +95,9 @@ func ssnAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if !given(&d) {
 		return 0
 	}
+	if level < proxy.Possible && len(s.Found()) >= weakFindings && s.Near(ssnCue, start, end) == classifiers.Far && sqlColumn(s, start) == 0 {
+		return n // one of many numbers
+	}
 	lean := s.Lean(ssnCue, classifiers.Numbering, start, end)
 	if lean == 1 && n == 1 && s.Near(otherCue, start, end) < s.Near(ssnCue, start, end) {
 		lean = -1 // nine digits of something else
