@@ -47,11 +47,11 @@ var law = []struct {
 	{room: "policies", ours: []string{"proxy"}, others: []string{
 		"github.com/open-policy-agent/opa/v1/rego", "github.com/open-policy-agent/opa/v1/ast", "github.com/open-policy-agent/opa/v1/bundle",
 		"github.com/open-policy-agent/opa/v1/tester", "github.com/open-policy-agent/opa/v1/format", "github.com/open-policy-agent/opa/v1/topdown",
-		"github.com/open-policy-agent/opa/v1/storage", "github.com/open-policy-agent/opa/v1/types", "github.com/open-policy-agent/opa/v1/loader", "github.com/open-policy-agent/opa/v1/util",
+		"github.com/open-policy-agent/opa/v1/storage", "github.com/open-policy-agent/opa/v1/types", "github.com/open-policy-agent/opa/v1/loader", "github.com/open-policy-agent/opa/v1/util", "github.com/open-policy-agent/opa/v1/cover",
 	}},
 	{room: "policies/*", ours: []string{"proxy", "policies"}},
 	{room: "policies/bundle", ours: []string{"proxy", "policies"}, others: []string{"oras.land/oras-go/v2", "github.com/opencontainers/", "github.com/open-policy-agent/opa/v1/bundle"}},
-	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e"}},
+	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e", "github.com/goccy/go-yaml"}},
 	{room: ".", ours: []string{"all"}, others: []string{""}},
 }
 

@@ -58,6 +58,8 @@ type Set struct {
 	modes       []ModeRule
 	revision    string
 	libraryLine int
+	texts       map[string]string // of the policies, by file
+	data        map[string]any    // never written
 }
 
 var _ proxy.Decider = (*Set)(nil)
@@ -89,7 +91,7 @@ func build(src *source, o *Options) (*Set, Problems) {
 	}
 	slices.Sort(expected)
 	expected = slices.Compact(expected)
-	s := &Set{program: pr, memo: &memo{}, answers: &answers{}, known: o.Known, revision: src.revision(expected, o.Modes), modes: slices.Clone(o.Modes), warnings: src.warnings}
+	s := &Set{program: pr, memo: &memo{}, answers: &answers{}, known: o.Known, revision: src.revision(expected, o.Modes), modes: slices.Clone(o.Modes), warnings: src.warnings, texts: src.rego, data: src.data}
 	if bad := s.checkModes(o.Modes); len(bad) > 0 {
 		return nil, bad
 	}

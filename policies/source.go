@@ -116,7 +116,7 @@ func readDir(fsys fs.FS) (*source, Problems) {
 		}
 		kind := kindOf(p)
 		if kind == ignored {
-			if ext := path.Ext(p); ext == ".json" || ext == ".yaml" || ext == ".yml" {
+			if ext := path.Ext(p); (ext == ".json" || ext == ".yaml" || ext == ".yml") && !besides(p) {
 				s.warnings = append(s.warnings, p+": not read: data for policies is named data.json")
 			}
 			return nil
@@ -151,6 +151,13 @@ func readFile(fsys fs.FS, p string) ([]byte, error) {
 		err = errors.New(p + " is larger than " + strconv.Itoa(fileLimit>>20) + " MiB")
 	}
 	return b, err
+}
+
+// besides reports whether a file lies in a directory of fixtures or of schemas,
+// which are for authors and no part of the policies.
+func besides(p string) bool {
+	dir := path.Base(path.Dir(p))
+	return dir == "fixtures" || dir == "schemas"
 }
 
 type fileKind int8

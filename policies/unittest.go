@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/tester"
 )
 
@@ -31,7 +32,11 @@ type TestResult struct {
 // Test runs the unit tests of a policy directory, by file and line, in the
 // environment of decisions: the same builtins, schema and library, and
 // data.ostiary.verdict folded as decisions are. It fails as [Load] does.
-func Test(ctx context.Context, o Options) ([]TestResult, error) {
+func Test(ctx context.Context, o Options) ([]TestResult, error) { return TestMeasured(ctx, o, nil) }
+
+// TestMeasured is [Test], and counts in m, unless it is nil, what the tests made
+// use of.
+func TestMeasured(ctx context.Context, o Options, m *Meter) ([]TestResult, error) {
 	src, bad := read(&o)
 	if len(bad) > 0 {
 		return nil, bad.sorted()
@@ -62,12 +67,15 @@ func Test(ctx context.Context, o Options) ([]TestResult, error) {
 		return nil, err
 	}
 	defer pr.store.Abort(ctx, txn)
-	results, err := tester.NewRunner().
+	runner := tester.NewRunner().
 		SetCompiler(pr.newCompiler().WithEnablePrintStatements(true)).
 		SetStore(pr.store).SetModules(tests).SetDefaultRegoVersion(ast.RegoV1).
 		AddCustomBuiltins([]*tester.Builtin{{Decl: foldDecl, Func: set.foldFunction()}}).
-		RaiseBuiltinErrors(true).CapturePrintOutput(true).SetTimeout(testLimit).
-		RunTests(ctx, txn)
+		RaiseBuiltinErrors(true).CapturePrintOutput(true).SetTimeout(testLimit)
+	if m != nil {
+		runner.SetCoverageQueryTracer(m.cover).SetCoverageRuns([]cover.Kind{})
+	}
+	results, err := runner.RunTests(ctx, txn)
 	if err != nil {
 		return nil, problemsOf(err, "").sorted()
 	}
