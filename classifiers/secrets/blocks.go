@@ -535,9 +535,9 @@ Bearer (RFC 6750) with a token of 20 characters and more that looks random; and 
 is the former without the word. The base64 or token alone is the finding.`,
 		Types: []*classifiers.Type{basicType, bearerType, dockerType},
 		Positives: []string{
-			"Authorization: Basic [[SECRET_BASIC_AUTH|cmVwb3J0aW5nOjJYMGIkYVNRanVo]]",
+			"Authorization: Basic [[SECRET_BASIC_AUTH|bWV0ZXJpbmc6N1lxJGtMbVB3Mw]]",
 			`"authorization":"Bearer [[SECRET_BEARER_TOKEN|` + draw(alnum, 43, 1) + `]]"`,
-			`{"auths":{"r.acme.io":{"auth":"[[SECRET_DOCKER_AUTH|Y2ktYm90OmlVb1VYb3VWcHNQSlpMMTZC]]"}}}`,
+			`{"auths":{"r.acme.io":{"auth":"[[SECRET_DOCKER_AUTH|cm9ib3QtNzpoVG40Vnh3UXJzTEthTTI3]]"}}}`,
 		},
 		NearMisses: []string{
 			"Basic information about Basic aGVsbG8gd29ybGQhIQ== and basic understanding",

@@ -320,8 +320,8 @@ up (abcd1234) are synthetic.`,
 		NearMisses: []string{
 			"the api_live endpoints, sgp_short, rnd_1, db-primary-replica-2 and key_value_store_0123456789abcdef",
 			"persona_production_your_key_here_0000 pina_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-			"https://example.org/favicon.ico-7a388b69018576d24b59331fd60aab0c.png and msgstr \"GSSAPI-VIRHEKAPSELOINTIMERKKIJONO.\"",
-			"API_ORG_CREATE(\"https://acme.test/cgi-bin/department/create?access=1\"), STS.AssumeRoleWithWebIdentity",
+			"https://example.org/favicon.ico-3c9e1f7ab2d84560e7c1a9f04b6d2e58.png and msgid \"REST-API-ZUGRIFFSBERECHTIGUNGSPRUEFUNG\"",
+			"API_ORG_LIST(\"https://acme.test/cgi-bin/teams/list?page=1\"), STS.AssumeRoleWithWebIdentity",
 		},
 	}
 	var forms []serviceForm
@@ -386,7 +386,7 @@ func serviceKeys() *classifiers.Detector {
 vendor's (ALGOLIA_API_KEY=…, "asanaClientSecret": "…"), and the value has the length and alphabet that the vendor hands out.
 Digests, words, placeholders and counted rows are none.`,
 		NearMisses: []string{
-			"dropbox = dropboxClient1; linear: linearGradient; sumOfExposures = 42; box_size = 32; the lark at 5",
+			"dropbox = dropboxClient1; linear: linearGradient; sumOfParts = 42; box_size = 32; the lark at 5",
 			"asana_url = https://acme.test/a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6 gitea commit: " + draw(hexLower, 40, 5),
 			"TWITCH_TOKEN=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx OKTA_TOKEN=${OKTA_TOKEN} ALGOLIA_API_KEY=<your key> kraken: true",
 		},

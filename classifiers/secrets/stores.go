@@ -303,7 +303,7 @@ query of URLs (Azure SAS, AWS and Google signed URLs); and Facebook's app tokens
 			"kind: Secret\ndata:\n  api: [[SECRET_GENERIC_API_KEY|c2VjcmV0LWJ1dC1sb25nLTQyLXg5]]\n",
 			"otpauth://totp/Acme:ann?secret=[[SECRET_OTP_SEED|" + draw(base32, 32, 32) + "]]&issuer=Acme",
 			"recovery key [[SECRET_BITLOCKER_KEY|412346-654324-112233-332211-445566-665544-710897-708895]]",
-			"facebook [[SECRET_FACEBOOK_APP_TOKEN|1308742762612587|" + draw(alnum, 27, 7) + "]]",
+			"facebook [[SECRET_FACEBOOK_APP_TOKEN|1402857316904215|" + draw(alnum, 27, 7) + "]]",
 			"https://acme.blob.core.windows.net/c/f.txt?sv=2031-01-01&se=2031-02-01T00%3A00%3A00Z&sr=b&sp=r&sig=[[SECRET_SIGNED_URL|" + draw(alnum, 43, 6) + "%3D]]",
 		},
 		NearMisses: []string{

@@ -170,7 +170,7 @@ const (
 	standIn force = iota // a placeholder, an expression, a name: none
 	plain                // a word, or a few digits
 	mixed                // letters and digits, or a capital inside: hunter2, Sommer2024
-	strong               // three classes of characters that no word has: kQaK$gmcc
+	strong               // three classes of characters that no word has: mRbL$hnee
 )
 
 // Bounds of a password's length.

@@ -40,7 +40,7 @@ func TestLooksRandom(t *testing.T) {
 	}
 	for _, w := range []string{
 		"generateKeyFromPassword", "getUserServiceToken2", "x509CertificateV3Parser", "internal_server_error_500", "kubernetesV1Secret99", "pkcs8Ed25519PrivateKeyHex",
-		"eu-central-1-production-2", "release-2031-02-03-rc1", "0000000000000000000000", "abcdefghijklmnop1234", "aaaaaaaaaaaaaaaaaaaaa1", "com.acme.billing.v2.Invoice",
+		"eu-central-1-production-2", "release-2031-02-03-rc1", "0000000000000000000000", "abcdefghijklmnop123456789", "aaaaaaaaaaaaaaaaaaaaa1", "com.acme.billing.v2.Invoice",
 	} {
 		if looksRandom(w) {
 			t.Errorf("%s looks random", w)
@@ -53,7 +53,7 @@ func TestForce(t *testing.T) {
 		standIn: {"password", "changeme", "${PASS}", "{{ .pw }}", "<secret>", "********", "your-password", "$PASSWORD", "%PASS%", "process.env.PW", "os.environ", "xxxxxxxx", "/etc/app/pw1", "a@acme.test1", "f(x1)", "p1[0]"},
 		plain:   {"zebrafinch", "20311231"},
 		mixed:   {"hunter2", "Herbst2031", "blue-kettle-92"},
-		strong:  {"kQaK$gmccNH#l1d", "Winter2031!", "JEGTME8DAH18co", "Nb0S!3b33RA=xdJ"},
+		strong:  {"mRbL$hneeOJ#n2f", "Winter2031!", "KFHUNF9EBJ29dq", "Oc1T!4c44SB=yeK"},
 	} {
 		for _, v := range list {
 			if got := forceOf(v, false); got != want {
@@ -66,7 +66,7 @@ func TestForce(t *testing.T) {
 func TestNames(t *testing.T) {
 	for want, list := range map[nameKind][]string{
 		namePassword: {"password", "DB_PASSWORD", "dbPass", "userPassword1", "PGPASSWORD", "ansible_become_password", "spring.datasource.password", "kennwort", "contraseña", "hasło", "smtp-pass", "PW"},
-		nameSecret:   {"apiKey", "API_KEY", "APIKey", "client_secret", "accessToken", "X-Api-Key", "SECRET_KEY_BASE", "mySecretString", "some_api_token_123", "private-key", "SegmentWriteKey", "_authToken", "credentials"},
+		nameSecret:   {"apiKey", "API_KEY", "APIKey", "client_secret", "accessToken", "X-Api-Key", "SECRET_KEY_BASE", "mySecretString", "acme_api_token_77", "private-key", "SegmentWriteKey", "_authToken", "credentials"},
 		nameKey:      {"key", "roomKeys", "auth"},
 		nameOther:    {"public_key", "primaryKey", "foreignKey", "passwordHash", "token_type", "csrfToken", "nextPageToken", "secretName", "keyLength", "access_token_url", "keyboard_key", "sha256_key"},
 		nameID:       {"client_id", "credentialsId", "keyId"},
