@@ -34,6 +34,8 @@ var (
 	hanGiven = "伟偉芳娜敏静靜丽麗强強磊军軍洋勇艳艷杰傑涛濤超秀霞平刚剛桂英华華玉兰蘭红紅梅建国國文辉輝力明永健世广志義义兴良海山仁波宁寧贵贵福生龙龍元全国胜勝学學祥才发武新利清飞彬富顺信子昌成康星光天达安岩中茂进有坚和彪博诚先敬震振壮会思群豪心邦承乐绍功松善厚庆磊民友裕河哲江浩亮政谦亨奇固之轮翰朗伯宏言若鸣朋斌梁栋维启克伦翔旭鹏泽晨辰士以家致树炎德行时泰盛雄琛钧冠策腾楠榕风航弘惠珠翠雅芝萍燕彩春菊凤鳳洁潔琳素云雲莲蓮真环環雪荣榮爱愛妹香月莺媛瑞凡佳嘉琼桃霜瑜凝晶欣慧巧美姣婉娴瑾颖穎露瑶怡婵雁蓓纨仪荷丹蓉眉君琴蕊薇菁梦夢岚苑婕馨瑗琰韵融园艺咏卿聪澜纯毓悦昭冰爽琬茗羽希欢飘滢馥筠柔竹霭凝晓曉小婷雨宇轩軒涵晴琪璐璇妍诗詩怀懷珊莎锦錦帆淑倩峰鑫阳陽东東俊凯凯波帅帥楠婧莹瑩雷坤林斌玲萌柏萱娟兵宝寶珍喜根长順順洪金银銀花柱贤賢亭彤畅暢宸梓子睿昊然皓轩博雯怡熙钰铭煜一诺奕泓彦晖煊"
 	// Common words that look like names.
 	hanWords = strings.Fields("王国 高兴 高明 文明 平安 安静 安康 和平 金华 高新 方向 万一 成功 成立 成长 时光 时间 黄金 高山 高中 高原 高温 安全 常州 马云山 江山 江海 江河 温和 温柔 白天 白云 白雪 明天 国家 国庆 元旦 元素 石家庄 金融 金山 石油 水平 田园 新华 长春 长江 关心 关于 广东 广州 中国 中心 中华 中山 华东 华北 海南 山东 于是 严重 严格 严肃 方便 方法 平台 项目 任务 应用 单位 金额 周期 周末 经济 全国 全新 全家 安心 余额 马上 高度 高级 高速 连接 时代 党员 公平 公安 公元 公里 公民 公会")
+	// Words for firms and authorities: what stands before is their name.
+	hanFirms = strings.Fields("公司 集团 集團 有限 银行 銀行 医院 醫院 大学 大學 学院 中学 小学 酒店 商店 超市 工厂 科技 物流 贸易 保险 基金 证券 法院 公安局 派出所 会社 商事 商店 商会 病院 大学 学校 高校 工業 産業 建設 製作所 電機 電力 自動車 不動産 システムズ 株式 役所 区 市 町 村 県 省 路 街 镇 县 駅")
 	// Usual Japanese surnames beside those of the gazetteer.
 	jaSurnames = strings.Fields(`佐藤 鈴木 高橋 田中 伊藤 渡辺 渡邊 山本 中村 小林 加藤 吉田 山田 佐々木 山口 松本 井上 木村 林 斎藤 斉藤 清水 山崎 森 池田 橋本 阿部 石川 山下 中島 石井 小川 前田 岡田 長谷川 藤田 後藤 近藤 村上 遠藤 青木 坂本 福田 太田
 		西村 藤井 金子 岡本 藤原 三浦 中野 中川 原田 松田 竹内 小野 田村 中山 和田 石田 森田 上田 原 内田 柴田 酒井 宮崎 横山 高木 安藤 宮本 大野 小島 谷口 今井 工藤 高田 増田 丸山 杉山 村田 大塚 新井 藤本 小山 平野 河野 上野 野口 武田 松井
@@ -149,6 +151,7 @@ func (r *reading) hanName(u *run, i int, japanese bool) int {
 func (u *run) cue(i int, strong, weak []string) int {
 	before := u.t[max(0, u.at[i]-36):u.at[i]]
 	before = strings.TrimRight(before, " :：、,，\t=　「\"“*|-")
+	before = strings.TrimSuffix(strings.TrimSuffix(before, "は"), "の")
 	for _, w := range strong {
 		if strings.HasSuffix(before, w) {
 			return 2
@@ -160,6 +163,34 @@ func (u *run) cue(i int, strong, weak []string) int {
 		}
 	}
 	return 0
+}
+
+// firm reports whether the name of a firm or place goes on at character i.
+func (u *run) firm(i int) bool {
+	rest := u.t[u.at[i]:min(len(u.t), u.at[i]+18)]
+	if n := u.at[u.n] - u.at[i]; len(rest) > n {
+		rest = rest[:n]
+	}
+	for _, w := range hanFirms {
+		if strings.HasPrefix(rest, w) || len(w) > 3 && strings.Contains(rest, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxGap is the number of bytes between two names of a list.
+const maxGap = 16
+
+// listed reports whether character i follows a name in a list of names.
+func (r *reading) listed(u *run, i int) bool {
+	gap := u.at[i] - r.lastHan
+	if r.lastHan == 0 || gap <= 0 || gap > maxGap {
+		return false
+	}
+	between := strings.TrimSpace(u.t[r.lastHan:u.at[i]])
+	between = strings.TrimPrefix(strings.TrimPrefix(between, "(欠席)"), "（欠席）")
+	return between == "、" || between == "," || between == "，" || between == "・" || between == "和" || between == "/"
 }
 
 // title gives the length in characters of a title at i, 0 where none stands.
@@ -202,10 +233,16 @@ func (r *reading) zhName(u *run, i, n int) int {
 		if tab.words[u.text(i, to)] || g == 2 && tab.words[u.text(i, to-1)] {
 			continue
 		}
+		if u.firm(to) {
+			continue
+		}
 		last := to == u.n && u.closes
 		follows := to < u.n && tab.after[u.r[to]] || to == u.n
 		titled := u.title(to, hanTitles) > 0
 		cue := u.cue(i, hanCues, hanWeak)
+		if i == 0 && r.listed(u, i) {
+			cue = 2
+		}
 		alone := i == 0 && u.opens && last
 		switch {
 		case titled && (usual > 0 || listed || cue > 0 || i == 0):
@@ -231,6 +268,9 @@ func kanji(r rune) bool { return r >= 0x4E00 && r < 0xA000 || r == '々' || r ==
 func (r *reading) jaName(u *run, i, n int) int {
 	end := i + n
 	cue := u.cue(i, jaCues, nil)
+	if i == 0 && r.listed(u, i) {
+		cue = 2
+	}
 	if k := u.title(end, jaTitles); k > 0 {
 		// 関 is a surname and 関先生 one; 林君 too. One character needs more.
 		if n > 1 || cue > 0 || i == 0 {
@@ -248,7 +288,7 @@ func (r *reading) jaName(u *run, i, n int) int {
 		case strings.HasPrefix(rest, "　"):
 			gap = 3
 		}
-		if gap > 0 && n > 1 && (i == 0 || cue > 0) {
+		if gap > 0 && (i == 0 || cue > 0) && (n > 1 || cue > 0) {
 			at := u.at[u.n] + gap
 			var k [4]int
 			c := 0
@@ -268,7 +308,7 @@ func (r *reading) jaName(u *run, i, n int) int {
 			}
 		}
 	}
-	if n == 1 && cue == 0 && i > 0 {
+	if n == 1 && cue == 0 && i > 0 || u.firm(end) {
 		return 0
 	}
 	for g := min(3, u.n-from); g >= 1; g-- {
@@ -282,7 +322,7 @@ func (r *reading) jaName(u *run, i, n int) int {
 		for k := from; k < from+g; k++ {
 			ok = ok && kanji(u.r[k])
 		}
-		if !ok {
+		if !ok || u.firm(from+g) || u.firm(from) {
 			continue
 		}
 		ends := from+g == u.n || !kanji(u.r[from+g])
@@ -291,9 +331,12 @@ func (r *reading) jaName(u *run, i, n int) int {
 			return r.report(u, i, from+g, proxy.Likely, "name and title")
 		case g == 2 && ends && (cue > 0 || i == 0 && u.opens && from+g == u.n && n > 1):
 			return r.report(u, i, from+g, proxy.Likely, "name in a field")
-		case g == 1 && ends && cue > 0 && n > 1:
+		case g != 2 && ends && cue > 0 && (n > 1 || g > 1 && i == 0):
 			return r.report(u, i, from+g, proxy.Likely, "name behind a word for a person")
 		}
+	}
+	if n == 1 && i == 0 && u.opens && end < u.n && strings.ContainsRune("にとへ", u.r[end]) && gazetteer.Word([]byte(u.text(i, end))).Surname() == 3 {
+		return r.report(u, i, end, proxy.Likely, "surname before a particle")
 	}
 	if cue > 0 && n > 1 && (end == u.n || !kanji(u.r[end])) {
 		return r.report(u, i, end, proxy.Likely, "surname behind a word for a person")
@@ -311,5 +354,6 @@ func (r *reading) report(u *run, i, j int, level proxy.Likelihood, rule string) 
 }
 
 func (r *reading) hanFind(from, to int, level proxy.Likelihood, rule string) {
+	r.lastHan = to
 	r.s.Find(classifiers.Found{Start: from, End: to, Type: person, Likelihood: level, Rule: rule, Validator: "surname"})
 }

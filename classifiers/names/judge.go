@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/gazetteer"
 	"github.com/ostiary/ostiary/classifiers/names/internal/tagger"
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -26,8 +27,10 @@ var model = sync.OnceValue(func() *tagger.Model {
 // Bounds.
 const (
 	pieceBytes = 32 << 10 // of the text that is looked at at once
+	markBytes  = 64       // of text that one mark of a finding stands for
 	maxNames   = 128      // words of names that are remembered in a segment
 	maxQuoted  = 2 << 10  // bytes of a quoted text in code
+	maxWord    = 40       // bytes of a word of a name
 )
 
 // reading is the scratch of reading one segment; it is kept in a pool. It keeps
@@ -37,11 +40,15 @@ type reading struct {
 	tokens   []tagger.Token
 	sequence tagger.Sequence
 	decoder  tagger.Decoder
+	lines    []region
 	regions  []region
 	sure     []uint64 // hashes of the words of names that were found surely
 	taken    []bool   // by token of the piece: part of a finding
 	manners  []manner // by token
-	japanese bool     // the segment has kana
+	at       int      // where the piece begins
+	marks    [pieceBytes/markBytes/64 + 1]uint64
+	japanese bool // the segment has kana
+	lastHan  int  // end of the last name in Chinese or Japanese characters
 }
 
 // region is a part of a piece that is written in one manner.
@@ -59,6 +66,7 @@ func judge(s *classifiers.Scan, c classifiers.Candidate) {
 	r := readings.Get().(*reading)
 	defer readings.Put(r)
 	r.s, r.sure, r.japanese = s, r.sure[:0], kana(s.Text[c.Start:c.End])
+	r.lastHan = 0
 	for from := c.Start; from < c.End; {
 		to := pieceEnd(s.Text, from, c.End)
 		r.piece(from, to)
@@ -104,6 +112,7 @@ func pieceEnd(t string, from, end int) int {
 // names that were found.
 func (r *reading) piece(from, to int) {
 	r.divide(from, to)
+	r.mark(from, to)
 	r.tokens, r.taken, r.manners = r.tokens[:0], r.taken[:0], r.manners[:0]
 	for _, g := range r.regions {
 		switch g.how {
@@ -118,33 +127,74 @@ func (r *reading) piece(from, to int) {
 	}
 }
 
+// How many lines before and behind a line are asked whether it stands amidst
+// code.
+const (
+	around = 3
+	// Farther around, the share of lines of code counts, in percent; and that of
+	// the whole piece.
+	farther    = 12
+	shareNear  = 25
+	sharePiece = 40
+)
+
 // divide cuts a piece into regions of lines of one manner.
 func (r *reading) divide(from, to int) {
 	t := r.s.Text
-	r.regions = r.regions[:0]
+	lines := r.lines[:0]
+	codes := 0
 	for at := from; at < to; {
 		end := to
 		if i := strings.IndexByte(t[at:to], '\n'); i >= 0 {
 			end = at + i + 1
 		}
 		m := how(t, at, end)
-		n := len(r.regions)
-		switch {
-		case n > 0 && (m == r.regions[n-1].how || m == blank && r.regions[n-1].how == prose):
-			r.regions[n-1].to = end
-		case m == blank:
-		default:
-			r.regions = append(r.regions, region{at, end, m})
+		if m == code {
+			codes++
+		}
+		if m != blank || len(lines) > 0 && lines[len(lines)-1].how == prose {
+			lines = append(lines, region{at, end, m})
 		}
 		at = end
 	}
-	// A short line between lines of code is code.
-	for i := 1; i+1 < len(r.regions); i++ {
-		g := &r.regions[i]
-		if g.how == prose && r.regions[i-1].how == code && r.regions[i+1].how == code && g.to-g.from < 60 {
-			g.how = code
+	r.lines = lines
+	r.regions = r.regions[:0]
+	for i := range lines {
+		g := lines[i]
+		if codes >= around && g.how == prose {
+			switch {
+			case codes*100 < sharePiece*len(lines) && !amidst(lines, i, around, 50) && !amidst(lines, i, farther, shareNear):
+			case strings.HasPrefix(strings.TrimLeft(t[g.from:g.to], " \t"), "#"):
+				g.how = comment
+			case !full(t, g.from, g.to):
+				g.how = code
+			}
+		}
+		n := len(r.regions)
+		if n > 0 && r.regions[n-1].to == g.from && (g.how == r.regions[n-1].how || g.how == blank && r.regions[n-1].how == prose) {
+			r.regions[n-1].to = g.to
+			continue
+		}
+		if g.how != blank {
+			r.regions = append(r.regions, g)
 		}
 	}
+}
+
+// amidst reports whether, of the n lines before line i and the n behind, percent
+// are code.
+func amidst(lines []region, i, n, percent int) bool {
+	near, all := 0, 0
+	for k := max(0, i-n); k < min(len(lines), i+n+1); k++ {
+		if k == i {
+			continue
+		}
+		all++
+		if m := lines[k].how; m == code || m == comment {
+			near++
+		}
+	}
+	return near >= around && near*100 >= percent*all
 }
 
 // quoted reads the quoted texts of lines of code.
@@ -164,17 +214,23 @@ func (r *reading) quoted(g region) {
 		}
 		limit := min(g.to, i+1+maxQuoted)
 		j := i + 1
-		space, upper := false, false
+		spaces, upper := 0, false
 		for j < limit && (t[j] != shut || t[j-1] == '\\') && t[j] != '\n' {
-			space = space || t[j] == ' '
+			if t[j] == ' ' {
+				spaces++
+			}
 			upper = upper || kinds[t[j]]&(kUpper|kHigh) != 0
 			j++
 		}
 		if j >= limit || t[j] != shut {
 			continue
 		}
-		if space && upper && j-i > 5 {
-			r.region(region{i + 1, j, code})
+		if spaces > 0 && upper && j-i > 5 {
+			m := code
+			if spaces >= sentenceSpaces {
+				m = comment
+			}
+			r.region(region{i + 1, j, m})
 		}
 		i = j
 		if q == '>' {
@@ -182,6 +238,9 @@ func (r *reading) quoted(g region) {
 		}
 	}
 }
+
+// sentenceSpaces is the number of spaces from which a quoted text is a sentence.
+const sentenceSpaces = 5
 
 // region tags the sentences of a region that have a signal.
 func (r *reading) region(g region) {
@@ -239,30 +298,72 @@ func (r *reading) signal(tokens []tagger.Token) bool {
 	return r.near(int(tokens[0].Start), int(tokens[len(tokens)-1].End))
 }
 
-// near reports whether another detector found something in [from, to).
-func (r *reading) near(from, to int) bool {
+// pair reports whether two words that are names stand side by side: in code and
+// logs, only those count.
+func pair(tokens []tagger.Token) bool {
+	last := false
+	for i := range tokens {
+		t := &tokens[i]
+		if t.Kind == tagger.Han {
+			return true
+		}
+		this := false
+		switch t.Shape {
+		case tagger.Title, tagger.Inner, tagger.Upper, tagger.Uncased:
+			this = t.Kind == tagger.Word && t.Flags.Name() > 0
+		case tagger.Initial:
+			this = last
+		}
+		if this && last && (t.Flags.Common() < 3 || tokens[i-1].Flags.Common() < 3) {
+			return true
+		}
+		last = this
+	}
+	return false
+}
+
+// mark notes where in the piece that begins at from other detectors found
+// something.
+func (r *reading) mark(from, to int) {
+	r.at = from
+	r.marks = [pieceBytes/markBytes/64 + 1]uint64{}
 	for _, f := range r.s.Found() {
-		if f.Start < to && from < f.End && f.Likelihood >= proxy.Possible {
+		if f.End <= from || f.Start >= to || f.Likelihood < proxy.Possible {
+			continue
+		}
+		for i := max(0, f.Start-from) / markBytes; i <= (min(f.End, to)-from-1)/markBytes; i++ {
+			r.marks[i/64] |= 1 << (i % 64)
+		}
+	}
+}
+
+// near reports whether another detector found something at or beside [from, to).
+func (r *reading) near(from, to int) bool {
+	for i := max(0, from-r.at) / markBytes; i <= (to-r.at)/markBytes && i/64 < len(r.marks); i++ {
+		if r.marks[i/64]&(1<<(i%64)) != 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Thresholds of the likelihood that the model gives, calibrated on the sets that
-// it did not learn from: what is likely is right four times out of five at least.
+// Thresholds of what the model gives. How often a span is right at each was
+// measured by the trainer (-calibrate) on sets that it did not learn from; see
+// also [evidence.needs].
 const (
 	floor      = 0.15
 	atPossible = 0.3
-	atLikely   = 0.55
 	atVery     = 0.97
+	// sureOther is asked of places and organisations that keep a name of a person
+	// from being one of its other mentions.
+	sureOther = 0.8
 	// strict is asked in comments, logs and code.
 	strict = 0.9
 )
 
 func (r *reading) sentence(at, end int, how manner) {
 	tokens := r.tokens[at:end]
-	if !r.signal(tokens) {
+	if how == prose && !r.signal(tokens) || how != prose && !pair(tokens) {
 		return
 	}
 	for i := range tokens {
@@ -295,18 +396,22 @@ func (r *reading) found(s tagger.Span, how manner) {
 	p := s.P
 	level := proxy.Unlikely
 	switch {
-	case p >= atVery && (e.known > 0 || typ != person):
+	case p >= atVery && (e.best == 3 && e.words > 1 || typ != person):
 		level = proxy.VeryLikely
-	case p >= atLikely:
+	case p >= e.needs(typ == person):
 		level = proxy.Likely
 	case p >= atPossible:
 		level = proxy.Possible
 	}
-	if how != prose && level >= proxy.Likely && !(p >= strict && e.full) {
-		level = proxy.Possible
-	}
-	if e.noise {
-		level = min(level, proxy.Unlikely)
+	switch {
+	case e.noise:
+		return
+	case typ == person && e.letters < 3 && p < strict:
+		level = min(level, proxy.Possible)
+	case how == prose:
+	case how == comment && p >= strict && (e.full || e.known > 0 && p >= atVery):
+	case p < strict || !e.full:
+		level = min(level, proxy.Possible)
 	}
 	rule := "tagger"
 	validator := ""
@@ -315,8 +420,10 @@ func (r *reading) found(s tagger.Span, how manner) {
 	}
 	t := r.tokens
 	r.s.Find(classifiers.Found{Start: int(t[s.From].Start), End: int(t[s.To-1].End), Type: typ, Likelihood: level, Rule: rule, Validator: validator})
-	for i := s.From; i < s.To; i++ {
-		r.taken[i] = true
+	if level >= proxy.Likely && (typ == person || p >= sureOther) {
+		for i := s.From; i < s.To; i++ {
+			r.taken[i] = true
+		}
 	}
 	if typ == person && level >= proxy.Likely && (p >= strict || e.full) {
 		r.remember(s)
@@ -325,31 +432,76 @@ func (r *reading) found(s tagger.Span, how manner) {
 
 // evidence is what the words of a span tell.
 type evidence struct {
-	known int  // words that are names
-	full  bool // a given name and a surname, or two known words
-	noise bool // characters that are no text
+	words   int
+	known   int  // words that are names
+	best    int  // how usual the most usual of them is as a name, 0 to 3
+	plain   int  // how usual the most usual of the words is as no name, 0 to 4
+	letters int  // bytes of its words
+	small   bool // it is written in small letters
+	caps    bool // it is written in capitals
+	place   bool // a word is a place
+	full    bool // two words are names, and not both common words
+	noise   bool // what stands in no name
 }
 
 func (r *reading) weigh(s tagger.Span) (e evidence) {
-	words, plain := 0, 0
+	plain := 0
 	for i := s.From; i < s.To; i++ {
 		t := &r.tokens[i]
-		if t.Kind == tagger.Punct && t.Hash == utf8.RuneError {
+		switch {
+		case t.Kind == tagger.Punct && (t.Hash == utf8.RuneError || t.Hash == '@' || t.Hash == '\\' || t.Hash == '_'),
+			t.Kind == tagger.Address, t.Kind != tagger.Word && s.Tag == tagger.BPerson && t.Kind != tagger.Punct, t.End-t.Start > maxWord:
 			e.noise = true
 		}
 		if t.Kind != tagger.Word {
 			continue
 		}
-		words++
-		if t.Flags.Name() > 0 {
+		e.words++
+		e.letters += int(t.End - t.Start)
+		f := t.Flags
+		if f.Name() > 0 {
 			e.known++
-			if t.Flags.Common() >= 3 {
+			if f.Common() >= 3 {
 				plain++
 			}
 		}
+		e.best = max(e.best, f.Name())
+		e.plain = max(e.plain, f.Common())
+		e.small = e.small || t.Shape == tagger.Lower && (i == s.From || s.To-s.From == 1)
+		e.caps = e.caps || t.Shape == tagger.Upper
+		e.place = e.place || f.Place() > 0 || f&gazetteer.PlacePart != 0
 	}
-	e.full = words >= 2 && e.known >= 2 && plain < e.known
+	e.full = e.words >= 2 && e.known >= 2 && plain < e.known
 	return e
+}
+
+// needs gives how sure the model has to be for a span to be likely: less where
+// the lists know its words as names, more where they are common words, or are
+// not written as names are.
+func (e evidence) needs(person bool) float32 {
+	switch {
+	case e.words == 0:
+		return 2
+	case !person && e.place:
+		return 0.5
+	case !person:
+		return 0.6
+	case e.best == 3 && e.words == 1 && e.plain >= 2 && e.small:
+		return 0.7
+	case e.best == 3:
+		return 0.5
+	case e.plain >= 2 && e.words == 1:
+		return 0.9
+	case e.small && e.best == 0, e.caps && e.best == 0:
+		return 0.95
+	case e.small || e.caps:
+		return 0.75
+	case e.best == 2:
+		return 0.5
+	case e.best == 1:
+		return 0.65
+	}
+	return 0.85
 }
 
 // trim takes titles and punctuation off a span.

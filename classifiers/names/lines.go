@@ -43,7 +43,7 @@ var kinds = func() (t [256]uint8) {
 			t[c] = kDigit
 		case b == ' ' || b == '\t':
 			t[c] = kSpace
-		case strings.IndexByte("{}[]()<>=;$\\|&*_^~`+%", b) >= 0:
+		case strings.IndexByte("{}[]()<>=;$\\&*_^~`+%", b) >= 0:
 			t[c] = kCode
 		case b >= utf8.RuneSelf:
 			t[c] = kHigh
@@ -65,7 +65,7 @@ func how(t string, from, to int) manner {
 	for from < to && (t[from] == ' ' || t[from] == '\t' || t[from] == '\r') {
 		from++
 	}
-	for from < to && kinds[t[to-1]]&kSpace != 0 || from < to && t[to-1] == '\r' {
+	for from < to && (kinds[t[to-1]]&kSpace != 0 || t[to-1] == '\r' || t[to-1] == '\n') {
 		to--
 	}
 	if from >= to {
@@ -78,7 +78,7 @@ func how(t string, from, to int) manner {
 	if rest, ok := strings.CutPrefix(line, "//"); ok && !strings.HasPrefix(rest, "/") {
 		return comment
 	}
-	if strings.HasPrefix(line, "* ") && len(line) > 2 && line[2] == '@' || strings.HasPrefix(line, "/*") || strings.HasPrefix(line, "<!--") || strings.HasPrefix(line, "-- ") || strings.HasPrefix(line, "# ") {
+	if strings.HasPrefix(line, "* ") && len(line) > 2 && line[2] == '@' || strings.HasPrefix(line, "/*") || strings.HasPrefix(line, "<!--") {
 		return comment
 	}
 	letters, marks, spaces, humps, words := 0, 0, 0, 0, 0
@@ -105,6 +105,9 @@ func how(t string, from, to int) manner {
 	}
 	last := line[len(line)-1]
 	whole := to-from <= maxLine
+	if line[0] == '|' || strings.Contains(line, " | ") {
+		marks -= marks / 2 // a row of a table may hold anything
+	}
 	dense := marks*100 > 9*(len(line)-spaces)
 	switch {
 	case letters == 0:
@@ -126,6 +129,33 @@ func how(t string, from, to int) manner {
 		}
 	}
 	return prose
+}
+
+// full reports whether a line reads like a sentence of prose, whatever stands
+// around it.
+func full(t string, from, to int) bool {
+	for from < to && kinds[t[from]]&kSpace != 0 {
+		from++
+	}
+	for from < to && (kinds[t[to-1]]&kSpace != 0 || t[to-1] == '\r' || t[to-1] == '\n') {
+		to--
+	}
+	if to-from > maxLine {
+		return true
+	}
+	spaces, marks := 0, 0
+	for i := from; i < to; i++ {
+		if t[i] == ' ' && i > from && t[i-1] != ' ' {
+			spaces++
+		}
+		if kinds[t[i]] == kCode {
+			marks++
+		}
+	}
+	if marks > 2 && marks > spaces/4 {
+		return false
+	}
+	return spaces >= 6 || spaces >= 3 && strings.IndexByte(".?!:,", t[to-1]) >= 0 && kinds[t[from]]&kUpper != 0
 }
 
 // levels are the words of logs.

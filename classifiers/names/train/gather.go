@@ -13,6 +13,7 @@ import (
 type corpus struct {
 	train []sentence
 	test  map[string][]sentence
+	texts map[string][]string // of the sentences of test
 }
 
 // weights says how often a set is read, in percent, and how many of its names
@@ -27,8 +28,12 @@ var weights = map[string]struct{ percent, swap int }{
 	"prompts":     {300, 75},
 }
 
+// forget is the share of sentences, in percent, whose names the gazetteer is
+// made not to know.
+const forget = 6
+
 // fills is how often a template is filled.
-const fills = 40
+const fills = 36
 
 func gather(data string, part float64) (*corpus, error) {
 	sets, tests, err := readAll(data)
@@ -66,6 +71,17 @@ func gather(data string, part float64) (*corpus, error) {
 			}
 		}
 	}
+	// The lists do not know every name.
+	for i := range c.train {
+		if w.r.IntN(100) < forget {
+			s := &c.train[i]
+			for k, t := range s.tags {
+				if t != tagger.O {
+					s.tokens[k].Flags = 0
+				}
+			}
+		}
+	}
 	fmt.Printf("%-12s %7d sentences\n", "templates", len(c.train)-from)
 	var generated []example
 	for _, t := range test {
@@ -76,14 +92,20 @@ func gather(data string, part float64) (*corpus, error) {
 	tests["templates held"] = generated
 	for _, name := range sorted(tests) {
 		for _, e := range tests[name] {
-			c.test[name] = append(c.test[name], sentences(e)...)
+			for _, one := range sentences(e) {
+				c.test[name] = append(c.test[name], one)
+				if c.texts == nil {
+					c.texts = map[string][]string{}
+				}
+				c.texts[name] = append(c.texts[name], e.text)
+			}
 		}
 	}
 	for _, name := range []string{"crossner dev", "prompts held", "templates held", "lifebench user", "wnut17 dev"} {
 		for _, e := range tests[name] {
-			c.test[name+", small"] = append(c.test[name+", small"], sentences(recase(e, strings.ToLower))...)
+			c.test[name+", small"] = append(c.test[name+", small"], sentences(recase(e, strings.ToLower, strings.ToLower))...)
 			if name != "lifebench user" {
-				c.test[name+", CAPS"] = append(c.test[name+", CAPS"], sentences(recase(e, strings.ToUpper))...)
+				c.test[name+", CAPS"] = append(c.test[name+", CAPS"], sentences(recase(e, strings.ToUpper, strings.ToUpper))...)
 			}
 		}
 	}

@@ -32,10 +32,15 @@ func readTemplates() (train, test []template) {
 		t := template{lang, strings.ReplaceAll(line, `\n`, "\n")}
 		h := fnv.New32a()
 		h.Write([]byte(line))
-		if h.Sum32()%9 == 0 {
+		if h.Sum32()%9 == 1 {
 			test = append(test, t)
 		} else {
 			train = append(train, t)
+		}
+	}
+	for _, l := range sorted(roles) {
+		for _, t := range everywhere {
+			train = append(train, template{l, strings.ReplaceAll(t, `\n`, "\n")})
 		}
 	}
 	return train, test
@@ -62,7 +67,12 @@ func (w *writer) fill(t template) example {
 		b.WriteString(rest[:i])
 		value, tag := w.value(rest[i+1:j], t.lang, script)
 		if tag != tagger.O {
-			e.marks = append(e.marks, mark{b.Len(), b.Len() + len(value), tag})
+			n := len(e.marks)
+			if kind := rest[i+1 : j]; kind == "L" && rest[:i] == " " && n > 0 && e.marks[n-1].to == b.Len()-1 {
+				e.marks[n-1].to = b.Len() + len(value) // a given name and its surname
+			} else {
+				e.marks = append(e.marks, mark{b.Len(), b.Len() + len(value), tag})
+			}
 		}
 		at := b.Len()
 		b.WriteString(value)
@@ -83,7 +93,7 @@ func (w *writer) fill(t template) example {
 
 func slot(s string) bool {
 	switch s {
-	case "P", "F", "L", "C", "O", "E", "T", "N", "D", "A", "M", "I", "J", "AGE", "REL":
+	case "PU", "LU", "FU", "CU", "PL", "FL", "R", "RU", "NAT", "W", "V", "P", "F", "L", "C", "O", "E", "T", "N", "D", "A", "M", "I", "J", "AGE", "REL":
 		return true
 	}
 	return false
@@ -131,6 +141,37 @@ func (w *writer) value(kind, lang string, script bool) (string, tagger.Tag) {
 		return pick(r, []string{"mother", "father", "sister", "brother", "wife", "husband", "daughter", "son", "aunt", "uncle", "boss", "colleague", "friend", "neighbour", "cousin", "grandmother"}), tagger.O
 	case "A":
 		return w.address(lang), tagger.O
+	case "PU":
+		return strings.ToUpper(w.full(lang, script)), tagger.BPerson
+	case "LU":
+		return strings.ToUpper(w.surname(lang, script)), tagger.BPerson
+	case "FU":
+		return strings.ToUpper(w.given(lang, script)), tagger.BPerson
+	case "CU":
+		return strings.ToUpper(w.city(lang, script)), tagger.BLocation
+	case "PL":
+		return strings.ToLower(w.full(lang, script)), tagger.BPerson
+	case "FL":
+		return strings.ToLower(w.given(lang, script)), tagger.BPerson
+	case "R":
+		return w.surname(lang, script) + ", " + w.given(lang, script), tagger.BPerson
+	case "RU":
+		return strings.ToUpper(w.surname(lang, script) + ", " + w.given(lang, script)), tagger.BPerson
+	case "NAT":
+		n := demonyms[lang]
+		if n == nil {
+			n = demonyms["en"]
+		}
+		return pick(r, n), tagger.O
+	case "W":
+		s := pick(r, roles[lang])
+		if r.IntN(3) == 0 {
+			c, n := utf8.DecodeRuneInString(s)
+			s = string(unicode.ToUpper(c)) + s[n:]
+		}
+		return s, tagger.O
+	case "V":
+		return pick(r, verbs[lang]), tagger.O
 	}
 	return "", tagger.O
 }
@@ -213,12 +254,18 @@ func (w *writer) perturb(e example, swap int) example {
 	}
 	switch n := w.r.IntN(100); {
 	case n < 13:
-		e = recase(e, strings.ToLower)
-	case n < 19:
-		e = recase(e, strings.ToUpper)
+		e = recase(e, strings.ToLower, strings.ToLower)
+	case n < 22:
+		e = recase(e, strings.ToUpper, strings.ToUpper)
+	case n < 24:
+		e = recase(e, same, strings.ToLower)
+	case n < 27:
+		e = recase(e, same, strings.ToUpper)
 	}
 	return e
 }
+
+func same(s string) string { return s }
 
 // swap puts other names in the place of those of persons and places, word by word.
 func (w *writer) swap(e example) example {
@@ -292,8 +339,8 @@ func (w *writer) other(s string, tag tagger.Tag, lang string) string {
 	return o
 }
 
-// recase writes a text otherwise; the marks follow.
-func recase(e example, f func(string) string) example {
+// recase writes a text otherwise, by f, and the names by g; the marks follow.
+func recase(e example, f, g func(string) string) example {
 	out := example{lang: e.lang}
 	var b strings.Builder
 	last := 0
@@ -303,7 +350,7 @@ func recase(e example, f func(string) string) example {
 		}
 		b.WriteString(f(e.text[last:m.from]))
 		at := b.Len()
-		b.WriteString(f(e.text[m.from:m.to]))
+		b.WriteString(g(e.text[m.from:m.to]))
 		out.marks = append(out.marks, mark{at, b.Len(), m.tag})
 		last = m.to
 	}

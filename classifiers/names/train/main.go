@@ -28,6 +28,8 @@ func main() {
 	flag.IntVar(&c.cutoff, "cutoff", 2, "times that a feature must occur")
 	flag.Float64Var(&c.limit, "limit", 2.5, "weight that the largest byte stands for")
 	flag.Float64Var(&c.part, "part", 1, "part of the data that is read, for tries")
+	flag.StringVar(&c.show, "show", "", "set of our own making of which errors are shown: templates held")
+	flag.BoolVar(&c.calibrate, "calibrate", false, "print how often spans are right by how sure the model is")
 	flag.Parse()
 	if err := run(c); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
@@ -41,6 +43,8 @@ type config struct {
 	rate, limit float64
 	cutoff      int
 	part        float64
+	show        string
+	calibrate   bool
 }
 
 // seed of everything that is chosen by chance.
@@ -62,6 +66,12 @@ func run(c config) error {
 		return err
 	}
 	set.report(m)
+	if c.calibrate {
+		set.calibrate(m)
+	}
+	if c.show != "" {
+		set.show(m, c.show, 100)
+	}
 	if c.out == "" {
 		return nil
 	}

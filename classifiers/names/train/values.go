@@ -33,6 +33,10 @@ var (
 		"sv": strings.Fields("januari februari mars april maj juni juli augusti september oktober november december"),
 		"tr": strings.Fields("Ocak Şubat Mart Nisan Mayıs Haziran Temmuz Ağustos Eylül Ekim Kasım Aralık"),
 	}
+	demonyms = map[string][]string{
+		"en": strings.Fields("German French British Italian Spanish Russian Chinese Japanese American Canadian Australian Indian Pakistani Israeli Turkish Greek Polish Dutch Swedish Norwegian Danish Swiss Austrian Belgian Brazilian Mexican Argentine Egyptian Nigerian Kenyan Iranian Iraqi Syrian Ukrainian Czech Hungarian Romanian Croatian Serbian Irish Scottish Welsh Palestinian Kurdish Chechen"),
+		"de": fields("Der deutsche|Der französische|Der britische|Der polnische|Der türkische"),
+	}
 	jobs = map[string][]string{
 		"en": fields("Software Engineer|Account Manager|Head of People|Director of Procurement|CEO|chief financial officer|nurse|teacher|Product Manager|Sales Representative|Data Analyst|paralegal|warehouse supervisor|Senior Vice President|Claims Adjuster|Team Lead|HR Business Partner|electrician|Office Manager"),
 		"de": fields("Geschäftsführer|Sachbearbeiterin|Leiter Einkauf|Personalreferentin|Softwareentwickler|Krankenschwester|Abteilungsleiter|Buchhalterin|Projektleiter|Rechtsanwalt"),

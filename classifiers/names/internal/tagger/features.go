@@ -26,7 +26,7 @@ const (
 	// that is free.
 	Lane = 8
 	// Features is the number of features of a token.
-	Features = 34
+	Features = 29
 )
 
 // Sequence is the tokens of a sentence with what their features need, ready to
@@ -35,6 +35,7 @@ type Sequence struct {
 	Tokens []Token
 	mode   uint64
 	cells  []cell
+	active []bool // by token: it may be part of a name
 }
 
 // cell is a token as its neighbours' features see it.
@@ -94,6 +95,47 @@ func (s *Sequence) Load(tokens []Token) {
 		s.mode = upperCase
 	}
 	s.phrases()
+	s.activate()
+}
+
+// activate marks the tokens that may be part of a name: capitals, names in small
+// letters, and what stands beside those.
+func (s *Sequence) activate() {
+	n := len(s.Tokens)
+	if cap(s.active) < n {
+		s.active = make([]bool, n, 2*n)
+	}
+	s.active = s.active[:n]
+	clear(s.active)
+	reach := 1
+	if s.mode == lowerCase {
+		reach = 2
+	}
+	for i := range s.Tokens {
+		t := &s.Tokens[i]
+		if t.Kind != Word {
+			continue
+		}
+		may := true
+		if t.Shape == Lower || t.Shape == Camel {
+			f := t.Flags
+			switch {
+			case f.Common() >= 3:
+				may = f.Name() == 3 && f.Common() == 3 && s.mode == lowerCase
+			case f.Common() > 0:
+				may = f.Name() >= 2 || f.Place() >= 2
+			}
+		}
+		if !may {
+			continue
+		}
+		for k := max(0, i-reach); k < min(n, i+reach+1); k++ {
+			s.active[k] = true
+		}
+	}
+	for i := range s.Tokens {
+		s.active[i] = s.active[i] && s.Tokens[i].Kind != Newline
+	}
 }
 
 // phrases marks places of two and three words.
@@ -171,9 +213,6 @@ func (s *Sequence) Rows(i int, dst *[Features]uint32) {
 		at(6, n2.word, o.shape, m),
 		at(7, p1.word, o.word, 0),
 		at(8, o.word, n1.word, 0),
-		at(9, p2.word, p1.word, o.shape),
-		at(10, n1.word, n2.word, o.shape),
-		at(11, p1.word, n1.word, o.shape),
 		at(12, look, 0, 0),
 		at(13, look, p1.flags|p1.shape<<12, 0),
 		at(14, look, n1.flags|n1.shape<<12, 0),
@@ -192,8 +231,6 @@ func (s *Sequence) Rows(i int, dst *[Features]uint32) {
 		at(27, uint64(t.Head), o.shape, 0),
 		at(28, uint64(p1.coarse)|p1.shape<<6, p2.word, o.shape),
 		at(29, o.phrase|p1.phrase<<2|n1.phrase<<4, o.shape, m),
-		at(30, p2.word, ro, p1.shape),
-		at(31, n2.word, ro, n1.shape),
 		at(32, o.flags&0xF, m<<8|o.shape, uint64(t.Tail&0xFFFF)),
 		at(33, rp1, rn1, rough(n2)<<16|rough(p2)),
 		at(34, m, o.shape, 0),

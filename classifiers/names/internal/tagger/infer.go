@@ -56,37 +56,45 @@ func (m *Model) scores(s *Sequence, i int) [Tags]float32 {
 
 // Decode finds the names of a sentence: it computes how likely each token is
 // part of one, given all tags of the sentence (forward and backward), and puts
-// together what is at least floor.
+// together what is at least floor. Tokens that [Sequence.Load] found to be no
+// part of a name are taken as such, so that only what is between them costs.
 func (m *Model) Decode(s *Sequence, d *Decoder, floor float32) []Span {
 	n := len(s.Tokens)
 	d.Spans = d.Spans[:0]
-	if n == 0 {
-		return d.Spans
-	}
 	d.resize(n)
-	busy := false
-	for i := range n {
-		e := &d.emit[i]
-		if k := s.Tokens[i].Kind; k == Newline {
-			*e = [Tags]float32{1}
+	for i := 0; i < n; {
+		if !s.active[i] {
+			i++
 			continue
 		}
-		*e = m.scores(s, i)
-		other := e[1]
-		for _, v := range e[2:] {
-			other = max(other, v)
+		j := i
+		busy := false
+		for ; j < n && s.active[j]; j++ {
+			e := &d.emit[j]
+			*e = m.scores(s, j)
+			other := e[1]
+			for _, v := range e[2:] {
+				other = max(other, v)
+			}
+			busy = busy || other-e[0] > quiet
+			top := max(e[0], other)
+			for t := range e {
+				e[t] = exp(e[t] - top)
+			}
 		}
-		busy = busy || other-e[0] > quiet
-		top := max(e[0], other)
-		for t := range e {
-			e[t] = exp(e[t] - top)
+		if busy {
+			first, last := &m.step[O], &m.before
+			if i == 0 {
+				first = &m.begin
+			}
+			if j == n {
+				last = &m.end
+			}
+			m.pass(d, i, j, first, last)
+			d.spans(i, j, floor)
 		}
+		i = j
 	}
-	if !busy {
-		return d.Spans
-	}
-	m.pass(d, n)
-	d.spans(n, floor)
 	return d.Spans
 }
 
@@ -94,31 +102,35 @@ func (m *Model) Decode(s *Sequence, d *Decoder, floor float32) []Span {
 // token keeps it has no names.
 const quiet = -6
 
-func (m *Model) pass(d *Decoder, n int) {
-	norm := func(v *[Tags]float32) {
-		sum := float32(0)
-		for _, x := range v {
-			sum += x
-		}
-		if sum <= 0 {
-			*v = [Tags]float32{1}
-			return
-		}
-		sum = 1 / sum
-		for t := range v {
-			v[t] *= sum
-		}
+// norm makes the sum of v one.
+func norm(v *[Tags]float32) {
+	sum := float32(0)
+	for _, x := range v {
+		sum += x
 	}
+	if sum <= 0 {
+		*v = [Tags]float32{1}
+		return
+	}
+	sum = 1 / sum
+	for t := range v {
+		v[t] *= sum
+	}
+}
+
+// pass computes the marginals of the tokens from i up to j, with the weights of
+// the step into the first and out of the last.
+func (m *Model) pass(d *Decoder, i, j int, first, last *[Tags]float32) {
 	for t := range Tags {
-		d.fore[0][t] = d.emit[0][t] * m.begin[t]
+		d.fore[i][t] = d.emit[i][t] * first[t]
 	}
-	norm(&d.fore[0])
-	for i := 1; i < n; i++ {
-		a, o, e := &d.fore[i-1], &d.fore[i], &d.emit[i]
+	norm(&d.fore[i])
+	for k := i + 1; k < j; k++ {
+		a, o, e := &d.fore[k-1], &d.fore[k], &d.emit[k]
 		*o = [Tags]float32{}
 		for p := range Tags {
 			v := a[p]
-			if v < 1e-7 {
+			if v < 1e-6 {
 				continue
 			}
 			st := &m.step[p]
@@ -131,25 +143,26 @@ func (m *Model) pass(d *Decoder, n int) {
 		}
 		norm(o)
 	}
-	back := m.end
-	for i := n - 1; ; i-- {
-		q := &d.marginal[i]
+	back := *last
+	for k := j - 1; ; k-- {
+		q := &d.marginal[k]
 		for t := range Tags {
-			q[t] = d.fore[i][t] * back[t]
+			q[t] = d.fore[k][t] * back[t]
 		}
 		norm(q)
-		if i == 0 {
+		if k == i {
 			break
 		}
 		var b [Tags]float32
-		e := &d.emit[i]
+		e := &d.emit[k]
 		for t := range Tags {
 			v := back[t] * e[t]
 			if v < 1e-9 {
 				continue
 			}
+			into := &m.into[t]
 			for p := range Tags {
-				b[p] += m.step[p][t] * v
+				b[p] += into[p] * v
 			}
 		}
 		norm(&b)
@@ -157,9 +170,9 @@ func (m *Model) pass(d *Decoder, n int) {
 	}
 }
 
-// spans puts the tokens together.
-func (d *Decoder) spans(n int, floor float32) {
-	for i := 0; i < n; {
+// spans puts the tokens from i up to n together.
+func (d *Decoder) spans(i, n int, floor float32) {
+	for i < n {
 		q := &d.marginal[i]
 		best, p := Tag(0), float32(0)
 		for t := BPerson; t < Tags; t += 2 {
@@ -189,10 +202,17 @@ func (d *Decoder) spans(n int, floor float32) {
 
 const half = 0.5
 
-// exp is e to the power of x for x of at most 0, within a thousandth.
+// exp is e to the power of x for x of at most 0, within a thousandth: two to the
+// whole part by the exponent's bits, to the rest by a polynomial.
 func exp(x float32) float32 {
 	if x < -20 {
 		return 0
 	}
-	return float32(math.Exp(float64(x)))
+	x *= math.Log2E
+	whole := int32(x) - 1
+	f := x - float32(whole) // 0 to 2
+	f -= 1
+	whole++
+	p := 1 + f*(0.6931472+f*(0.2402265+f*(0.0555041+f*0.0096181)))
+	return p * math.Float32frombits(uint32(whole+127)<<23)
 }

@@ -15,6 +15,8 @@ type Model struct {
 	// end those of the first and last tag.
 	step       [Tags][Tags]float32
 	begin, end [Tags]float32
+	into       [Tags][Tags]float32 // step, by the second tag
+	before     [Tags]float32       // of going on with O
 }
 
 // The layout of a model: magic, scale, then begin, end and steps as float32, then
@@ -49,6 +51,12 @@ func Read(b []byte) (*Model, error) {
 	for a := range Tags {
 		for b := range Tags {
 			m.step[a][b] = exp()
+		}
+	}
+	for a := range Tags {
+		m.before[a] = m.step[a][O]
+		for b := range Tags {
+			m.into[b][a] = m.step[a][b]
 		}
 	}
 	m.rows = b[header:]
