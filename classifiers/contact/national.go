@@ -407,7 +407,7 @@ func layout(s *classifiers.Scan, g []classifiers.Group) proxy.Likelihood {
 
 // dated reports whether groups are a date, with or without a time's hour.
 func dated(s *classifiers.Scan, g []classifiers.Group) bool {
-	if len(g) < 3 || g[1].Sep != g[2].Sep || g[1].Sep == classifiers.SepSpace {
+	if len(g) < 3 || g[1].Sep != g[2].Sep || g[1].Sep == classifiers.SepSpace || len(g) > 3 && g[3].Sep == g[1].Sep {
 		return false
 	}
 	a, b, c := g[0].Len(), g[1].Len(), g[2].Len()
