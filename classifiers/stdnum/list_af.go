@@ -7,6 +7,6 @@ var formatsAF = []*Format{
 	caPHN, caBN, caSIN, chESR, chSSN, chUID, chVAT, clRUT, cnRIC, cnUSCC, coNIT, crCPF, crCPJ, crCR, cuNI, cyVAT, czAccount, czDIC, czICO, czRC,
 	deHRN, deIDNR, deLeitweg, deStNr, deVAT, deWKN, dkCPR, dkCVR, doCedula, doNCF, doRNC, dzNIF,
 	ecCI, ecRUC, eeIK, eeKMKR, eeRegistrikood, egTN, esCAE, esCCC, esCIF, esCUPS, esDNI, esIBAN, esNIE, esNIF, esPostalCode, esCatastral,
-	euBanknote, euCreditor, euECNumber, euEIC, euExcise, euNACE, euOSS, fiALV, fiAssociation, fiHETU, fiVeronumero, fiYTunnus, foVN,
+	euVAT, euBanknote, euCreditor, euECNumber, euEIC, euExcise, euNACE, euOSS, fiALV, fiAssociation, fiHETU, fiVeronumero, fiYTunnus, foVN,
 	frAccise, frNIF, frNIR, frRCS, frSIREN, frSIRET, frTVA,
 }

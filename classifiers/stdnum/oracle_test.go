@@ -42,6 +42,11 @@ var wider = map[string]string{
 	"imsi":             "countries are known, not their networks",
 }
 
+// narrower are the formats that refuse values that the library takes, and why.
+var narrower = map[string]string{
+	"gs1_128": "the data of 00 are digits and 417 has a check digit, as GS1 says",
+}
+
 // TestOracle asks python-stdnum, in a process of its own, about made-up values
 // of every format: the sample, values of the shapes, samples with characters
 // changed and with separators put in.
@@ -67,7 +72,7 @@ func TestOracle(t *testing.T) {
 				switch {
 				case valid && !answers[j] && wider[f.Name] == "":
 					more = append(more, v)
-				case !valid && answers[j]:
+				case !valid && answers[j] && narrower[f.Name] == "":
 					less = append(less, v)
 				}
 			}
