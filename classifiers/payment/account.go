@@ -208,6 +208,9 @@ func partAt(s *classifiers.Scan, g []classifiers.Group) bool {
 	if n < minAccount || edge(s, start, end) || s.Before(start) == '+' || s.Before(start) == '$' || s.At(end) == '%' {
 		return false
 	}
+	if len(g) == 3 && looksDated(s.Text[start:end], n) {
+		return false
+	}
 	k := formOf(d[:n], g)
 	if k.rule == "" && len(g) > 6 {
 		return false
