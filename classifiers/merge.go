@@ -81,7 +81,7 @@ const maxLook = 32
 
 // maxAlso bounds the text of the types that a place was also taken for, and so
 // the work on places that many detectors claim.
-const maxAlso = 120
+const maxAlso = 240
 
 // also notes on the winner what the place was also taken for.
 func also(w *proxy.Finding, typ string) {

@@ -39,7 +39,9 @@ is printed with the findings marked; elsewhere only the list is, without values.
 
 With --jsonl each line is a JSON object with a text; the same object is written
 with findings: type, start and end (bytes in UTF-8 of the decoded text),
-likelihood, score, detector and tags. Values are never repeated.
+likelihood, score, detector and tags (synthetic, how it was read, alternative:
+what the place was also taken for, shown at --min very_unlikely only). Values are
+never repeated.
 
 Texts are read from files and standard input only: arguments can be seen by
 other users of the machine.
@@ -102,7 +104,36 @@ func classifyText(ctx context.Context, s *classifiers.Suite, level proxy.Likelih
 	if err != nil {
 		return nil, nil, err
 	}
-	return slices.DeleteFunc(r.Findings, func(f proxy.Finding) bool { return f.Likelihood < level }), r.Gaps, nil
+	found := slices.DeleteFunc(r.Findings, func(f proxy.Finding) bool { return f.Likelihood < level })
+	if level > proxy.VeryUnlikely {
+		return found, r.Gaps, nil
+	}
+	return alternatives(s, found), r.Gaps, nil
+}
+
+// alternative is the tag of what a place was also taken for.
+const alternative = "alternative"
+
+// alternatives adds to each finding what its place was also taken for, as very
+// unlikely: who asks for the last guess wants to see it. The suite itself has
+// one winner for each place and group.
+func alternatives(s *classifiers.Suite, found []proxy.Finding) []proxy.Finding {
+	var out []proxy.Finding
+	for _, f := range found {
+		out = append(out, f)
+		if f.Evidence.Also == "" {
+			continue
+		}
+		for t := range strings.SplitSeq(f.Evidence.Also, ",") {
+			if ty, ok := s.Lookup(t); ok {
+				out = append(out, proxy.Finding{
+					Segment: f.Segment, Start: f.Start, End: f.End, Type: ty.Name, Groups: ty.Groups, Likelihood: proxy.VeryUnlikely,
+					Detector: f.Detector, Evidence: proxy.Evidence{Rule: alternative},
+				})
+			}
+		}
+	}
+	return out
 }
 
 // finding is what is written of one.
@@ -127,6 +158,9 @@ func tags(f proxy.Finding) []string {
 	}
 	if f.Evidence.Via != "" {
 		list = append(list, f.Evidence.Via)
+	}
+	if f.Evidence.Rule == alternative {
+		list = append(list, alternative)
 	}
 	return list
 }
@@ -296,7 +330,7 @@ func list(w *bufio.Writer, text string, found []proxy.Finding) {
 // reason says in the detector's words why something was found.
 func reason(f proxy.Finding) string {
 	var why []string
-	if f.Evidence.Rule != "" {
+	if f.Evidence.Rule != "" && f.Evidence.Rule != alternative {
 		why = append(why, f.Evidence.Rule)
 	}
 	if f.Evidence.Validator != "" {
