@@ -3,6 +3,7 @@ package fold
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 const prose = `The committee met on the second Tuesday of the month and, after a long debate about the budget, agreed to
@@ -41,7 +42,7 @@ func BenchmarkViews(b *testing.B) {
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			text := strings.Repeat(x.text, 4096/len(x.text)+1)[:4096]
-			for len(text) > 0 && text[len(text)-1] >= 0x80 {
+			for !utf8.ValidString(text) { // a character that was cut
 				text = text[:len(text)-1]
 			}
 			if v := Views(text); len(v) > 0 {
