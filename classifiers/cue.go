@@ -165,9 +165,20 @@ func pieces(list []nearWord, w string, dist int, away bool) []nearWord {
 	return list
 }
 
-// firstWide is the first byte in UTF-8 of the characters that parts of a cue
-// begin with (Thai, and U+2E80 and beyond).
-const firstWide = 0xE0
+// wide reports whether a text has a character that parts of a cue begin with:
+// Thai, or U+2E80 and beyond.
+func wide(t string) bool {
+	for i := 0; i < len(t); i++ {
+		switch b := t[i]; {
+		case b < 0xE0:
+		case b >= 0xE3:
+			return true
+		case i+1 < len(t) && (b == 0xE0 && (t[i+1] == 0xB8 || t[i+1] == 0xB9) || b == 0xE2 && t[i+1] >= 0xBA):
+			return true
+		}
+	}
+	return false
+}
 
 // look fills s.around with the words around [start, end). It is done once for a
 // candidate, however many detectors ask.
@@ -264,7 +275,7 @@ after:
 		}
 		before, beforeDist = near[at].hash, dist
 	}
-	c.to, c.n, c.wide = i, len(near), seen >= firstWide
+	c.to, c.n, c.wide = i, len(near), seen >= utf8.RuneSelf && wide(t[floor:max(i, end)])
 }
 
 // fieldWords appends the words of a field name, and their pairs, to a list of a

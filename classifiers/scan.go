@@ -129,7 +129,7 @@ type surroundings struct {
 	words      [nearWords]nearWord
 	n          int
 	set        bool
-	wide       bool // it has characters from firstWide on
+	wide       bool // it has characters that parts of cues begin with
 	start, end int  // the candidate
 	from, to   int  // what was looked at
 }
@@ -340,6 +340,9 @@ func (s *Scan) run(start, end int, bits uint8) {
 }
 
 func (s *Scan) anchors(i int) {
+	if next := s.At(i + 1); s.suite.second[s.Text[i]][next>>6]&(1<<(next&63)) == 0 {
+		return
+	}
 	for _, a := range s.suite.anchors[s.Text[i]] {
 		if strings.HasPrefix(s.Text[i:], a.literal) {
 			s.call(a.hook.interest, Candidate{Start: i, End: i + len(a.literal), Literal: a.hook.literal})

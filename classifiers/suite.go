@@ -70,8 +70,9 @@ type Suite struct {
 	interests []interest
 	class     [256]uint8
 	prefixes  automaton
-	anchors   [256][]anchor // by first byte
-	numbers   []int         // interests by shape
+	anchors   [256][]anchor  // by first byte
+	second    [256][4]uint64 // by first byte: the set of second bytes
+	numbers   []int          // interests by shape
 	mixed     []int
 	runs      []int
 	codes     []int
@@ -237,6 +238,12 @@ func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait) erro
 				return fmt.Errorf("detector %q: literal %d cannot be an anchor", d.Name, i)
 			}
 			s.anchors[lit[0]] = append(s.anchors[lit[0]], anchor{lit, hook{n, i, len(lit)}})
+			set := &s.second[lit[0]]
+			if len(lit) == 1 {
+				*set = [4]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+				continue
+			}
+			set[lit[1]>>6] |= 1 << (lit[1] & 63)
 		}
 	}
 	return nil
