@@ -8,7 +8,7 @@ var (
 		Shapes: []string{"99999999999"}, Written: []string{"99.99.99-999.99", "99.99.99-999 99", "99.99.99 999 99", "999999 999 99", "999999-999-99", "999999-999.99", "99 99 99 999 99"},
 		Words: []string{"rijksregisternummer", "rijksregister", "rr nr", "rrn", "insz", "niss", "nrn", "nn", "inss", "numéro national", "registre national", "numéro niss", "numéro de",
 			"nationaal nummer", "identificatienummer", "nationalregisternummer", "national number", "national register", "national id", "sociale zekerheid", "sécurité sociale"},
-		Strong: 300, Sample: "85.07.30-033 28", Check: beNNValid,
+		Strong: 300, Sample: "84.07.15-482 08", Check: beNNValid,
 	}
 	beBIS = &Format{
 		Name: "be.bis", Type: "BE_BIS",
@@ -16,7 +16,7 @@ var (
 		Of:    Person, Clean: " -.",
 		Shapes: []string{"99999999999"}, Written: beNN.Written,
 		Words:  []string{"bis", "bisnummer", "bis nummer", "numéro bis", "bis number", "insz", "niss", "sociale zekerheid", "sécurité sociale", "national number"},
-		Strong: 300, Sample: "80.27.16-482 34", Check: beBISValid,
+		Strong: 300, Sample: "84.27.16-482 21", Check: beBISValid,
 	}
 	beSSN = &Format{
 		Name: "be.ssn", Type: "BE_SSN", Aliases: []string{"BE_INSZ", "BE_NISS"},
@@ -24,7 +24,7 @@ var (
 		Of:    Person, Health: true, Clean: " -.",
 		Shapes: []string{"99999999999"}, Written: beNN.Written,
 		Words:  []string{"insz", "niss", "insz nummer", "numéro niss", "sociale zekerheid", "sécurité sociale", "social security", "ssn", "socialezekerheidsnummer", "identificatienummer"},
-		Strong: 100, Sample: "98.47.28-997 65", Check: beSSNValid,
+		Strong: 100, Sample: "84.47.15-482 94", Check: beSSNValid,
 	}
 )
 
@@ -64,7 +64,7 @@ var beEID = &Format{
 	Title: "Number of an identity card (eID) of Belgium.",
 	Of:    Person, Clean: " -./",
 	Shapes: []string{"999999999999"}, Written: []string{"999-9999999-99", "999 9999999 99"},
-	Words:  []string{"identiteitskaart", "kaartnummer", "carte d'identité", "carte identité", "numéro de carte", "eid", "eid card", "identity card", "id card", "card number", "identiteitskaartnummer", "personalausweis"},
+	Words:  []string{"identiteitskaart", "kaartnummer", "carte d'identité", "carte identité", "numéro carte", "eid", "eid card", "identity card", "id card", "card number", "identiteitskaartnummer", "personalausweis"},
 	Strong: 97, Sample: "591-4827301-04", Check: beEIDValid,
 }
 
@@ -88,7 +88,7 @@ var beIBAN = &Format{
 	Title: "International bank account number of an account in Belgium.",
 	Of:    Account, Clean: " -.",
 	Shapes: []string{"be99999999999999"}, Written: []string{"be99 9999 9999 9999", "be99-9999-9999-9999", "be99 999-9999999-99"},
-	Words:  []string{"iban", "rekening", "rekeningnummer", "compte", "numéro de compte", "bankrekening", "account", "bank account", "konto"},
+	Words:  []string{"iban", "rekening", "rekeningnummer", "compte", "numéro compte", "bankrekening", "account", "bank account", "konto"},
 	Strong: 5000, Sample: "BE86 4827 3015 6550", Check: beIBANValid,
 }
 
@@ -113,7 +113,7 @@ var beVAT = &Format{
 	Title: "VAT and enterprise number (ondernemingsnummer, numéro d'entreprise) of firms in Belgium.",
 	Of:    Company, Clean: " -./()", Compact: beVATCompact,
 	Shapes:  []string{"be0999999999", "be1999999999", "0999999999", "1999999999", "be999999999"},
-	Written: []string{"be 0999.999.999", "be0999.999.999", "0999.999.999", "be 0999 999 999", "be 1999.999.999", "1999.999.999", "be 999.999.999", "be 0999999999"},
+	Written: []string{"be 0999.999.999", "be0999.999.999", "0999.999.999", "be 0999 999 999", "be 1999.999.999", "1999.999.999", "be 0999999999"},
 	Words: []string{"btw", "btw nummer", "btw nr", "tva", "numéro tva", "n° tva", "vat", "vat number", "vat no", "vatin", "kbo", "bce", "ondernemingsnummer", "ondernemingsnr",
 		"numéro d'entreprise", "numéro entreprise", "enterprise number", "company number", "rpr", "rpm"},
 	Strong: 97, Sample: "BE 0432.730.163", Check: beVATValid,

@@ -6,7 +6,7 @@ var bgEGN = &Format{
 	Of:    Person, Clean: " -.",
 	Shapes: []string{"9999999999"}, Written: []string{"999999 9999", "999999-9999"},
 	Words:  []string{"егн", "egn", "единен граждански", "граждански номер", "личен номер", "лична карта", "civil number", "personal number", "personal id", "national id"},
-	Strong: 300, Sample: "8407154820", Check: bgEGNValid,
+	Strong: 80, Sample: "8407154820", Check: bgEGNValid,
 }
 
 // bgEGNValid: date of birth, in the months 21 to 32 of before 1900 and in 41 to

@@ -21,7 +21,7 @@ var caBN = &Format{
 	Of:    Company, Clean: " -",
 	Shapes:  []string{"999999999", "999999999rc9999", "999999999rm9999", "999999999rp9999", "999999999rt9999"},
 	Written: []string{"99999 9999", "99999 9999 rt 9999", "99999 9999 rc 9999", "99999 9999 rp 9999", "999999999 rt 9999", "999999999 rt9999", "99999 9999 rt9999", "999999999 rc 9999", "999999999 rc9999", "999999999 rp9999", "999999999 rm9999"},
-	Words:   []string{"bn", "business number", "gst", "hst", "gst hst", "gst number", "tps", "tvh", "numéro d'entreprise", "cra", "arc", "numéro de tps", "payroll account"},
+	Words:   []string{"bn", "business number", "gst", "hst", "gst hst", "gst number", "tps", "tvh", "numéro d'entreprise", "cra", "arc", "numéro tps", "payroll account"},
 	Strong:  10, Sample: "48273 0165 RT 0001", Check: caBNValid,
 }
 

@@ -6,7 +6,7 @@ var cnRIC = &Format{
 	Of:    Person, Clean: " ",
 	Shapes: []string{"999999999999999999", "99999999999999999x"}, Written: []string{"999999 99999999 9999", "999999 99999999 999x"},
 	Words:  []string{"身份证", "身份证号", "身份证号码", "居民身份证", "公民身份", "公民身份号码", "证件号", "证件号码", "身份證", "身份證號", "resident id", "resident identity", "id number", "id card", "identity card", "chinese id", "shenfenzheng", "national id"},
-	Strong: 3000, Sample: "330106198407154826", Check: cnRICValid,
+	Strong: 800, Sample: "330106198407154826", Check: cnRICValid,
 }
 
 // cnProvinces are the first two digits of GB/T 2260.

@@ -8,7 +8,7 @@ var czRC = &Format{
 	Of:    Person, Health: true, Clean: " /",
 	Shapes: []string{"9999999999", "999999999"}, Written: []string{"999999/9999", "999999/999", "999999 9999"},
 	Words:  []string{"rodné číslo", "rodne cislo", "rodného čísla", "rod.č", "rč", "r.č", "rc", "birth number", "číslo pojištěnce", "pojištěnec", "national id", "personal number", "narozen", "narozena"},
-	Strong: 100, Sample: "840715/4822", Check: czRCValid,
+	Strong: 45, Sample: "840715/4822", Check: czRCValid,
 }
 
 // czRCValid: date of birth, in the months from 51 on of women, and with 20 more

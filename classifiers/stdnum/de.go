@@ -43,7 +43,7 @@ var deVAT = &Format{
 	Title: "VAT number (Umsatzsteuer-Identifikationsnummer, USt-IdNr.) of firms in Germany.",
 	Of:    Company, Clean: " -./,",
 	Shapes: []string{"de999999999", "999999999"}, Written: []string{"de 999999999", "de 999 999 999", "de 99 999 9999", "de-999999999", "de999 999 999"},
-	Words:  []string{"ust id", "ustid", "ust idnr", "ustidnr", "ust id nr", "umsatzsteuer", "umsatzsteuer identifikationsnummer", "umsatzsteuer id", "umsatzsteuer idnr", "mehrwertsteuer", "vat", "vat id", "vat number", "vat no", "vatin"},
+	Words:  []string{"ust id", "ustid", "ust idnr", "ustidnr", "umsatzsteuer", "umsatzsteuer identifikationsnummer", "umsatzsteuer id", "umsatzsteuer idnr", "mehrwertsteuer", "vat", "vat id", "vat number", "vat no", "vatin"},
 	Strong: 10, Sample: "DE 248273018", Check: deVATValid,
 }
 
@@ -56,7 +56,7 @@ var deStNr = &Format{
 	Name: "de.stnr", Type: "DE_STNR", Aliases: []string{"DE_TAX_NUMBER", "DE_STEUERNUMMER"},
 	Title: "Tax number (Steuernummer) that tax offices in Germany give to people and firms.",
 	Of:    Either, Clean: " -./,",
-	Shapes: []string{"9999999999", "99999999999", "9999999999999"}, Written: []string{"99/999/99999", "999/999/99999", "999/9999/9999", "99999/99999", "99 999 99999", "9999/999/99999", "999 999 99999"},
+	Shapes: []string{"9999999999", "99999999999", "9999999999999"}, Written: []string{"99/999/99999", "999/999/99999", "999/9999/9999", "99999/99999", "99 999 99999", "999 999 99999"},
 	Words:  []string{"steuernummer", "steuer nr", "steuernr", "st nr", "stnr", "st.nr", "st nummer", "finanzamt", "elster", "tax number", "tax no"},
 	Strong: 1, Sample: "143/482/73016", Check: deStNrValid,
 }

@@ -24,7 +24,7 @@ var ecRUC = &Format{
 	Of:    Either, Clean: " -",
 	Shapes: []string{"9999999999999"}, Written: []string{"9999999999-999", "9999999999 999"},
 	Words:  []string{"ruc", "r.u.c", "registro único", "contribuyente", "contribuyentes", "razón social", "sri", "factura", "tax id", "tax number"},
-	Strong: 5000, Sample: "1794827385001", Check: ecRUCValid,
+	Strong: 40, Sample: "1794827385001", Check: ecRUCValid,
 }
 
 // ecRUCValid: the number of a person's card and that of the place of business;

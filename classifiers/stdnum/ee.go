@@ -55,7 +55,7 @@ var eeRegistrikood = &Format{
 	Of:    Company, Clean: " ",
 	Shapes: []string{"19999999", "79999999", "89999999", "99999999"},
 	Words:  []string{"registrikood", "reg kood", "rg kood", "äriregister", "äriregistri", "registry code", "register code", "reg code", "company number"},
-	Strong: 25, Sample: "14827306", Check: eeRegistrikoodValid,
+	Strong: 10, Sample: "14827306", Check: eeRegistrikoodValid,
 }
 
 func eeRegistrikoodValid(s string) bool {

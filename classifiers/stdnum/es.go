@@ -27,7 +27,7 @@ var esCAE = &Format{
 	Of:     Company,
 	Shapes: []string{"es00099**999A"},
 	Words:  []string{"cae", "código de", "código cae", "actividad", "impuestos especiales", "depósito fiscal", "excise", "seed", "excise number"},
-	Strong: 300, Sample: "ES00028V7482K", Check: esCAEValid,
+	Strong: 28, Sample: "ES00028V7482K", Check: esCAEValid,
 }
 
 // esActivities are the keys of activities that the tax agency lists.

@@ -85,7 +85,7 @@ var euEIC = &Format{
 	Of:    Company, Clean: " ",
 	Shapes: []string{"99A*************"},
 	Words:  []string{"eic", "eic code", "eic number", "energy identification", "entso", "grid", "netz", "bilanzkreis", "balancing"},
-	Strong: 36, Sample: "11XKVT-HANDEL64N", Check: euEICValid,
+	Strong: 36, Sample: "11XKVTHANDEL4828", Check: euEICValid,
 }
 
 // euEICValid: digits and letters of their value, the hyphen 36, weighed by 16 to

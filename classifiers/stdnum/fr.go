@@ -8,7 +8,7 @@ var frAccise = &Format{
 	Of:    Company, Clean: " ",
 	Shapes: []string{"fr099999n9999", "fr099999e9999", "fr099999c9999", "fr099999b9999"}, Written: []string{"fr 099999 n 9999", "fr 099999 e 9999"},
 	Words:  []string{"accise", "numéro d'accise", "n° d'accise", "entrepositaire", "gamma", "douane", "excise", "excise number"},
-	Strong: 6, Sample: "FR048273N0159", Check: frAcciseValid,
+	Strong: 1, Sample: "FR048273N0159", Check: frAcciseValid,
 }
 
 // frAcciseValid: year, region and district, the kind of dealer, and a number.
@@ -33,8 +33,8 @@ func frNIFValid(s string) bool {
 var frNIR = &Format{
 	Name: "fr.nir", Type: "FR_NIR", Aliases: []string{"FR_INSEE", "FR_SSN"},
 	Title: "Social security number (NIR, numéro INSEE, numéro de sécurité sociale) of people in France.",
-	Of:    Person, Health: true, Clean: " .",
-	Shapes: []string{"999999999999999", "99999*999999999", "999992a99999999", "999992b99999999"}, Written: []string{"9 99 99 99 999 999 99", "9 99 99 9* 999 999 99", "9.99.99.99.999.999.99", "9999999999999 99", "9 99 99 99 999 999 - 99", "9 99 99 99 999 999/99", "9999992a999999 99"},
+	Of:    Person, Health: true, Clean: " .-/",
+	Shapes: []string{"999999999999999", "99999*999999999", "999992a99999999", "999992b99999999"}, Written: []string{"9 99 99 99 999 999 99", "9 99 99 9* 999 999 99", "9.99.99.99.999.999.99", "9999999999999 99", "9 99 99 99 999 999 - 99", "9 99 99 99 999 999/99", "999992a999999 99"},
 	Words: []string{"sécurité sociale", "securite sociale", "sécu", "secu", "nir", "numéro de", "n° de", "n° sécu", "numéro sécu", "no sécu", "insee", "n° ss", "carte vitale", "vitale", "assuré", "assurance maladie", "numéro insee",
 		"immatriculation", "social security", "ssn"},
 	Strong: 97, Sample: "1 81 07 35 482 730 37", Check: frNIRValid,
@@ -141,7 +141,7 @@ var frTVA = &Format{
 	Of:    Company, Clean: " -.",
 	Shapes: []string{"fr**999999999"}, Written: []string{"fr ** 999 999 999", "fr** 999 999 999", "fr ** 999999999", "fr **999999999", "fr-**-999999999"},
 	Words:  []string{"tva", "n° tva", "numéro tva", "numéro de", "no tva", "tva intracommunautaire", "intracommunautaire", "tva intracom", "vat", "vat number", "vat no", "vat id", "vatin"},
-	Strong: 300, Sample: "FR 77 482 730 157", Check: frTVAValid,
+	Strong: 130, Sample: "FR 77 482 730 157", Check: frTVAValid,
 }
 
 // frTVAValid: two characters that check the company's number, in figures by 97,

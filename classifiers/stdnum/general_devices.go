@@ -6,7 +6,7 @@ var genIMEI = &Format{
 	Name: "imei", Type: "IMEI", Aliases: []string{"IMEI_NUMBER", "IMEISV"},
 	Title: "International mobile equipment identity of a telephone, 3GPP TS 23.003, with or without its check digit, or with a software version.",
 	Of:    Device, Clean: " -",
-	Shapes: []string{"999999999999999", "9999999999999999"}, Written: []string{"99-999999-999999-9", "99 999999 999999 9", "999999-99-999999-9", "99-999999-999999-99", "99-999999-999999"},
+	Shapes: []string{"999999999999999", "9999999999999999"}, Written: []string{"99-999999-999999-9", "99 999999 999999 9", "999999-99-999999-9", "99-999999-999999-99"},
 	Words:  []string{"imei", "imeis", "imei number", "imei no", "imeisv", "device", "handset", "phone", "serial", "gerät", "appareil", "dispositivo", "urządzenie", "串号", "端末"},
 	Strong: 10, Sample: "35-482739-016284-8", Check: genIMEIValid,
 }
@@ -98,9 +98,9 @@ func genLuhnHex(s string) bool {
 
 var genMAC = &Format{
 	Name: "mac", Type: "MAC_ADDRESS", Aliases: []string{"MAC", "EUI48"},
-	Title:  "MAC address of a network card: six octets, joined by colons or hyphens.",
-	Of:     Device,
-	Shapes: []string{"**:**:**:**:**:**"}, Written: []string{"**-**-**-**-**-**"},
+	Title: "MAC address of a network card: six octets, joined by colons or hyphens.",
+	Of:    Device, Clean: " ",
+	Shapes: []string{"**:**:**:**:**:**", "**-**-**-**-**-**"},
 	Words:  []string{"mac", "mac address", "ethernet", "hwaddr", "hardware address", "bssid", "wifi", "physical address", "mac adresse", "adresse mac", "dirección mac"},
 	Strong: 10000, Sample: "3c:7a:51:0e:9b:d4", Check: genMACValid,
 }
