@@ -49,10 +49,37 @@ type hanTable struct {
 	after    map[rune]bool
 	words    map[string]bool
 	surnames map[string]bool
+	zh, ja   wordSets
+	firms    map[rune][]string // by first character
+}
+
+// wordSets are the words around names of a language: cues by their last
+// character, titles by their first.
+type wordSets struct{ strong, weak, titles map[rune][]string }
+
+func byFirst(words []string) map[rune][]string {
+	m := map[rune][]string{}
+	for _, w := range words {
+		r, _ := utf8.DecodeRuneInString(w)
+		m[r] = append(m[r], w)
+	}
+	return m
+}
+
+func byLast(words []string) map[rune][]string {
+	m := map[rune][]string{}
+	for _, w := range words {
+		r, _ := utf8.DecodeLastRuneInString(w)
+		m[r] = append(m[r], w)
+	}
+	return m
 }
 
 func makeHan() *hanTable {
-	h := &hanTable{map[rune]bool{}, map[rune]bool{}, map[string]bool{}, map[string]bool{}}
+	h := &hanTable{
+		given: map[rune]bool{}, after: map[rune]bool{}, words: map[string]bool{}, surnames: map[string]bool{},
+		zh: wordSets{byLast(hanCues), byLast(hanWeak), byFirst(hanTitles)}, ja: wordSets{byLast(jaCues), nil, byFirst(jaTitles)}, firms: byFirst(hanFirms),
+	}
 	for _, r := range hanGiven {
 		h.given[r] = true
 	}
@@ -148,16 +175,17 @@ func (r *reading) hanName(u *run, i int, japanese bool) int {
 
 // cue gives the weight of the word before character i: 2 for a word for a
 // person, 1 for one that often stands before a name.
-func (u *run) cue(i int, strong, weak []string) int {
+func (u *run) cue(i int, sets *wordSets) int {
 	before := u.t[max(0, u.at[i]-36):u.at[i]]
 	before = strings.TrimRight(before, " :：、,，\t=　「\"“*|-")
 	before = strings.TrimSuffix(strings.TrimSuffix(before, "は"), "の")
-	for _, w := range strong {
+	last, _ := utf8.DecodeLastRuneInString(before)
+	for _, w := range sets.strong[last] {
 		if strings.HasSuffix(before, w) {
 			return 2
 		}
 	}
-	for _, w := range weak {
+	for _, w := range sets.weak[last] {
 		if strings.HasSuffix(before, w) {
 			return 1
 		}
@@ -167,17 +195,20 @@ func (u *run) cue(i int, strong, weak []string) int {
 
 // firm reports whether the name of a firm or place goes on at character i.
 func (u *run) firm(i int) bool {
-	rest := u.t[u.at[i]:min(len(u.t), u.at[i]+18)]
-	if n := u.at[u.n] - u.at[i]; len(rest) > n {
-		rest = rest[:n]
-	}
-	for _, w := range hanFirms {
-		if strings.HasPrefix(rest, w) || len(w) > 3 && strings.Contains(rest, w) {
-			return true
+	firms := han().firms
+	for k := i; k < min(u.n, i+firmRunes); k++ {
+		for _, w := range firms[u.r[k]] {
+			if strings.HasPrefix(u.t[u.at[k]:u.at[u.n]], w) && (k == i || len(w) > 3) {
+				return true
+			}
 		}
 	}
 	return false
 }
+
+// firmRunes is the number of characters behind a name in which a word for a firm
+// is looked for.
+const firmRunes = 6
 
 // maxGap is the number of bytes between two names of a list.
 const maxGap = 16
@@ -194,10 +225,13 @@ func (r *reading) listed(u *run, i int) bool {
 }
 
 // title gives the length in characters of a title at i, 0 where none stands.
-func (u *run) title(i int, titles []string) int {
-	rest := u.t[u.at[i]:min(len(u.t), u.at[i]+24)]
-	for _, w := range titles {
-		if strings.HasPrefix(rest, w) {
+func (u *run) title(i int, sets *wordSets) int {
+	if u.at[i] >= len(u.t) {
+		return 0
+	}
+	first, _ := utf8.DecodeRuneInString(u.t[u.at[i]:])
+	for _, w := range sets.titles[first] {
+		if strings.HasPrefix(u.t[u.at[i]:], w) {
 			return utf8.RuneCountInString(w)
 		}
 	}
@@ -208,13 +242,14 @@ func (r *reading) zhName(u *run, i, n int) int {
 	tab := han()
 	end := i + n
 	// Surname and title: 张先生.
-	if u.title(end, hanTitles) > 0 {
+	if u.title(end, &tab.zh) > 0 {
 		if u.r[i] != '老' {
 			return r.report(u, i, end, proxy.Likely, "surname and title")
 		}
 		return 0
 	}
 	// Given names of two characters, then of one.
+	cue := -1
 	for _, g := range []int{2, 1} {
 		to := end + g
 		if to > u.n {
@@ -233,17 +268,19 @@ func (r *reading) zhName(u *run, i, n int) int {
 		if tab.words[u.text(i, to)] || g == 2 && tab.words[u.text(i, to-1)] {
 			continue
 		}
-		if u.firm(to) {
-			continue
-		}
 		last := to == u.n && u.closes
 		follows := to < u.n && tab.after[u.r[to]] || to == u.n
-		titled := u.title(to, hanTitles) > 0
-		cue := u.cue(i, hanCues, hanWeak)
+		titled := u.title(to, &tab.zh) > 0
+		if g == 2 || cue < 0 {
+			cue = u.cue(i, &tab.zh)
+		}
 		if i == 0 && r.listed(u, i) {
 			cue = 2
 		}
 		alone := i == 0 && u.opens && last
+		if usual == 0 && !listed && !titled && cue == 0 || u.firm(to) {
+			continue
+		}
 		switch {
 		case titled && (usual > 0 || listed || cue > 0 || i == 0):
 			return r.report(u, i, to, proxy.Likely, "name and title")
@@ -266,12 +303,13 @@ func (r *reading) zhName(u *run, i, n int) int {
 func kanji(r rune) bool { return r >= 0x4E00 && r < 0xA000 || r == '々' || r == 'ヶ' }
 
 func (r *reading) jaName(u *run, i, n int) int {
+	tab := han()
 	end := i + n
-	cue := u.cue(i, jaCues, nil)
+	cue := u.cue(i, &tab.ja)
 	if i == 0 && r.listed(u, i) {
 		cue = 2
 	}
-	if k := u.title(end, jaTitles); k > 0 {
+	if k := u.title(end, &tab.ja); k > 0 {
 		// 関 is a surname and 関先生 one; 林君 too. One character needs more.
 		if n > 1 || cue > 0 || i == 0 {
 			return r.report(u, i, end, proxy.Likely, "surname and title")
@@ -313,22 +351,25 @@ func (r *reading) jaName(u *run, i, n int) int {
 	}
 	for g := min(3, u.n-from); g >= 1; g-- {
 		w := u.text(from, from+g)
-		if gazetteer.Word([]byte(w)).Given() > 0 && (g > 1 || cue > 0 || u.title(from+g, jaTitles) > 0) {
+		if gazetteer.Word([]byte(w)).Given() > 0 && (g > 1 || cue > 0 || u.title(from+g, &tab.ja) > 0) {
 			return r.report(u, i, from+g, proxy.Likely, "surname and given name")
+		}
+	}
+	for g := 1; g <= min(2, u.n-from) && kanji(u.r[from+g-1]); g++ {
+		if u.title(from+g, &tab.ja) > 0 && !u.firm(from) {
+			return r.report(u, i, from+g, proxy.Likely, "name and title")
 		}
 	}
 	for g := min(3, u.n-from); g >= 1; g-- {
 		ok := true
 		for k := from; k < from+g; k++ {
-			ok = ok && kanji(u.r[k])
+			ok = ok && kanji(u.r[k]) && u.title(k, &tab.ja) == 0
 		}
 		if !ok || u.firm(from+g) || u.firm(from) {
 			continue
 		}
 		ends := from+g == u.n || !kanji(u.r[from+g])
 		switch {
-		case u.title(from+g, jaTitles) > 0 && g <= 2:
-			return r.report(u, i, from+g, proxy.Likely, "name and title")
 		case g == 2 && ends && (cue > 0 || i == 0 && u.opens && from+g == u.n && n > 1):
 			return r.report(u, i, from+g, proxy.Likely, "name in a field")
 		case g != 2 && ends && cue > 0 && (n > 1 || g > 1 && i == 0):

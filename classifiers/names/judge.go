@@ -227,7 +227,10 @@ func (r *reading) quoted(g region) {
 		}
 		if spaces > 0 && upper && j-i > 5 {
 			m := code
-			if spaces >= sentenceSpaces {
+			switch {
+			case spaces >= fieldSpaces && keyed(t, i):
+				m = prose
+			case spaces >= sentenceSpaces:
 				m = comment
 			}
 			r.region(region{i + 1, j, m})
@@ -239,8 +242,20 @@ func (r *reading) quoted(g region) {
 	}
 }
 
-// sentenceSpaces is the number of spaces from which a quoted text is a sentence.
-const sentenceSpaces = 5
+// The number of spaces from which a quoted text is a sentence, and from which
+// the value of a field of JSON is text.
+const (
+	sentenceSpaces = 5
+	fieldSpaces    = 3
+)
+
+// keyed reports whether the quote at i opens the value of a field of JSON.
+func keyed(t string, i int) bool {
+	for i > 0 && kinds[t[i-1]]&kSpace != 0 {
+		i--
+	}
+	return i >= 2 && t[i-1] == ':' && (t[i-2] == '"' || t[i-2] == '\'')
+}
 
 // region tags the sentences of a region that have a signal.
 func (r *reading) region(g region) {
@@ -359,6 +374,8 @@ const (
 	sureOther = 0.8
 	// strict is asked in comments, logs and code.
 	strict = 0.9
+	// strictFull is asked of a given name and surname that are quoted in code.
+	strictFull = 0.7
 )
 
 func (r *reading) sentence(at, end int, how manner) {
@@ -410,6 +427,7 @@ func (r *reading) found(s tagger.Span, how manner) {
 		level = min(level, proxy.Possible)
 	case how == prose:
 	case how == comment && p >= strict && (e.full || e.known > 0 && p >= atVery):
+	case p >= strictFull && e.full && how == code:
 	case p < strict || !e.full:
 		level = min(level, proxy.Possible)
 	}
@@ -456,6 +474,9 @@ func (r *reading) weigh(s tagger.Span) (e evidence) {
 		if t.Kind != tagger.Word {
 			continue
 		}
+		if t.Shape == tagger.Lower && t.End-t.Start <= 2 && t.Flags.Name() < 2 && t.Flags.Common() < 4 {
+			e.noise = e.noise || s.Tag == tagger.BPerson
+		}
 		e.words++
 		e.letters += int(t.End - t.Start)
 		f := t.Flags
@@ -471,8 +492,19 @@ func (r *reading) weigh(s tagger.Span) (e evidence) {
 		e.caps = e.caps || t.Shape == tagger.Upper
 		e.place = e.place || f.Place() > 0 || f&gazetteer.PlacePart != 0
 	}
+	if s.Tag == tagger.BPerson && e.small && r.joined(s) {
+		e.noise = true
+	}
 	e.full = e.words >= 2 && e.known >= 2 && plain < e.known
 	return e
+}
+
+// joined reports whether a span is a piece of a path, a handle or the like.
+func (r *reading) joined(s tagger.Span) bool {
+	const joints = "@/#\\._=&?$"
+	t := r.s.Text
+	from, to := int(r.tokens[s.From].Start), int(r.tokens[s.To-1].End)
+	return from > 0 && strings.IndexByte(joints, t[from-1]) >= 0 || to < len(t) && strings.IndexByte("@/\\_=&$", t[to]) >= 0
 }
 
 // needs gives how sure the model has to be for a span to be likely: less where
@@ -486,6 +518,8 @@ func (e evidence) needs(person bool) float32 {
 		return 0.5
 	case !person:
 		return 0.6
+	case e.caps && e.words == 1 && e.letters <= 4:
+		return 0.97 // an abbreviation
 	case e.best == 3 && e.words == 1 && e.plain >= 2 && e.small:
 		return 0.7
 	case e.best == 3:

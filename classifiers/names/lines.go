@@ -81,6 +81,9 @@ func how(t string, from, to int) manner {
 	if strings.HasPrefix(line, "* ") && len(line) > 2 && line[2] == '@' || strings.HasPrefix(line, "/*") || strings.HasPrefix(line, "<!--") {
 		return comment
 	}
+	if (line[0] == '"' || line[0] == '\'') && strings.Contains(line, line[:1]+":") {
+		return code // a member of JSON
+	}
 	letters, marks, spaces, humps, words := 0, 0, 0, 0, 0
 	prev := uint8(kSpace)
 	for i := 0; i < len(line); i++ {

@@ -2,6 +2,7 @@ package names
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,32 @@ func TestSamples(t *testing.T) {
 	d := Detectors()[0]
 	for i, text := range append(append([]string{}, d.Positives...), d.NearMisses...) {
 		marked(t, s, i, text)
+	}
+}
+
+func segment(text string) []proxy.Segment { return []proxy.Segment{{Text: proxy.NewText(text)}} }
+
+func classify(s *classifiers.Suite, segments []proxy.Segment) {
+	s.Classify(context.Background(), segments)
+}
+
+// bareMarked is marked, but places and organisations may be found unmarked.
+func bareMarked(t *testing.T, s *classifiers.Suite, i int, text string) {
+	t.Helper()
+	bare, marks, err := classifiers.ParseMarked(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := find(t, s, bare)
+	for _, m := range marks {
+		if !slices.ContainsFunc(found, m.Meets) {
+			t.Errorf("text %d: %q is not found", i, bare[m.Start:m.End])
+		}
+	}
+	for _, f := range found {
+		if f.Type == "PERSON" && f.Likelihood >= proxy.Likely && !slices.ContainsFunc(marks, func(m classifiers.Mark) bool { return m.Meets(f) }) {
+			t.Errorf("text %d: %q is found as a person", i, bare[f.Start:f.End])
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func (w *writer) fill(t template) example {
 
 func slot(s string) bool {
 	switch s {
-	case "PU", "LU", "FU", "CU", "PL", "FL", "R", "RU", "NAT", "W", "V", "P", "F", "L", "C", "O", "E", "T", "N", "D", "A", "M", "I", "J", "AGE", "REL":
+	case "PU", "LU", "FU", "CU", "PL", "FL", "R", "RU", "NAT", "X", "x", "Z", "H", "h", "H2", "FOOD", "ADJ", "W", "V", "P", "F", "L", "C", "O", "E", "T", "N", "D", "A", "M", "I", "J", "AGE", "REL":
 		return true
 	}
 	return false
@@ -141,6 +141,29 @@ func (w *writer) value(kind, lang string, script bool) (string, tagger.Tag) {
 		return pick(r, []string{"mother", "father", "sister", "brother", "wife", "husband", "daughter", "son", "aunt", "uncle", "boss", "colleague", "friend", "neighbour", "cousin", "grandmother"}), tagger.O
 	case "A":
 		return w.address(lang), tagger.O
+	case "X":
+		return pick(r, products), tagger.O
+	case "x":
+		return strings.ToLower(pick(r, products)), tagger.O
+	case "Z":
+		return pick(r, acronyms), tagger.O
+	case "H", "h":
+		l := illnesses[lang]
+		if l == nil {
+			l = illnesses["en"]
+		}
+		s := pick(r, l)
+		if kind == "h" {
+			return strings.ToLower(s), tagger.O
+		}
+		c, n := utf8.DecodeRuneInString(s)
+		return string(unicode.ToUpper(c)) + s[n:], tagger.O
+	case "H2":
+		return pick(r, medicines), tagger.O
+	case "FOOD":
+		return pick(r, foods), tagger.O
+	case "ADJ":
+		return pick(r, eponyms), tagger.O
 	case "PU":
 		return strings.ToUpper(w.full(lang, script)), tagger.BPerson
 	case "LU":

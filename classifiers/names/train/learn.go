@@ -30,12 +30,14 @@ type learner struct {
 	emit       [][tags]float64
 	fore, back [][tags]float64
 	scale      []float64
+	chance     *rand.Rand
+	drop       uint64 // share of the features left out of each token, in 256ths
 }
 
 // learn goes over the sentences c.epochs times, in another order each.
 func learn(set []sentence, c config, after func(epoch int, w *tagger.Weights)) *tagger.Weights {
 	n := 1 << tagger.RowBits
-	l := &learner{w: tagger.NewWeights(), squares: make([]float32, n*tagger.Lane), seen: make([]uint8, n), cutoff: uint8(c.cutoff), rate: float32(c.rate)}
+	l := &learner{w: tagger.NewWeights(), squares: make([]float32, n*tagger.Lane), seen: make([]uint8, n), cutoff: uint8(c.cutoff), rate: float32(c.rate), drop: uint64(c.drop * 256)}
 	for i := range set {
 		l.count(&set[i])
 	}
@@ -51,6 +53,7 @@ func learn(set []sentence, c config, after func(epoch int, w *tagger.Weights)) *
 	}
 	r := rand.New(rand.NewPCG(seed, 1))
 	order := r.Perm(len(set))
+	l.chance = r
 	for e := 1; e <= c.epochs; e++ {
 		r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		// The rate falls to a tenth, so that the last sentences do not weigh most.
@@ -78,6 +81,25 @@ func (l *learner) load(s *sentence) {
 	}
 }
 
+// none is the row of a feature that is left out.
+const none = math.MaxUint32
+
+// thin leaves features out by chance, so that the model does not lean on few.
+func (l *learner) thin(n int) {
+	for i := range n {
+		var bits uint64
+		for k := range l.rows[i] {
+			if k%8 == 0 {
+				bits = l.chance.Uint64()
+			}
+			if bits&0xFF < l.drop {
+				l.rows[i][k] = none
+			}
+			bits >>= 8
+		}
+	}
+}
+
 func (l *learner) count(s *sentence) {
 	l.load(s)
 	for i := range s.tokens {
@@ -101,6 +123,9 @@ func (l *learner) sentence(s *sentence) {
 	}
 	l.load(s)
 	w := l.w
+	if l.drop > 0 {
+		l.thin(n)
+	}
 	var step [tags][tags]float64
 	for a := range tags {
 		for b := range tags {
@@ -115,7 +140,7 @@ func (l *learner) sentence(s *sentence) {
 		}
 		var sum [tagger.Lane]float32
 		for _, r := range l.rows[i] {
-			if l.seen[r] < l.cutoff {
+			if r == none || l.seen[r] < l.cutoff {
 				continue
 			}
 			row := w.Rows[int(r)*tagger.Lane : int(r)*tagger.Lane+tagger.Lane]
@@ -212,7 +237,7 @@ func (l *learner) sentence(s *sentence) {
 		}
 		g[gold]--
 		for _, r := range l.rows[i] {
-			if l.seen[r] < l.cutoff {
+			if r == none || l.seen[r] < l.cutoff {
 				continue
 			}
 			at := int(r) * tagger.Lane

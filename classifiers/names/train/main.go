@@ -23,10 +23,11 @@ func main() {
 	var c config
 	flag.StringVar(&c.data, "data", "../shared/data", "folder of the shared data")
 	flag.StringVar(&c.out, "out", "classifiers/names", "folder that the model is written to; empty: nowhere")
-	flag.IntVar(&c.epochs, "epochs", 8, "times that every sentence is read")
+	flag.IntVar(&c.epochs, "epochs", 4, "times that every sentence is read")
 	flag.Float64Var(&c.rate, "rate", 0.15, "rate of learning")
 	flag.IntVar(&c.cutoff, "cutoff", 2, "times that a feature must occur")
 	flag.Float64Var(&c.limit, "limit", 2.5, "weight that the largest byte stands for")
+	flag.Float64Var(&c.drop, "drop", 0.12, "share of the features that is left out of each word, by chance")
 	flag.Float64Var(&c.part, "part", 1, "part of the data that is read, for tries")
 	flag.StringVar(&c.show, "show", "", "set of our own making of which errors are shown: templates held")
 	flag.BoolVar(&c.calibrate, "calibrate", false, "print how often spans are right by how sure the model is")
@@ -42,6 +43,7 @@ type config struct {
 	epochs      int
 	rate, limit float64
 	cutoff      int
+	drop        float64
 	part        float64
 	show        string
 	calibrate   bool
