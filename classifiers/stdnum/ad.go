@@ -7,7 +7,7 @@ var adNRT = &Format{
 	Title: "Tax register number (NRT) of people and firms in Andorra.",
 	Of:    Either, Clean: " -.",
 	Shapes: []string{"A999999A"}, Written: []string{"A-999999-A", "A 999999 A", "A-999999A"},
-	Words:  []string{"nrt", "número registre", "registre tributari", "nif", "tax id", "tax number", "tin", "igi", "andorra"},
+	Words:  []string{"nrt", "registre tributari", "nif", "tax id", "tax number", "tin", "igi", "andorra"},
 	Strong: 3, Sample: "L-705318-K", Check: adNRTValid,
 }
 

@@ -5,7 +5,7 @@ var alNIPT = &Format{
 	Title: "Tax number (NIPT, NUIS) of firms in Albania.",
 	Of:    Company, Clean: " ()",
 	Shapes: []string{"A99999999A", "alA99999999A"}, Written: []string{"A 99999999 A", "al A 99999999 A"},
-	Words:  []string{"nipt", "nuis", "numri i", "numri unik", "vat", "vat number", "tvsh", "tin", "tax id"},
+	Words:  []string{"nipt", "nuis", "numri unik", "vat", "vat number", "tvsh", "tin", "tax id"},
 	Strong: 2, Sample: "K 71852306 P", Check: alNIPTValid,
 }
 

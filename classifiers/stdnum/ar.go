@@ -5,7 +5,7 @@ var arCBU = &Format{
 	Title: "Bank account number (CBU) in Argentina.",
 	Of:    Account, Clean: " -",
 	Shapes: []string{"9999999999999999999999"}, Written: []string{"99999999 99999999999999", "99999999-99999999999999", "999-9999-9-9999999999999-9"},
-	Words:  []string{"cbu", "clave bancaria", "bancaria uniforme", "cuenta bancaria", "número de", "cuenta", "transferencia", "cvu", "bank account", "account"},
+	Words:  []string{"cbu", "clave bancaria", "bancaria uniforme", "cuenta bancaria", "cuenta", "transferencia", "cvu", "bank account", "account"},
 	Strong: 100, Sample: "28505909 44827301627369", Check: arCBUValid,
 }
 
@@ -38,7 +38,7 @@ var arDNI = &Format{
 	Title: "Number of the national identity document (DNI) in Argentina.",
 	Of:    Person, Clean: " .",
 	Shapes: []string{"99999999", "9999999"}, Written: []string{"99.999.999", "9.999.999"},
-	Words:  []string{"dni", "d.n.i", "documento", "documento nacional", "nro documento", "documento de", "identidad", "cédula", "national id", "id number"},
+	Words:  []string{"dni", "d.n.i", "documento", "documento nacional", "nro documento", "identidad", "cédula", "national id", "id number"},
 	Strong: 1, Sample: "28.473.015", Check: arDNIValid,
 }
 

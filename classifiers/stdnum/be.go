@@ -6,8 +6,8 @@ var (
 		Title: "National register number (rijksregisternummer, numéro de registre national) of people in Belgium.",
 		Of:    Person, Clean: " -.",
 		Shapes: []string{"99999999999"}, Written: []string{"99.99.99-999.99", "99.99.99-999 99", "99.99.99 999 99", "999999 999 99", "999999-999-99", "999999-999.99", "99 99 99 999 99"},
-		Words: []string{"rijksregisternummer", "rijksregister", "rr nr", "rrn", "insz", "niss", "nrn", "nn", "inss", "numéro national", "registre national", "numéro niss", "numéro de",
-			"nationaal nummer", "identificatienummer", "nationalregisternummer", "national number", "national register", "national id", "sociale zekerheid", "sécurité sociale"},
+		Words: []string{"rijksregisternummer", "rijksregister", "rr nr", "rrn", "insz", "niss", "nrn", "nn", "inss", "numéro national", "registre national", "numéro niss", "nationaal nummer",
+			"identificatienummer", "nationalregisternummer", "national number", "national register", "national id", "sociale zekerheid", "sécurité sociale"},
 		Strong: 300, Sample: "84.07.15-482 08", Check: beNNValid,
 	}
 	beBIS = &Format{

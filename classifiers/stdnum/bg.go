@@ -31,7 +31,7 @@ var bgPNF = &Format{
 	Title: "Personal number (ЛНЧ) of foreigners in Bulgaria.",
 	Of:    Person, Clean: " -.",
 	Shapes: []string{"9999999999"},
-	Words:  []string{"лнч", "lnch", "личен номер", "номер на", "чужденец", "foreigner", "personal number", "pnf", "residence permit"},
+	Words:  []string{"лнч", "lnch", "личен номер", "чужденец", "foreigner", "personal number", "pnf", "residence permit"},
 	Strong: 10, Sample: "7248273014", Check: bgPNFValid,
 }
 
@@ -45,7 +45,7 @@ var bgVAT = &Format{
 	Title: "VAT number (ДДС номер) of people and firms in Bulgaria: the number of the register of firms (ЕИК, БУЛСТАТ), or a personal one.",
 	Of:    Company, Clean: " -.",
 	Shapes: []string{"bg999999999", "bg9999999999", "999999999"}, Written: []string{"bg 999999999", "bg 9999999999", "bg 999 999 999", "999 999 999"},
-	Words:  []string{"ддс", "ддс номер", "по ддс", "еик", "булстат", "идентификационен номер", "ин по", "vat", "vat number", "vat no", "vatin", "eik", "bulstat", "uic"},
+	Words:  []string{"ддс", "ддс номер", "еик", "булстат", "идентификационен номер", "vat", "vat number", "vat no", "vatin", "eik", "bulstat", "uic"},
 	Strong: 10, Sample: "BG 482730163", Check: bgVATValid,
 }
 

@@ -5,7 +5,7 @@ var brCPF = &Format{
 	Title: "Taxpayer number of people (Cadastro de Pessoas Físicas, CPF) in Brazil.",
 	Of:    Person, Clean: " -.",
 	Shapes: []string{"99999999999"}, Written: []string{"999.999.999-99", "999 999 999 99", "999999999-99", "999.999.999.99", "999 999 999-99"},
-	Words:  []string{"cpf", "c.p.f", "cpf mf", "cpf cnpj", "cadastro de", "pessoas físicas", "pessoa física", "contribuinte", "titular", "cpf nº", "receita federal", "tax id", "taxpayer"},
+	Words:  []string{"cpf", "c.p.f", "cpf mf", "cpf cnpj", "pessoas físicas", "pessoa física", "contribuinte", "cpf nº", "receita federal", "tax id", "taxpayer"},
 	Strong: 100, Sample: "482.730.152-20", Check: brCPFValid,
 }
 
@@ -24,7 +24,7 @@ var brCNPJ = &Format{
 	Title: "Number of firms (Cadastro Nacional da Pessoa Jurídica, CNPJ) in Brazil; with letters since 2026.",
 	Of:    Company, Clean: " -./",
 	Shapes: []string{"99999999999999", "************99"}, Written: []string{"99.999.999/9999-99", "**.***.***/****-99", "99 999 999 9999 99", "99.999.999.9999-99", "99999999/9999-99"},
-	Words:  []string{"cnpj", "c.n.p.j", "cnpj mf", "cgc", "pessoa jurídica", "cadastro nacional", "razão social", "inscrição", "empresa", "filial", "matriz", "tax id", "company number"},
+	Words:  []string{"cnpj", "c.n.p.j", "cnpj mf", "cgc", "pessoa jurídica", "cadastro nacional", "razão social", "inscrição", "tax id", "company number"},
 	Strong: 100, Sample: "48.270.016/0001-40", Check: brCNPJValid,
 }
 

@@ -5,7 +5,7 @@ var caPHN = &Format{
 	Title: "Personal health number (PHN) of the services of British Columbia, Canada.",
 	Of:    Person, Health: true, Clean: " -",
 	Shapes: []string{"9999999999"}, Written: []string{"9999 999 999", "9999-999-999"},
-	Words:  []string{"phn", "bc phn", "personal health", "health number", "care card", "carecard", "services card", "msp", "health card", "numéro de", "carte santé", "patient"},
+	Words:  []string{"phn", "bc phn", "personal health", "health number", "care card", "carecard", "services card", "msp", "health card", "carte santé"},
 	Strong: 100, Sample: "9482 730 168", Check: caPHNValid,
 }
 

@@ -5,7 +5,8 @@ var chESR = &Format{
 	Title: "Reference of a payment slip (ESR, QR-Referenz) in Switzerland.",
 	Of:    Thing, Clean: " ",
 	Shapes: []string{"999999999999999999999999999"}, Written: []string{"99 99999 99999 99999 99999 99999"},
-	Words:  []string{"esr", "esr referenz", "qr referenz", "referenz", "referenznummer", "référence", "référence qr", "bvr", "riferimento", "numero di", "zahlungsreferenz", "einzahlungsschein", "qr rechnung", "payment reference"},
+	Words: []string{"esr", "esr referenz", "qr referenz", "referenz", "referenznummer", "référence", "référence qr", "bvr", "riferimento", "zahlungsreferenz", "einzahlungsschein",
+		"qr rechnung", "payment reference"},
 	Strong: 10, Sample: "00 00000 00482 73016 05482 73014", Check: chESRValid,
 }
 
@@ -39,7 +40,7 @@ var chUID = &Format{
 	Title: "Number of firms (Unternehmens-Identifikationsnummer, UID, IDE) in Switzerland.",
 	Of:    Company, Clean: " -.",
 	Shapes: []string{"che999999999", "999999999"}, Written: []string{"che-999.999.999", "che 999 999 999", "che 999.999.999", "che-999-999-999", "999.999.999"},
-	Words:  []string{"uid", "uid nummer", "uid nr", "ide", "idi", "no ide", "numéro ide", "unternehmens identifikationsnummer", "handelsregister", "registre du", "firmennummer", "company number", "vat"},
+	Words:  []string{"uid", "uid nummer", "uid nr", "ide", "idi", "no ide", "numéro ide", "unternehmens identifikationsnummer", "handelsregister", "firmennummer", "company number", "vat"},
 	Strong: 11, Sample: "CHE-148.273.011", Check: chUIDValid,
 }
 

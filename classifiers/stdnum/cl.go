@@ -5,7 +5,7 @@ var clRUT = &Format{
 	Title: "Tax number (RUT), and number in the population register (RUN), of people and firms in Chile.",
 	Of:    Either, Clean: " -.",
 	Shapes: []string{"999999999", "99999999k", "99999999", "9999999k"}, Written: []string{"99.999.999-9", "9.999.999-9", "99999999-9", "9999999-9", "99.999.999-k", "9.999.999-k", "99999999-k", "9999999-k"},
-	Words:  []string{"rut", "r.u.t", "run", "r.u.n", "rut nº", "rol único", "único tributario", "único nacional", "cédula", "cédula de", "identidad", "carnet", "contribuyente", "tax id", "national id"},
+	Words:  []string{"rut", "r.u.t", "run", "r.u.n", "rut nº", "rol único", "único tributario", "único nacional", "cédula", "identidad", "carnet", "contribuyente", "tax id", "national id"},
 	Strong: 11, Sample: "14.827.309-K", Check: clRUTValid,
 }
 

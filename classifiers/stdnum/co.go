@@ -6,7 +6,7 @@ var coNIT = &Format{
 	Of:    Either, Clean: " -.,",
 	Shapes:  []string{"9999999999", "999999999", "99999999999"},
 	Written: []string{"999.999.999-9", "999999999-9", "9.999.999.999-9", "9999999999-9", "99.999.999-9", "99999999-9"},
-	Words:   []string{"nit", "n.i.t", "nit no", "rut", "identificación tributaria", "número de", "dian", "contribuyente", "cédula", "cédula de", "razón social", "tax id", "tax number"},
+	Words:   []string{"nit", "n.i.t", "nit no", "rut", "identificación tributaria", "dian", "contribuyente", "cédula", "razón social", "tax id", "tax number"},
 	Strong:  11, Sample: "900.482.731-8", Check: coNITValid,
 }
 

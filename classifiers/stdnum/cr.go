@@ -7,7 +7,7 @@ var crCPF = &Format{
 	Title: "Number of the identity card (cédula de persona física) of citizens of Costa Rica.",
 	Of:    Person, Clean: " -", Compact: crCPFCompact,
 	Shapes: []string{"999999999", "0999999999"}, Written: []string{"9-9999-9999", "09-9999-9999", "9 9999 9999", "9-999-999"},
-	Words:  []string{"cédula", "cedula", "cédula física", "cédula de", "identidad", "número de", "persona física", "identificación", "national id", "id number", "tax id"},
+	Words:  []string{"cédula", "cedula", "cédula física", "identidad", "persona física", "identificación", "national id", "id number", "tax id"},
 	Strong: 1, Sample: "1-0482-0730", Check: crCPFValid,
 }
 
@@ -60,7 +60,7 @@ var crCR = &Format{
 	Title: "Identity number (DIMEX) of foreigners who live in Costa Rica.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"199999999999", "19999999999"},
-	Words:  []string{"dimex", "cédula", "cédula de", "residencia", "residente", "extranjero", "migración", "identificación", "residence", "id number"},
+	Words:  []string{"dimex", "cédula", "residencia", "residente", "extranjero", "migración", "identificación", "residence", "id number"},
 	Strong: 1, Sample: "155848273016", Check: crCRValid,
 }
 

@@ -5,7 +5,7 @@ var cuNI = &Format{
 	Title: "Identity number (número de identidad, carné de identidad) of people in Cuba.",
 	Of:    Person, Clean: " ",
 	Shapes: []string{"99999999999"},
-	Words:  []string{"carné", "carnet", "carné de", "carnet de", "identidad", "número de", "ci", "ni", "identificación", "national id", "identity number"},
+	Words:  []string{"carné", "carnet", "identidad", "ci", "ni", "identificación", "national id", "identity number"},
 	Strong: 30, Sample: "84071548273", Check: cuNIValid,
 }
 

@@ -82,7 +82,7 @@ var deWKN = &Format{
 	Title: "Number of a security (Wertpapierkennnummer, WKN) in Germany.",
 	Of:    Security, Clean: " ",
 	Shapes: []string{"******"},
-	Words:  []string{"wkn", "wertpapierkennnummer", "wertpapier", "aktie", "fonds", "isin", "depot"},
+	Words:  []string{"wkn", "wertpapierkennnummer", "wertpapier", "aktie", "fonds", "isin"},
 	Strong: 1, Sample: "A2K7T4", Check: deWKNValid,
 }
 

@@ -5,7 +5,8 @@ var dkCPR = &Format{
 	Title: "Civil registration number (CPR-nummer, personnummer) of people in Denmark.",
 	Of:    Person, Health: true, Clean: " -",
 	Shapes: []string{"9999999999"}, Written: []string{"999999-9999", "999999 9999"},
-	Words:  []string{"cpr", "cpr nr", "cpr nummer", "cprnr", "cpr.nr", "personnummer", "person nr", "fødselsnummer", "sygesikring", "sundhedskort", "patient", "civil registration", "personal number", "national id", "født"},
+	Words: []string{"cpr", "cpr nr", "cpr nummer", "cprnr", "cpr.nr", "personnummer", "person nr", "fødselsnummer", "sygesikring", "sundhedskort", "civil registration", "personal number",
+		"national id", "født"},
 	Strong: 30, Sample: "071084-4827", Check: dkCPRValid,
 }
 

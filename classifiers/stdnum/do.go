@@ -5,7 +5,7 @@ var doCedula = &Format{
 	Title: "Number of the identity and voter's card (cédula de identidad y electoral) of people in the Dominican Republic.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"99999999999"}, Written: []string{"999-9999999-9", "999 9999999 9"},
-	Words:  []string{"cédula", "cedula", "cédula de", "identidad", "identidad y", "electoral", "número de", "jce", "national id", "id number"},
+	Words:  []string{"cédula", "cedula", "identidad", "electoral", "jce", "national id", "id number"},
 	Strong: 10, Sample: "048-2730158-3", Check: doCedulaValid,
 }
 
@@ -16,7 +16,7 @@ var doNCF = &Format{
 	Title: "Number of a tax receipt (número de comprobante fiscal, NCF) in the Dominican Republic.",
 	Of:    Thing, Clean: " ",
 	Shapes: []string{"b9999999999", "e999999999999", "a999999999999999999", "p999999999999999999"},
-	Words:  []string{"ncf", "e ncf", "ecf", "comprobante", "comprobante fiscal", "factura", "dgii"},
+	Words:  []string{"ncf", "e ncf", "ecf", "comprobante", "comprobante fiscal", "dgii"},
 	Strong: 8, Sample: "B0148273015", Check: doNCFValid,
 }
 

@@ -5,7 +5,7 @@ var ecCI = &Format{
 	Title: "Number of the identity card (cédula de identidad) of people in Ecuador.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"9999999999"}, Written: []string{"999999999-9", "99-9999999-9"},
-	Words:  []string{"cédula", "cedula", "ci", "c.i", "c.c", "cédula de", "identidad", "ciudadanía", "identificación", "número de", "national id", "id number"},
+	Words:  []string{"cédula", "cedula", "ci", "c.i", "c.c", "identidad", "ciudadanía", "identificación", "national id", "id number"},
 	Strong: 50, Sample: "174827301-6", Check: ecCIValid,
 }
 
@@ -23,7 +23,7 @@ var ecRUC = &Format{
 	Title: "Tax number (RUC) of people and firms in Ecuador.",
 	Of:    Either, Clean: " -",
 	Shapes: []string{"9999999999999"}, Written: []string{"9999999999-999", "9999999999 999"},
-	Words:  []string{"ruc", "r.u.c", "registro único", "contribuyente", "contribuyentes", "razón social", "sri", "factura", "tax id", "tax number"},
+	Words:  []string{"ruc", "r.u.c", "registro único", "contribuyente", "contribuyentes", "razón social", "sri", "tax id", "tax number"},
 	Strong: 40, Sample: "1794827385001", Check: ecRUCValid,
 }
 

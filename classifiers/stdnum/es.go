@@ -7,7 +7,7 @@ var esCCC = &Format{
 	Title: "Bank account number (código cuenta cliente, CCC) in Spain, as it was before the IBAN.",
 	Of:    Account, Clean: " -",
 	Shapes: []string{"99999999999999999999"}, Written: []string{"9999-9999-99-9999999999", "9999 9999 99 9999999999", "9999 9999 9999 9999 9999", "9999-9999-9999-9999-9999"},
-	Words:  []string{"ccc", "cuenta", "cuenta corriente", "cuenta cliente", "código cuenta", "número de", "cuenta bancaria", "domiciliación", "bank account", "account"},
+	Words:  []string{"ccc", "cuenta", "cuenta corriente", "cuenta cliente", "código cuenta", "cuenta bancaria", "domiciliación", "bank account", "account"},
 	Strong: 100, Sample: "2038-4827-16-3015827302", Check: esCCCValid,
 }
 
@@ -26,7 +26,7 @@ var esCAE = &Format{
 	Title:  "Activity and establishment code (código de actividad y establecimiento, CAE) of who deals in goods under excise in Spain.",
 	Of:     Company,
 	Shapes: []string{"es00099**999A"},
-	Words:  []string{"cae", "código de", "código cae", "actividad", "impuestos especiales", "depósito fiscal", "excise", "seed", "excise number"},
+	Words:  []string{"cae", "código cae", "actividad", "impuestos especiales", "depósito fiscal", "excise", "seed", "excise number"},
 	Strong: 28, Sample: "ES00028V7482K", Check: esCAEValid,
 }
 
@@ -45,7 +45,7 @@ var esCIF = &Format{
 	Title: "Tax number of organisations in Spain (CIF, now NIF).",
 	Of:    Company, Clean: " -",
 	Shapes: []string{"A99999999", "A9999999A"}, Written: []string{"A-99999999", "A-9999999-A", "A 99999999", "A-99 999 999"},
-	Words:  []string{"cif", "c.i.f", "cif nº", "nif", "razón social", "sociedad", "identificación fiscal", "empresa", "código de", "tax id", "company number", "vat"},
+	Words:  []string{"cif", "c.i.f", "cif nº", "nif", "razón social", "sociedad", "identificación fiscal", "tax id", "company number", "vat"},
 	Strong: 10, Sample: "B48273015", Check: esCIFValid,
 }
 
@@ -72,7 +72,7 @@ var esCUPS = &Format{
 	Title: "Code of a point of supply of electricity or gas (código unificado de punto de suministro, CUPS) in Spain.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"es9999999999999999AA", "es9999999999999999AA9A"}, Written: []string{"es 9999 9999 9999 9999 AA", "es 9999 9999 9999 9999 AA 9A", "es 9999-999999999999-AA", "es 9999-999999999999-AA 9A"},
-	Words:  []string{"cups", "código cups", "punto de", "suministro", "contador", "electricidad", "contrato de", "factura", "gas", "luz", "supply point"},
+	Words:  []string{"cups", "código cups", "suministro", "supply point"},
 	Strong: 529, Sample: "ES 0431 4827 3016 0548 RN 0F", Check: esCUPSValid,
 }
 
@@ -99,7 +99,7 @@ var esDNI = &Format{
 	Title: "Number of the national identity document (DNI) of citizens of Spain.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"99999999A"}, Written: []string{"99999999-A", "99999999 A", "99 999 999 A", "99 999 999-A"},
-	Words:  []string{"dni", "d.n.i", "nif", "documento", "documento nacional", "identidad", "dni nie", "número de", "national id", "id number", "identity card", "titular"},
+	Words:  []string{"dni", "d.n.i", "nif", "documento", "documento nacional", "identidad", "dni nie", "national id", "id number", "identity card"},
 	Strong: 23, Sample: "48273015V", Check: esDNIValid,
 }
 
@@ -112,7 +112,7 @@ var esNIE = &Format{
 	Title: "Identity number of foreigners (número de identidad de extranjero, NIE) in Spain.",
 	Of:    Person, Clean: " -",
 	Shapes: []string{"x9999999A", "y9999999A", "z9999999A"}, Written: []string{"x-9999999-A", "y-9999999-A", "z-9999999-A", "x9999999-A", "y9999999-A", "z9999999-A", "x 9999999 A", "y 9999999 A", "z 9999999 A", "x-9999999A", "y-9999999A", "z-9999999A"},
-	Words:  []string{"nie", "n.i.e", "nif", "extranjero", "extranjeros", "identidad", "número de", "residencia", "tie", "dni nie", "foreigner", "residence", "id number"},
+	Words:  []string{"nie", "n.i.e", "nif", "extranjero", "extranjeros", "identidad", "residencia", "tie", "dni nie", "foreigner", "residence", "id number"},
 	Strong: 23, Sample: "Y4827301Y", Check: esNIEValid,
 }
 
@@ -127,7 +127,7 @@ var esNIF = &Format{
 	Of:    Either, Clean: " -",
 	Shapes:  []string{"99999999A", "k9999999A", "l9999999A", "m9999999A", "es99999999A", "esA99999999", "esA9999999A"},
 	Written: []string{"99999999-A", "99999999 A", "k-9999999-A", "l-9999999-A", "m-9999999-A", "es 99999999A", "esA9999999A", "es A99999999", "es-A99999999"},
-	Words:   []string{"nif", "n.i.f", "nif nº", "nif iva", "dni", "cif", "identificación fiscal", "iva", "contribuyente", "titular", "número de", "tax id", "tax number", "vat", "vat number"},
+	Words:   []string{"nif", "n.i.f", "nif nº", "nif iva", "dni", "cif", "identificación fiscal", "iva", "contribuyente", "tax id", "tax number", "vat", "vat number"},
 	Strong:  23, Sample: "48273015-V", Check: esNIFValid,
 }
 
@@ -146,7 +146,7 @@ var esIBAN = &Format{
 	Title: "International bank account number of an account in Spain.",
 	Of:    Account, Clean: " -.",
 	Shapes: []string{"es9999999999999999999999"}, Written: []string{"es99 9999 9999 9999 9999 9999", "es99-9999-9999-9999-9999-9999", "es99 9999 9999 99 9999999999"},
-	Words:  []string{"iban", "cuenta", "cuenta bancaria", "número de", "domiciliación", "banco", "account", "bank account"},
+	Words:  []string{"iban", "cuenta", "cuenta bancaria", "domiciliación", "banco", "account", "bank account"},
 	Strong: 5000, Sample: "ES80 2038 4827 1630 1582 7340", Check: esIBANValid,
 }
 

@@ -7,7 +7,8 @@ var euCreditor = &Format{
 	Title: "Creditor identifier of who takes direct debits in the euro area (SEPA, attribute AT-02).",
 	Of:    Company, Clean: " -/?:().'+",
 	Shapes: []string{"de99***99999999999", "AA99***99999999", "AA99***99999999A", "AA99***999999", "AA99***A99999999", "AA99***999999999"}, Written: []string{"de99 *** 99999999999", "AA 99 *** 99999999A", "AA99 *** 99999999A", "AA99 *** 999999"},
-	Words:  []string{"creditor identifier", "creditor id", "sepa", "gläubiger id", "gläubiger identifikationsnummer", "gläubigeridentifikationsnummer", "ci", "ics", "identifiant créancier", "identificador del", "acreedor", "incassant", "mandat", "direct debit"},
+	Words: []string{"creditor identifier", "creditor id", "sepa", "gläubiger id", "gläubiger identifikationsnummer", "gläubigeridentifikationsnummer", "ci", "ics", "identifiant créancier",
+		"direct debit"},
 	Strong: 97, Sample: "DE12ZZZ00000488730", Check: euCreditorValid,
 }
 
@@ -84,7 +85,7 @@ var euEIC = &Format{
 	Title: "Energy identification code (EIC) of a party, an area or a plant in the European market of electricity and gas.",
 	Of:    Company, Clean: " ",
 	Shapes: []string{"99A*************"},
-	Words:  []string{"eic", "eic code", "eic number", "energy identification", "entso", "grid", "netz", "bilanzkreis", "balancing"},
+	Words:  []string{"eic", "eic code", "eic number", "energy identification", "entso", "bilanzkreis"},
 	Strong: 36, Sample: "11XKVTHANDEL4828", Check: euEICValid,
 }
 
@@ -144,7 +145,7 @@ var euOSS = &Format{
 	Title: "VAT number of sellers from outside of the European Union in its one-stop shop (OSS, IOSS).",
 	Of:    Company, Clean: " -",
 	Shapes: []string{"eu999999999", "im9999999999"}, Written: []string{"eu 999999999", "im 9999999999"},
-	Words:  []string{"oss", "ioss", "ioss number", "oss number", "moss", "one stop", "import one", "vat", "vat number", "vat id"},
+	Words:  []string{"oss", "ioss", "ioss number", "oss number", "moss", "vat", "vat number", "vat id"},
 	Strong: 35, Sample: "EU372004825", Check: euOSSValid,
 }
 

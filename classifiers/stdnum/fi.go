@@ -36,7 +36,7 @@ var fiYTunnus = &Format{
 	Title: "Business number (Y-tunnus, FO-nummer) of firms in Finland.",
 	Of:    Company, Clean: " -",
 	Shapes: []string{"99999999"}, Written: []string{"9999999-9"},
-	Words:  []string{"y tunnus", "ytunnus", "y tunnuksen", "fo nummer", "företags och", "yritystunnus", "yritys", "business id", "company number", "ly tunnus"},
+	Words:  []string{"y tunnus", "ytunnus", "y tunnuksen", "fo nummer", "yritystunnus", "yritys", "business id", "company number", "ly tunnus"},
 	Strong: 11, Sample: "4827301-6", Check: fiYTunnusValid,
 }
 

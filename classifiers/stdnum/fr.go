@@ -35,8 +35,8 @@ var frNIR = &Format{
 	Title: "Social security number (NIR, numéro INSEE, numéro de sécurité sociale) of people in France.",
 	Of:    Person, Health: true, Clean: " .-/",
 	Shapes: []string{"999999999999999", "99999*999999999", "999992a99999999", "999992b99999999"}, Written: []string{"9 99 99 99 999 999 99", "9 99 99 9* 999 999 99", "9.99.99.99.999.999.99", "9999999999999 99", "9 99 99 99 999 999 - 99", "9 99 99 99 999 999/99", "999992a999999 99"},
-	Words: []string{"sécurité sociale", "securite sociale", "sécu", "secu", "nir", "numéro de", "n° de", "n° sécu", "numéro sécu", "no sécu", "insee", "n° ss", "carte vitale", "vitale", "assuré", "assurance maladie", "numéro insee",
-		"immatriculation", "social security", "ssn"},
+	Words: []string{"sécurité sociale", "securite sociale", "sécu", "secu", "nir", "n° sécu", "numéro sécu", "no sécu", "insee", "n° ss", "carte vitale", "vitale", "assuré",
+		"assurance maladie", "numéro insee", "immatriculation", "social security", "ssn"},
 	Strong: 97, Sample: "1 81 07 35 482 730 37", Check: frNIRValid,
 }
 
@@ -64,7 +64,7 @@ var frRCS = &Format{
 	Name: "fr.rcs", Type: "FR_RCS",
 	Title: "Number in the register of trade and companies (RCS) in France, with the town of the registry.",
 	Of:    Company, Compact: strings.TrimSpace,
-	Words:  []string{"rcs", "r.c.s", "registre du", "registre de", "greffe", "immatriculée", "company register"},
+	Words:  []string{"rcs", "r.c.s", "greffe", "immatriculée", "company register"},
 	Strong: 10, Sample: "RCS Nancy B 482 730 157", Check: frRCSValid,
 }
 
@@ -140,7 +140,7 @@ var frTVA = &Format{
 	Title: "VAT number (numéro de TVA intracommunautaire) of firms in France and Monaco.",
 	Of:    Company, Clean: " -.",
 	Shapes: []string{"fr**999999999"}, Written: []string{"fr ** 999 999 999", "fr** 999 999 999", "fr ** 999999999", "fr **999999999", "fr-**-999999999"},
-	Words:  []string{"tva", "n° tva", "numéro tva", "numéro de", "no tva", "tva intracommunautaire", "intracommunautaire", "tva intracom", "vat", "vat number", "vat no", "vat id", "vatin"},
+	Words:  []string{"tva", "n° tva", "numéro tva", "no tva", "tva intracommunautaire", "intracommunautaire", "tva intracom", "vat", "vat number", "vat no", "vat id", "vatin"},
 	Strong: 130, Sample: "FR 77 482 730 157", Check: frTVAValid,
 }
 

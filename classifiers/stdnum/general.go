@@ -118,7 +118,7 @@ var genIMO = &Format{
 	Title: "IMO ship identification number.",
 	Of:    Vehicle, Clean: " ",
 	Shapes: []string{"imo9999999", "9999999"}, Written: []string{"imo 9999999"},
-	Words:  []string{"imo", "imo number", "imo no", "vessel", "ship", "mmsi", "schiff", "navire", "buque"},
+	Words:  []string{"imo", "imo number", "imo no", "mmsi", "schiff", "navire", "buque"},
 	Strong: 10, Sample: "IMO 9482732", Check: genIMOValid,
 }
 
@@ -133,7 +133,7 @@ var genISO6346 = &Format{
 	Title: "Number of a freight container, ISO 6346.",
 	Of:    Vehicle, Clean: " ",
 	Shapes: []string{"AAAu9999999", "AAAj9999999", "AAAz9999999", "AAAr9999999"}, Written: []string{"AAAu 999999 9", "AAAu 9999999", "AAA u 999999 9"},
-	Words:  []string{"container", "container no", "container number", "cntr", "shipment", "bic code", "behälter", "conteneur", "contenedor"},
+	Words:  []string{"container", "container no", "container number", "cntr", "bic code", "behälter", "conteneur", "contenedor"},
 	Strong: 10, Sample: "KVTU 482739 6", Check: genISO6346Valid,
 }
 

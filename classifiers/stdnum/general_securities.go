@@ -7,7 +7,7 @@ var genISIN = &Format{
 	Title: "International securities identification number of a share, fund or bond, ISO 6166.",
 	Of:    Security, Clean: " ",
 	Shapes: []string{"AA*********9"}, Written: []string{"AA *** *** *** 9", "AA ********* 9", "AA *********9"},
-	Words:  []string{"isin", "isin code", "security", "securities", "wertpapier", "valor", "titre", "code isin", "fund", "fonds", "bond", "anleihe", "aktie", "share", "stock", "depot", "portfolio"},
+	Words:  []string{"isin", "isin code", "security", "securities", "wertpapier", "valor", "titre", "code isin", "fund", "fonds", "bond", "anleihe", "aktie", "share", "stock"},
 	Strong: 20, Sample: "DE000K7T2Q93", Check: genISINValid,
 }
 

@@ -40,7 +40,7 @@ var genEAN = &Format{
 	Of:    Thing, Clean: " -",
 	Shapes:  []string{"9999999999999", "999999999999", "99999999999999", "99999999"},
 	Written: []string{"9 999999 999999", "9999 9999", "9 99999 99999 9", "999 9999 999999"},
-	Words:   []string{"ean", "ean code", "gtin", "upc", "barcode", "bar code", "ean13", "ean 13", "strichcode", "product code", "código de", "code barres", "kod ean", "jan", "jan code", "sku"},
+	Words:   []string{"ean", "ean code", "gtin", "upc", "barcode", "bar code", "ean13", "ean 13", "strichcode", "product code", "code barres", "kod ean", "jan", "jan code", "sku"},
 	Strong:  10, Sample: "4006274918306", Check: genEANValid,
 }
 
@@ -57,7 +57,7 @@ var genGRID = &Format{
 	Title: "Global release identifier of a release of recorded music.",
 	Of:    Thing, Clean: " -", Compact: genGRIDCompact,
 	Shapes: []string{"a1****************"}, Written: []string{"a1-*****-**********-*"},
-	Words:  []string{"grid", "release identifier", "global release", "release", "isrc", "ddex"},
+	Words:  []string{"grid", "release identifier", "global release", "isrc", "ddex"},
 	Strong: 36, Sample: "A1-2K7T5-MX94830216-V", Check: genGRIDValid,
 }
 
@@ -74,7 +74,7 @@ var genISAN = &Format{
 	Of:    Thing, Clean: " -",
 	Shapes:  []string{"****************", "*****************", "**************************"},
 	Written: []string{"****-****-****-****-*", "****-****-****-****", "****-****-****-****-*-****-****-*"},
-	Words:   []string{"isan", "isan number", "audiovisual number", "film", "episode", "eidr", "audiovisual"},
+	Words:   []string{"isan", "isan number", "audiovisual number", "episode", "eidr", "audiovisual"},
 	Strong:  36, Sample: "0000-0004-8B26-0000-V", Check: genISANValid,
 }
 
@@ -173,7 +173,7 @@ var genISMN = &Format{
 	Of:    Thing, Clean: " -.",
 	Shapes:  []string{"9790999999999", "m999999999"},
 	Written: []string{"979-0-999-99999-9", "979-0-9999-9999-9", "979-0-99999-999-9", "979-0-999999-99-9", "979-0-9999999-9-9", "m-999-99999-9", "m-9999-9999-9", "m-99999-999-9"},
-	Words:   []string{"ismn", "music number", "sheet music", "score", "noten", "partition", "partitura"},
+	Words:   []string{"ismn", "music number", "sheet music", "noten", "partition", "partitura"},
 	Strong:  10, Sample: "979-0-4827-3016-8", Check: genISMNValid,
 }
 
@@ -194,7 +194,7 @@ var genISNI = &Format{
 	Of:    Person, Clean: " -",
 	Shapes:  []string{"9999999999999999", "999999999999999x"},
 	Written: []string{"9999 9999 9999 9999", "9999 9999 9999 999x", "9999-9999-9999-9999", "9999-9999-9999-999x"},
-	Words:   []string{"isni", "orcid", "orcid id", "orcid.org", "author", "researcher", "name identifier"},
+	Words:   []string{"isni", "orcid", "orcid id", "orcid.org", "name identifier"},
 	Strong:  11, Sample: "0000-0002-4827-3011", Check: genISNIValid,
 }
 
@@ -205,7 +205,7 @@ var genISRC = &Format{
 	Title: "International standard recording code of a music recording, ISO 3901.",
 	Of:    Thing, Clean: " -",
 	Shapes: []string{"AA***9999999"}, Written: []string{"AA-***-99-99999"},
-	Words:  []string{"isrc", "isrc code", "recording code", "track", "recording"},
+	Words:  []string{"isrc", "isrc code", "recording code", "recording"},
 	Strong: 2, Sample: "DE-K7T-26-04183", Check: genISRCValid,
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // afModules are the modules of python-stdnum that are general or of countries a
@@ -251,4 +252,23 @@ func FuzzAF(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLongAF: a check's time does not grow faster than the value's length.
+func TestLongAF(t *testing.T) {
+	const long, enough = 1 << 17, time.Second
+	for _, f := range All() {
+		s := Clean(f.Sample, f.Clean)
+		for _, v := range []string{
+			strings.Repeat("0", long), strings.Repeat("9A", long/2), strings.Repeat("1 HRB 1", long/7), strings.Repeat(s, long/len(s)+1),
+			strings.Repeat(f.Sample, long/len(f.Sample)+1), s + strings.Repeat(" ", long), strings.Repeat("-", long) + s, strings.Repeat("É", long/2),
+		} {
+			start := time.Now()
+			f.Check(v)
+			f.Valid(v)
+			if d := time.Since(start); d > enough {
+				t.Errorf("%s takes %v for %d bytes", f.Name, d, len(v))
+			}
+		}
+	}
 }
