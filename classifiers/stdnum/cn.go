@@ -1,5 +1,7 @@
 package stdnum
 
+import "strings"
+
 var cnRIC = &Format{
 	Name: "cn.ric", Type: "CN_RIC", Aliases: []string{"CN_ID", "CN_RESIDENT_ID"},
 	Title: "Number of the resident identity card (居民身份证号码) of people in China.",
@@ -39,12 +41,7 @@ func cnUSCCValid(s string) bool {
 	}
 	sum, weight := 0, 1
 	for i := 0; i < 18; i++ {
-		v := -1
-		for j := range len(cnUSCCLetters) {
-			if cnUSCCLetters[j] == s[i] {
-				v = j
-			}
-		}
+		v := strings.IndexByte(cnUSCCLetters, s[i])
 		if v < 0 {
 			return false
 		}
