@@ -25,13 +25,13 @@ var (
 	// Words for persons, before a name: surely, and perhaps.
 	hanCues = strings.Fields(`姓名 名字 我叫 我是 名叫 叫做 患者 病人 客户 客戶 用户 用戶 顾客 联系人 聯絡人 同事 经理 老师 医生 主任 学生 员工 负责人 收件人 寄件人 发件人 收款人 付款人 申请人 投保人 被保险人 受益人 原告 被告 证人 乙方 甲方
 		代表人 持卡人 户名 戶名 借款人 担保人 租客 房东 候选人 应聘者 面试者 教授 律师 儿子 女儿 妻子 丈夫 母亲 父亲 妈妈 爸爸 朋友 邻居 室友 亲爱的 尊敬的 致 签名 记录人 主持人 出席 参会人 抄送 爱人 司机 乘客 家长 会员 先生 女士 小姐 本人`)
-	hanWeak = strings.Fields("和 与 與 给 給 帮 幫 由 找 向 请 請 跟 及 问 问问 通知 告诉 提醒 让")
+	hanWeak = strings.Fields("和 与 與 给 給 帮 幫 由 找 向 请 請 跟 及 问 问问 通知 告诉 提醒 让 昨天 今天 明天 上午 下午 晚上 刚才 上周 本周")
 	jaCues  = strings.Fields(`氏名 名前 お名前 患者 患者名 担当 担当者 お客様 お客様名 顧客 顧客名 配偶者 届出人 出席 出席者 欠席 参加者 申請者 申込者 契約者 被保険者 受取人 名義 名義人 宛名 差出人 依頼者 依頼人 保護者 生徒 学生 社員 従業員
 		部下 上司 同僚 友人 妻 夫 父 母 息子 娘 兄 弟 姉 妹 原告 被告 証人 代表 代表者 責任者 弁護士 医師 主治医 看護師 予約者 会員 候補者 応募者 記入者 送り主 私は 記録 議長`)
 	// Characters that stand behind a name and belong to the sentence.
 	hanAfter = "的了是在和与與说說要想于於因为為反住男女将将已被把向对對也都就有来來去到今昨明写寫打发發问問请請会會能可不没沒同及跟给給从從身手电電证證号號先同，。、：；！？,.:;!?）)」』\"'的吗嗎呢吧让讓今天她他它"
 	// Characters usual in Chinese given names.
-	hanGiven = "伟偉芳娜敏静靜丽麗强強磊军軍洋勇艳艷杰傑涛濤超秀霞平刚剛桂英华華玉兰蘭红紅梅建国國文辉輝力明永健世广志義义兴良海山仁波宁寧贵贵福生龙龍元全国胜勝学學祥才发武新利清飞彬富顺信子昌成康星光天达安岩中茂进有坚和彪博诚先敬震振壮会思群豪心邦承乐绍功松善厚庆磊民友裕河哲江浩亮政谦亨奇固之轮翰朗伯宏言若鸣朋斌梁栋维启克伦翔旭鹏泽晨辰士以家致树炎德行时泰盛雄琛钧冠策腾楠榕风航弘惠珠翠雅芝萍燕彩春菊凤鳳洁潔琳素云雲莲蓮真环環雪荣榮爱愛妹香月莺媛瑞凡佳嘉琼桃霜瑜凝晶欣慧巧美姣婉娴瑾颖穎露瑶怡婵雁蓓纨仪荷丹蓉眉君琴蕊薇菁梦夢岚苑婕馨瑗琰韵融园艺咏卿聪澜纯毓悦昭冰爽琬茗羽希欢飘滢馥筠柔竹霭凝晓曉小婷雨宇轩軒涵晴琪璐璇妍诗詩怀懷珊莎锦錦帆淑倩峰鑫阳陽东東俊凯凯波帅帥楠婧莹瑩雷坤林斌玲萌柏萱娟兵宝寶珍喜根长順順洪金银銀花柱贤賢亭彤畅暢宸梓子睿昊然皓轩博雯怡熙钰铭煜一诺奕泓彦晖煊"
+	hanGiven = "伟偉芳娜敏静靜丽麗强強磊军軍洋勇艳艷杰傑涛濤超秀霞平刚剛桂英华華玉兰蘭红紅梅建国國文辉輝力明永健世广志義义兴良海山仁波宁寧贵贵福生龙龍元全国胜勝学學祥才发武新利清飞彬富顺信子昌成康星光天达安岩中茂进有坚和彪博诚先敬震振壮思群豪心邦承乐绍功松善厚庆磊民友裕河哲江浩亮政谦亨奇固之轮翰朗伯宏言若鸣朋斌梁栋维启克伦翔旭鹏泽晨辰士以家致树炎德行时泰盛雄琛钧冠策腾楠榕风航弘惠珠翠雅芝萍燕彩春菊凤鳳洁潔琳素云雲莲蓮真环環雪荣榮爱愛妹香月莺媛瑞凡佳嘉琼桃霜瑜凝晶欣慧巧美姣婉娴瑾颖穎露瑶怡婵雁蓓纨仪荷丹蓉眉君琴蕊薇菁梦夢岚苑婕馨瑗琰韵融园艺咏卿聪澜纯毓悦昭冰爽琬茗羽希欢飘滢馥筠柔竹霭凝晓曉小婷雨宇轩軒涵晴琪璐璇妍诗詩怀懷珊莎锦錦帆淑倩峰鑫阳陽东東俊凯凯波帅帥楠婧莹瑩雷坤林斌玲萌柏萱娟兵宝寶珍喜根长順順洪金银銀花柱贤賢亭彤畅暢宸梓子睿昊然皓轩博雯怡熙钰铭煜诺奕泓彦晖煊"
 	// Common words that look like names.
 	hanWords = strings.Fields("王国 高兴 高明 文明 平安 安静 安康 和平 金华 高新 方向 万一 成功 成立 成长 时光 时间 黄金 高山 高中 高原 高温 安全 常州 马云山 江山 江海 江河 温和 温柔 白天 白云 白雪 明天 国家 国庆 元旦 元素 石家庄 金融 金山 石油 水平 田园 新华 长春 长江 关心 关于 广东 广州 中国 中心 中华 中山 华东 华北 海南 山东 于是 严重 严格 严肃 方便 方法 平台 项目 任务 应用 单位 金额 周期 周末 经济 全国 全新 全家 安心 余额 马上 高度 高级 高速 连接 时代 党员 公平 公安 公元 公里 公民 公会")
 	// Words for firms and authorities: what stands before is their name.
@@ -159,8 +159,8 @@ func (r *reading) hanName(u *run, i int, japanese bool) int {
 	for n := min(3, u.n-i); n >= 1; n-- {
 		w := u.text(i, i+n)
 		f := gazetteer.Word([]byte(w))
-		if f.Surname() > 0 || japanese && tab.surnames[w] {
-			if japanese {
+		if f.Surname() > 0 || tab.surnames[w] {
+			if japanese || n > 1 && tab.surnames[w] {
 				best = r.jaName(u, i, n)
 			} else if n <= 2 {
 				best = r.zhName(u, i, n)
@@ -195,12 +195,16 @@ func (u *run) cue(i int, sets *wordSets) int {
 
 // firm reports whether the name of a firm or place goes on at character i.
 func (u *run) firm(i int) bool {
-	firms := han().firms
+	tab := han()
+	firms := tab.firms
 	for k := i; k < min(u.n, i+firmRunes); k++ {
 		for _, w := range firms[u.r[k]] {
 			if strings.HasPrefix(u.t[u.at[k]:u.at[u.n]], w) && (k == i || len(w) > 3) {
 				return true
 			}
+		}
+		if tab.after[u.r[k]] {
+			return false // the sentence goes on
 		}
 	}
 	return false
@@ -265,8 +269,11 @@ func (r *reading) zhName(u *run, i, n int) int {
 		if usual < g && !listed && g == 2 && tab.after[u.r[to-1]] {
 			continue // the second character belongs to the sentence
 		}
-		if tab.words[u.text(i, to)] || g == 2 && tab.words[u.text(i, to-1)] {
+		if tab.words[u.text(i, to)] || g == 2 && tab.words[u.text(i, to-1)] && !(i == 0 && r.listed(u, i)) {
 			continue
+		}
+		if g == 2 && usual == 1 && !listed && tab.given[u.r[end]] && to < u.n && !tab.after[u.r[to]] {
+			continue // one character is a name, the other begins a word
 		}
 		last := to == u.n && u.closes
 		follows := to < u.n && tab.after[u.r[to]] || to == u.n
@@ -284,6 +291,8 @@ func (r *reading) zhName(u *run, i, n int) int {
 		switch {
 		case titled && (usual > 0 || listed || cue > 0 || i == 0):
 			return r.report(u, i, to, proxy.Likely, "name and title")
+		case cue == 2 && g == 2 && usual < 2 && !listed && tab.given[u.r[end]] && to < u.n:
+			continue
 		case cue == 2 && (usual == g || listed || follows || i == 0):
 			return r.report(u, i, to, proxy.Likely, "name behind a word for a person")
 		case g == 2 && (usual == 2 || listed) && (follows || i == 0 || cue > 0 || last):
@@ -381,6 +390,9 @@ func (r *reading) jaName(u *run, i, n int) int {
 	}
 	if cue > 0 && n > 1 && (end == u.n || !kanji(u.r[end])) {
 		return r.report(u, i, end, proxy.Likely, "surname behind a word for a person")
+	}
+	if n > 1 && i == 0 && strings.HasPrefix(u.t[u.at[end]:], "です") && gazetteer.Word([]byte(u.text(i, end))).Place() == 0 {
+		return r.report(u, i, end, proxy.Likely, "surname before a particle")
 	}
 	// A surname before a particle, in a text in which it may be a place as well.
 	if n > 1 && end < u.n && strings.ContainsRune("はがにとへもを", u.r[end]) && gazetteer.Word([]byte(u.text(i, end))).Place() == 0 && (i == 0 || !kanji(u.r[i-1])) {

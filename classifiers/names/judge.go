@@ -65,7 +65,7 @@ func judge(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 	r := readings.Get().(*reading)
 	defer readings.Put(r)
-	r.s, r.sure, r.japanese = s, r.sure[:0], kana(s.Text[c.Start:c.End])
+	r.s, r.sure, r.japanese = s, r.sure[:0], japanese(s.Text[c.Start:c.End])
 	r.lastHan = 0
 	for from := c.Start; from < c.End; {
 		to := pieceEnd(s.Text, from, c.End)
@@ -392,8 +392,38 @@ func (r *reading) sentence(at, end int, how manner) {
 	for _, s := range model().Decode(&r.sequence, &r.decoder, floor) {
 		s.From += at
 		s.To += at
+		if comma := r.enumerated(s); comma > 0 {
+			first := s
+			first.To, s.From = comma, comma+1
+			r.found(first, how)
+		}
 		r.found(s, how)
 	}
+}
+
+// enumerated gives the comma of a span that is two names of a list (Alice, Bert
+// and Cheryl) and not one name turned round (Smith, John); 0 where there is none.
+func (r *reading) enumerated(s tagger.Span) int {
+	if s.Tag != tagger.BPerson || s.To-s.From != 3 || r.tokens[s.From+1].Hash != ',' || r.tokens[s.From+1].Kind != tagger.Punct {
+		return 0
+	}
+	if r.tokens[s.From].Flags.Given() < 2 {
+		return 0
+	}
+	name := func(i int) bool {
+		return i >= 0 && i < len(r.tokens) && r.tokens[i].Kind == tagger.Word && r.tokens[i].Shape == r.tokens[s.From].Shape && r.tokens[i].Flags.Given() >= 2
+	}
+	if s.To >= len(r.tokens) || s.From < 1 {
+		return 0
+	}
+	next, last := &r.tokens[s.To], &r.tokens[s.From-1]
+	switch {
+	case next.Kind == tagger.Word && next.Shape == tagger.Lower && next.End-next.Start <= 3 && next.Flags.Common() == 4 && name(s.To+1),
+		next.Kind == tagger.Punct && next.Hash == ',' && name(s.To+1),
+		last.Kind == tagger.Punct && last.Hash == ',' && name(s.From-2):
+		return s.From + 1
+	}
+	return 0
 }
 
 // found weighs a span and reports it.
@@ -607,6 +637,23 @@ func (r *reading) others() {
 
 // han makes the tables of Chinese and Japanese names when they are first needed.
 var han = sync.OnceValue(makeHan)
+
+// japanese reports whether a text is Japanese: it has syllables, or words of
+// forms that Chinese does not have.
+func japanese(t string) bool {
+	if kana(t) {
+		return true
+	}
+	if strings.IndexByte(t, 0xE6) < 0 && strings.IndexByte(t, 0xE3) < 0 {
+		return false // none of the characters below
+	}
+	for _, w := range []string{"様", "氏名", "株式会社", "生年月日", "歳", "々", "殿"} {
+		if strings.Contains(t, w) {
+			return true
+		}
+	}
+	return false
+}
 
 // kana reports whether a text has Japanese syllables.
 func kana(t string) bool {

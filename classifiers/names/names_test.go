@@ -88,3 +88,17 @@ next:
 		}
 	}
 }
+
+// parse gives the bare text of a marked one, and where its marks are.
+func parse(t *testing.T, text string) (string, [][2]int) {
+	t.Helper()
+	bare, marks, err := classifiers.ParseMarked(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at [][2]int
+	for _, m := range marks {
+		at = append(at, [2]int{m.Start, m.End})
+	}
+	return bare, at
+}

@@ -421,7 +421,7 @@ done:
 
 // wide reports whether a script is written without spaces between words.
 func wide(c rune) bool {
-	return c >= 0x2E80 && c < 0xA4D0 && c != 0x3000 && !(c > 0x3000 && c < 0x3040) || c >= 0xF900 && c < 0xFB00 || c >= 0x0E00 && c < 0x0F00 || c >= 0x20000 && c < 0x32000
+	return c == 0x3005 || c >= 0x2E80 && c < 0xA4D0 && c != 0x3000 && !(c > 0x3000 && c < 0x3040) || c >= 0xF900 && c < 0xFB00 || c >= 0x0E00 && c < 0x0F00 || c >= 0x20000 && c < 0x32000
 }
 
 // maxHan bounds the bytes of one token of a script without spaces.
