@@ -82,13 +82,13 @@ type Policy struct {
 
 // Rule is one rule that contributes to a verdict.
 type Rule struct {
-	Policy   string
-	ID       string
-	Set      string // deny, route, mask, warn, notify, require, allow
-	Title    string
-	File     string
-	Line     int
-	liftable bool // says so in its text
+	Policy   string `json:"policy"`
+	ID       string `json:"rule"`
+	Set      string `json:"set"` // deny, route, mask, warn, notify, require, allow
+	Title    string `json:"title"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	liftable bool   // says so in its text
 }
 
 var (

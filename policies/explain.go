@@ -372,3 +372,17 @@ func (s Study) prepareQuery(query string) (rego.PreparedEvalQuery, error) {
 		s.foldFunction(),
 	).PrepareForEval(context.Background())
 }
+
+// Liftable says why the rule that POLICY.RULE names cannot be lifted, or nil.
+func (s Study) Liftable(id string) error {
+	site, what := s.program.find(id)
+	switch {
+	case what != "":
+		return errors.New(strings.TrimSuffix(what+". "+suggest(id, s.program.ids()), ". "))
+	case !strings.Contains(id, "."):
+		return fmt.Errorf("write %s.%s", site.Policy, site.ID)
+	case !site.liftable:
+		return fmt.Errorf("the rule %s is not liftable (%s:%d): its author would have to write \"liftable\": true", id, site.File, site.Line)
+	}
+	return nil
+}

@@ -161,7 +161,7 @@ func (f *Fixture) State(base *proxy.Facts, groups func(typ string) ([]string, bo
 	for _, t := range sortedKeys(f.Found) {
 		g, ok := groups(t)
 		if !ok {
-			return nil, fmt.Errorf("found: no type is called %q", t)
+			return nil, fmt.Errorf("found: no type is called %q; 'ostiary types' lists them", t)
 		}
 		n := f.Found[t]
 		if n == anyNumber {

@@ -11,10 +11,11 @@ import (
 // and how to mend it. Line and Column count from 1 and are 0 where the place is
 // a whole file or the whole directory (File empty).
 type Problem struct {
-	File         string
-	Line, Column int
-	What         string
-	Remedy       string
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	What   string `json:"what"`
+	Remedy string `json:"remedy"`
 }
 
 // String gives file:line:column: what. Remedy.

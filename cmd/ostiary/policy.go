@@ -46,7 +46,8 @@ could not tell.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(policyTestCommand())
+	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
+		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
 	return c
 }
 
