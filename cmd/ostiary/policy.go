@@ -48,6 +48,7 @@ could not tell.`,
 	}
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
 		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
+	c.AddCommand(policyReplayCommand())
 	return c
 }
 
