@@ -202,6 +202,17 @@ func (r *reading) quoted(g region) {
 	t := r.s.Text
 	for i := g.from; i < g.to; i++ {
 		q := t[i]
+		if q == '/' && i > g.from && t[i-1] == '/' && (i < 2 || t[i-2] != ':') {
+			end := g.to
+			if j := strings.IndexByte(t[i:g.to], '\n'); j >= 0 {
+				end = i + j
+			}
+			if end-i > 4 {
+				r.region(region{i + 1, end, comment})
+			}
+			i = end
+			continue
+		}
 		if q != '"' && q != '\'' && q != '`' && q != '>' {
 			continue
 		}
@@ -557,7 +568,7 @@ func (e evidence) needs(person bool) float32 {
 	case e.plain >= 2 && e.words == 1:
 		return 0.9
 	case e.small && e.best == 0, e.caps && e.best == 0:
-		return 0.95
+		return 2 // no name without a word that is known as one
 	case e.small || e.caps:
 		return 0.75
 	case e.best == 2:

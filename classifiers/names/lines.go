@@ -148,8 +148,14 @@ func full(t string, from, to int) bool {
 	}
 	spaces, marks := 0, 0
 	for i := from; i < to; i++ {
-		if t[i] == ' ' && i > from && t[i-1] != ' ' {
+		if t[i] == ' ' && i > from {
+			if t[i-1] == ' ' && t[from] != '*' {
+				return false // columns of declarations
+			}
 			spaces++
+		}
+		if t[i] == '/' && i > from && t[i-1] == '/' && kinds[t[max(from, i-2)]]&kSpace != 0 {
+			return false // a comment behind code
 		}
 		if kinds[t[i]] == kCode {
 			marks++
