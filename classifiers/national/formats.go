@@ -11,7 +11,7 @@ import (
 // elsewhere are formats that other detectors judge, that say nothing alone (a
 // check digit without a number of its own), or that are places.
 var elsewhere = words(`meid iban be.iban es.iban me.iban no.iban bic iso9362 bitcoin imei imsi mac luhn damm verhoeff creditcard iso7064.mod_11_10 iso7064.mod_11_2
-	iso7064.mod_37_2 iso7064.mod_37_36 iso7064.mod_97_10 us.rtn us.ssn at.postleitzahl es.postal_code nl.postcode se.postnummer vatin eu.vat eu.nace iccid`)
+	iso7064.mod_37_2 iso7064.mod_37_36 iso7064.mod_97_10 us.rtn us.ssn at.postleitzahl es.postal_code nl.postcode se.postnummer vatin eu.vat eu.nace iccid cfi gs1_128`)
 
 // usual are the types that recognisers of the field find without context, at
 // their lowest level. Of several formats that a bare number is valid for, these

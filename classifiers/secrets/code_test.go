@@ -64,8 +64,8 @@ func TestCodeLane(t *testing.T) {
 	}
 	lane("go", filepath.Join(runtime.GOROOT(), "src"), 0.05, ".go", ".s", ".md")
 	lane("go modules", filepath.Join(os.Getenv("HOME"), "go", "pkg", "mod"), 0.5, ".go", ".sum", ".md", ".yaml", ".json")
-	lane("python", "/usr/lib/python3", 0.1, ".py", ".txt", ".json", ".toml")
-	lane("python", "/usr/lib/python3.12", 0.1, ".py")
-	lane("npm", "/usr/lib/node_modules", 0.1, ".js", ".json", ".ts", ".md")
-	lane("npm", "/usr/local/lib/node_modules", 0.1, ".js", ".json", ".ts", ".md")
+	lane("python", "/usr/lib/python3", 0.5, ".py", ".txt", ".json", ".toml")
+	lane("python", "/usr/lib/python3.12", 0.5, ".py")
+	lane("npm", "/usr/lib/node_modules", 0.5, ".js", ".json", ".ts", ".md")
+	lane("npm", "/usr/local/lib/node_modules", 0.5, ".js", ".json", ".ts", ".md")
 }
