@@ -1,0 +1,128 @@
+package policies_test
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/ostiary/ostiary/policies"
+)
+
+// copied gives directories of a file system as one of their own.
+func copied(t testing.TB, from fs.FS, names ...string) fstest.MapFS {
+	t.Helper()
+	out := fstest.MapFS{}
+	for _, name := range names {
+		err := fs.WalkDir(from, name, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := fs.ReadFile(from, p)
+			out[p] = &fstest.MapFile{Data: b}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// everything gives the catalog and the shipped policies as one directory.
+func everything(t testing.TB) fstest.MapFS {
+	t.Helper()
+	out := copied(t, policies.Catalog(), policies.CatalogNames()...)
+	for p, f := range copied(t, policies.Shipped(), "endpoints", "residency", "secrets", "unknown") {
+		out[p] = f
+	}
+	return out
+}
+
+func unitTests(t *testing.T, dir fs.FS) int {
+	t.Helper()
+	results, err := policies.Test(context.Background(), policies.Options{FS: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if !r.Passed {
+			t.Errorf("%s:%d %s failed: cases %q, error %q, output %q", r.File, r.Line, r.Name, r.Cases, r.Error, r.Output)
+		}
+	}
+	return len(results)
+}
+
+// TestCatalogAlone runs the unit tests of each policy of the catalog where it is
+// the only one.
+func TestCatalogAlone(t *testing.T) {
+	for _, name := range policies.CatalogNames() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if n := unitTests(t, copied(t, policies.Catalog(), name)); n < 5 {
+				t.Errorf("only %d unit tests", n)
+			}
+		})
+	}
+}
+
+// TestCatalogTogether runs the unit tests of all of them in one directory with
+// the shipped ones: no two of them are in each other's way, and added as they
+// are they refuse nothing harmless.
+func TestCatalogTogether(t *testing.T) {
+	dir := everything(t)
+	if n := unitTests(t, dir); n < 100 {
+		t.Errorf("only %d unit tests", n)
+	}
+	s, err := policies.Load(policies.Options{FS: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := s.Warnings(); len(w) > 0 {
+		t.Errorf("warnings: %q", w)
+	}
+	v, err := s.Decide(context.Background(), policies.Example())
+	if err != nil || v.Action != "allow" || len(v.Reasons) > 0 {
+		t.Errorf("the harmless request: %v, %+v", err, v)
+	}
+}
+
+// TestCatalogPages looks for the parts of each page, for every rule on it, and
+// for title, description and owner of each rule.
+func TestCatalogPages(t *testing.T) {
+	entries, err := policies.CatalogEntries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Title == "" || e.Summary == "" || len(e.Rules) == 0 {
+			t.Errorf("%s: title %q, summary %q, %d rules", e.Name, e.Title, e.Summary, len(e.Rules))
+		}
+		for _, r := range e.Rules {
+			if !strings.Contains(e.Page, "`"+r.ID+"`") {
+				t.Errorf("%s: the page does not speak of the rule %s", e.Name, r.ID)
+			}
+		}
+		if e.Shipped {
+			continue
+		}
+		last := -1
+		for _, h := range []string{"# " + e.Name, "## Summary", "## When", "## What it does", "## Data", "## Example", "## Rationale"} {
+			at := strings.Index(e.Page, h+"\n")
+			if at <= last {
+				t.Errorf("%s: the page has no part %q in its place", e.Name, h)
+			}
+			last = at
+		}
+		for _, f := range e.Files {
+			if !strings.HasSuffix(f.Path, e.Name+".rego") {
+				continue
+			}
+			titles, owners := strings.Count(f.Text, "# title: "), strings.Count(f.Text, "#   owner: ")
+			if strings.Count(f.Text, "# description: ") != titles || owners < len(e.Rules) {
+				t.Errorf("%s: %d titles, %d owners for %d rules", f.Path, titles, owners, len(e.Rules))
+			}
+		}
+	}
+}
