@@ -67,7 +67,9 @@ func (s Study) rules() (map[string]*noted, map[string]string) {
 			whole = noteOf(a)
 		}
 		for _, r := range m.Rules {
-			text := strings.TrimSuffix(r.String(), " if { true }")
+			bare := *r
+			bare.Annotations = nil
+			text := strings.TrimSuffix(bare.String(), " if { true }")
 			set := r.Head.Ref()[0].Value.String()
 			objects := contributionsIn(r)
 			if name == "" || !slices.Contains(setNames, set) || len(objects) == 0 {
