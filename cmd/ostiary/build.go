@@ -36,6 +36,7 @@ type built struct {
 	policies *policies.Set
 	suite    *classifiers.Suite
 	warnings []string
+	bundle   string // that the policies come from, in words; where nothing serves
 }
 
 // policyNames lists the policies in force.
@@ -47,9 +48,23 @@ func (b *built) policyNames() []string {
 	return out
 }
 
-// build makes everything that a configuration asks for and serves nothing:
-// check and run share it. hashKey may be nil where nothing is recorded.
+// build makes everything that a configuration asks for and serves nothing.
+// hashKey may be nil where nothing is recorded.
 func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, error) {
+	var seen looked
+	b, err := buildWith(ctx, cfg, hashKey, lookOnce(cfg, &seen))
+	if err == nil {
+		b.bundle = seen.bundle
+		if seen.warning != "" {
+			b.warnings = append(b.warnings, seen.warning)
+		}
+	}
+	return b, err
+}
+
+// buildWith is build with the policies of a bundle from load: check and run
+// share it.
+func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loader) (*built, error) {
 	b := &built{cfg: cfg}
 	for _, w := range cfg.Warnings {
 		b.warnings = append(b.warnings, w.Error())
@@ -77,7 +92,7 @@ func build(ctx context.Context, cfg *config.Config, hashKey []byte) (*built, err
 	}
 	if suite != nil {
 		b.suite = suite
-		b.policies, err = policies.Load(policyOptions(cfg, suite))
+		b.policies, err = loadPolicies(ctx, cfg, policyOptions(cfg, suite), load)
 		if err != nil {
 			errs = append(errs, err)
 		} else {

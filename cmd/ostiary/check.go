@@ -15,7 +15,9 @@ func checkCommand() *cobra.Command {
 		Short: "Validate the configuration and the policies without serving",
 		Long: `Check reads the configuration, compiles the policies, builds the detectors and
 resolves the pools exactly as 'ostiary run' does, and serves nothing. It prints
-every problem with its line and the remedy.
+every problem with its line and the remedy. Policies that are a bundle are fetched
+and proven, and it says which one would serve; the one that run keeps on disk is
+looked at where the source is away, and not changed.
 
 Exit status: 0 it would serve, 1 it would not, 2 could not tell.`,
 		Example: `  ostiary check --config ostiary.yaml`,
@@ -34,6 +36,9 @@ Exit status: 0 it would serve, 1 it would not, 2 could not tell.`,
 			w := c.OutOrStdout()
 			for _, line := range found {
 				fmt.Fprintf(w, "found: %s\n", line)
+			}
+			if b.bundle != "" {
+				fmt.Fprintln(w, b.bundle)
 			}
 			for _, line := range b.warnings {
 				fmt.Fprintf(w, "warning: %s\n", line)

@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ostiary/ostiary/policies/bundle"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
@@ -59,6 +60,11 @@ type server struct {
 	metrics *http.Server          // nil where nothing is configured
 	current atomic.Pointer[built] // written by reload only, which one goroutine calls
 	ready   atomic.Bool
+
+	feed       atomic.Pointer[feed] // of the policies; nil where they are no bundle
+	offers     chan *offer          // to wait
+	nextFeed   *feed                // of what is being built; of the goroutine that builds
+	passedOver []*bundle.Refusal    // before the log is open
 }
 
 // plane carries the traffic.
@@ -122,7 +128,7 @@ func checkListen(cfg *config.Config) error {
 }
 
 func newServer(o options, out, diag io.Writer) *server {
-	return &server{opts: o, out: out, log: telemetry.Logger(diag, slog.LevelInfo, false)}
+	return &server{opts: o, out: out, log: telemetry.Logger(diag, slog.LevelInfo, false), offers: make(chan *offer)}
 }
 
 // start brings everything up; on an error everything is down again.
@@ -146,7 +152,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if s.hash, err = loadHashKey(s.places.keys); err != nil {
 		return err
 	}
-	b, err := build(ctx, cfg, s.hash)
+	b, err := s.buildServed(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -186,6 +192,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if err = s.engine.Admin(ctx, "start", s.plane.describe()); err != nil {
 		return fmt.Errorf("the audit log does not record: %w", err)
 	}
+	s.adoptFeed(ctx)
 	if err = s.plane.start(ctx, b); err != nil {
 		return err
 	}
@@ -221,19 +228,27 @@ func (s *server) wait(ctx context.Context) error {
 	paths := s.current.Load().cfg.Paths()
 	endWatch := watch(paths)
 	defer func() { endWatch() }()
+	endFollow := s.follow(ctx)
+	defer func() { endFollow() }()
 	refresh := time.NewTicker(refreshTime)
 	defer refresh.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			endFollow()
 			return s.stop()
+		case o := <-s.offers:
+			s.activate(ctx, o)
+			continue
 		case <-hup:
 		case <-changed:
 		case <-refresh.C:
 			s.refreshKeys(ctx)
 			continue
 		}
+		endFollow() // one at a time uses the directory of bundles
 		s.reload(ctx)
+		endFollow = s.follow(ctx)
 		if now := s.current.Load().cfg.Paths(); !slices.Equal(now, paths) {
 			endWatch()
 			paths, endWatch = now, watch(now)
@@ -252,7 +267,7 @@ func (s *server) reload(ctx context.Context) {
 	cfg, _, err := loadConfig(ctx, s.opts)
 	var b *built
 	if err == nil {
-		b, err = build(ctx, cfg, s.hash)
+		b, err = s.buildServed(ctx, cfg)
 	}
 	if err == nil {
 		err = s.fixed(cfg)
@@ -268,6 +283,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.current.Store(b)
 	s.engine.Swap(b.snap)
+	s.adoptFeed(ctx)
 	s.tel.Know(b.names())
 	for _, w := range b.warnings {
 		s.log.Warn(w)
@@ -424,7 +440,10 @@ func (s *server) serveMetrics(address string) error {
 	if err != nil {
 		return fmt.Errorf("telemetry.listen: %w", err)
 	}
-	s.metrics = &http.Server{Handler: s.tel.Handler(), ReadHeaderTimeout: metricsTimeout, WriteTimeout: metricsTimeout}
+	mux := http.NewServeMux()
+	mux.Handle("/", s.tel.Handler())
+	mux.HandleFunc("GET /policies", s.servePolicies)
+	s.metrics = &http.Server{Handler: mux, ReadHeaderTimeout: metricsTimeout, WriteTimeout: metricsTimeout}
 	go func() { _ = s.metrics.Serve(l) }() // ends with closeTelemetry
 	return nil
 }

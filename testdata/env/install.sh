@@ -12,7 +12,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${OSTIARY_TEST_CACHE:-$root/.cache}
 pins=$root/testdata
-components=(python envoy model node go staticcheck tools)
+components=(python envoy model node go registry staticcheck tools)
 staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
 
@@ -112,6 +112,14 @@ install_go() {
     say "Go SDKs (some minutes when the build cache is cold)"
     (cd "$pin" && GOFLAGS=-mod=readonly go build -o "$cache/bin/sdk-client" .)
     stamp go
+}
+
+install_registry() {
+    local pin=$pins/registry
+    fresh registry "$cache/bin/registry" "$pin"/*.go "$pin/go.mod" "$pin/go.sum" && return
+    say "OCI registry (some minutes when the build cache is cold)"
+    (cd "$pin" && GOFLAGS=-mod=readonly go build -o "$cache/bin/registry" .)
+    stamp registry
 }
 
 install_staticcheck() {
