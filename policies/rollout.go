@@ -55,7 +55,7 @@ func (r Rollout) Revision() string {
 func actingRules(v *proxy.Verdict) []string {
 	var out []string
 	for _, r := range v.Reasons {
-		if r.Action.Rank() == v.Action.Rank() && v.Action != proxy.Allow && len(out) < maxActing {
+		if r.Action == v.Action && v.Action != proxy.Allow && len(out) < maxActing {
 			out = append(out, r.Policy+"."+r.Rule)
 		}
 	}
