@@ -48,7 +48,7 @@ could not tell.`,
 	}
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
 		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
-	c.AddCommand(policyReplayCommand())
+	c.AddCommand(policyReplayCommand(), policyShadowCommand(), policyCanaryCommand(), policyPromoteCommand(), policyRollbackCommand())
 	return c
 }
 

@@ -23,6 +23,7 @@ type Decision struct {
 	unfit []string     // pools that could not serve the request
 	fixed bool         // what was to be masked could not be
 	ruled proxy.Action // what the policies said, before a pool was chosen
+	acted []string     // the rules that this rests on
 }
 
 // Unfit says in constant words why a decision cannot be replayed.
@@ -183,6 +184,12 @@ func (rd *Reader) Read(event []byte) (*Decision, error) {
 	case out.Was.Action == string(proxy.Mask), len(d.Masks) > 0 && f.Destination.Boundary != string(proxy.Internal):
 		out.ruled = proxy.Mask
 	}
+	for _, p := range d.Reasons {
+		if asks(p.Action) && p.Action == string(out.ruled) {
+			out.acted = append(out.acted, p.Policy+"."+p.Rule)
+		}
+	}
+	out.acted = unique(out.acted)
 	return out, nil
 }
 

@@ -172,14 +172,14 @@ func Loosened(was, would *Side) string {
 
 // Shadowed gives the two sides of a decision that a candidate was asked about
 // too, in the words of the policies: the acting policies' verdict and the
-// candidate's, before a pool was chosen. ok is false where none was asked.
+// candidate's, before a pool was chosen; their pools are not known. ok is false where none was asked.
 func (d *Decision) Shadowed() (acted, watched Side, ok bool) {
 	w := d.Shadow
 	if w == nil {
 		return Side{}, Side{}, false
 	}
-	acted = Side{Action: string(d.ruled), Rules: d.Was.Rules, Pool: proxy.Unknown, Boundary: proxy.Unknown}
-	watched = Side{Action: string(w.Action), Code: w.Code, Rules: w.Rules, Pool: proxy.Unknown, Boundary: proxy.Unknown}
+	acted = Side{Action: string(d.ruled), Rules: d.acted, Pool: proxy.Unknown, Boundary: NoPool}
+	watched = Side{Action: string(w.Action), Code: w.Code, Rules: w.Rules, Pool: proxy.Unknown, Boundary: NoPool}
 	if acted.Refused() {
 		acted.Code = d.Was.Code
 	}
