@@ -13,10 +13,14 @@ import (
 //go:embed catalog
 var catalogFiles embed.FS
 
+// exceptionsName is the policy whose rule is that of [ExceptionFiles].
+const exceptionsName = "exceptions"
+
 // Catalog gives the policies that come with the binary and are not in force
 // until somebody adds them, a directory each: rule, data, unit tests, fixtures,
 // page. What depends on the organisation is empty in their data, so that adding
-// one refuses nothing by a list that nobody has written.
+// one refuses nothing by a list that nobody has written. The rule of exceptions
+// is in [ExceptionFiles]; [FindEntry] gives each whole.
 func Catalog() fs.FS {
 	sub, err := fs.Sub(catalogFiles, "catalog")
 	if err != nil {
@@ -87,31 +91,36 @@ func FindEntry(name string) (CatalogEntry, error) {
 			return err
 		}
 		b, err := fs.ReadFile(root, p)
-		if err != nil {
-			return err
-		}
 		e.Files = append(e.Files, File{Path: p, Text: string(b)})
-		if path.Base(p) == "README.md" {
-			e.Page = string(b)
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return e, err
 	}
-	only, err := fs.Sub(root, ".")
-	if err != nil {
-		return e, err
+	if name == exceptionsName {
+		for _, f := range ExceptionFiles() {
+			e.Files = append(e.Files, File{Path: name + "/" + f.Path, Text: f.Text})
+		}
 	}
-	s, err := Load(Options{FS: onlyDir{only, name}})
-	if err != nil {
-		return e, err
+	slices.SortFunc(e.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	src := &source{rego: map[string]string{}, tests: map[string]string{}, data: map[string]any{}, raw: map[string]string{}}
+	var bad Problems
+	for _, f := range e.Files {
+		if path.Base(f.Path) == "README.md" {
+			e.Page, e.Summary = f.Text, summary(f.Text)
+		}
+		bad = append(bad, src.add(kindOf(f.Path), f.Path, []byte(f.Text))...)
 	}
-	for _, p := range s.Policies() {
-		e.Title, e.Rules = p.Title, append(e.Rules, p.Rules...)
+	if len(bad) == 0 {
+		var s *Set
+		if s, bad = build(src, &Options{}); len(bad) == 0 {
+			for _, p := range s.Policies() {
+				e.Title, e.Rules = p.Title, append(e.Rules, p.Rules...)
+			}
+			return e, nil
+		}
 	}
-	e.Summary = summary(e.Page)
-	return e, nil
+	return e, bad.sorted()
 }
 
 // summary gives the first paragraph of a page.
@@ -122,19 +131,4 @@ func summary(page string) string {
 		}
 	}
 	return ""
-}
-
-// onlyDir is one directory of a file system of directories.
-type onlyDir struct {
-	fs.FS
-	name string
-}
-
-// ReadDir implements [fs.ReadDirFS].
-func (o onlyDir) ReadDir(name string) ([]fs.DirEntry, error) {
-	list, err := fs.ReadDir(o.FS, name)
-	if name == "." {
-		list = slices.DeleteFunc(list, func(e fs.DirEntry) bool { return e.Name() != o.name })
-	}
-	return list, err
 }

@@ -30,7 +30,7 @@ route contains {
 require contains {
 	"rule": "article_9_basis",
 	"code": "legal_basis_required",
-	"message": "The request holds data of a special category about an identified person. State a justification that your organisation accepts.",
+	"message": "The request holds data of a special category about an identified person. State a justification and send it again.",
 	"justification": true,
 } if {
 	input.findings.groups.special_category.count > 0

@@ -10,6 +10,8 @@ import data.endpoints
 # description: |
 #   A path that is none of a known API is the operation "unknown". It is refused,
 #   because what its body means is not known.
+# custom:
+#   owner: platform
 deny contains {
 	"rule": "operation_not_open",
 	"message": "This API path is not open through the proxy. Use one of the model APIs that your organisation has opened.",

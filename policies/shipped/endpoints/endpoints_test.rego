@@ -22,7 +22,15 @@ test_an_operation_can_be_closed if {
 	ostiary.verdict.action == "deny" with input as asking("embeddings") with data.endpoints.operations as ["chat"]
 }
 
+test_every_operation_may_be_opened if {
+	count(endpoints.invalid) == 0 with data.endpoints.operations as [
+		"chat", "responses", "completions", "embeddings", "moderations",
+		"messages", "count_tokens", "state", "models", "health", "unknown",
+	]
+}
+
 test_wrong_data_is_found if {
 	count(endpoints.invalid) == 0
+	"operations is not a list" in endpoints.invalid with data.endpoints.operations as "chat"
 	count(endpoints.invalid) > 0 with data.endpoints.operations as ["chats"]
 }

@@ -10,11 +10,15 @@ import data.residency
 # title: Protected data goes where its class permits
 # description: |
 #   For every class with a finding of its likelihood, the pools that the class
-#   permits. Published test values do not count.
-route contains object.union(destination(class), {
+#   permits. Published test values do not count. A policy may lift it for a class
+#   that says so.
+# custom:
+#   owner: data_protection
+route contains object.union_n([destination(class), {
 	"rule": "protected_data",
 	"message": class.message,
-}) if {
+	"liftable": true,
+}, bound(class)]) if {
 	count(input.findings.groups) > 0
 	some class in residency.classes
 	concerns(class)
@@ -45,6 +49,11 @@ beside(likelihood) if {
 	some tally in object.filter(input.findings.groups, residency.ordinary.beside)
 	tally.at_least[likelihood] > 0
 }
+
+# A class that does not say that it may be lifted may not.
+bound(class) := {} if class.liftable == true
+
+bound(class) := {"liftable": false} if object.get(class, "liftable", false) != true
 
 # One place that is a boundary or a list of jurisdictions is a route as it
 # stands; what is either of several is said as the pools that lie there.
@@ -98,6 +107,9 @@ problems(class) := {problem |
 } | {problem |
 	not trim_space(object.get(class, "message", "")) != ""
 	problem := "message is not a sentence for the caller"
+} | {problem |
+	not is_boolean(object.get(class, "liftable", false))
+	problem := "liftable is not true or false"
 } | {problem |
 	some i, place in class.to
 	some key in object.keys(place)

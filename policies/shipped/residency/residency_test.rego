@@ -124,6 +124,22 @@ test_outside_in_the_union_only if {
 
 test_data_is_valid if count(residency.invalid) == 0
 
+test_a_class_may_be_lifted_where_it_says_so[note] if {
+	some note, want in {"true": true, "false": false}
+	class := object.union(data.residency.classes[0], {"liftable": want})
+	only := object.union(data.residency, {"classes": [class]})
+	some route in residency.route with input as with_finding("US_SSN", ["identifier"]) with data.residency as only
+	route.liftable == want
+}
+
+test_a_class_that_does_not_say_so_may_not_be_lifted if {
+	class := object.remove(data.residency.classes[0], ["liftable"])
+	only := object.union(data.residency, {"classes": [class]})
+	some route in residency.route with input as with_finding("US_SSN", ["identifier"]) with data.residency as only
+	route.liftable == false
+	count(residency.invalid) == 0 with data.residency as only
+}
+
 test_wrong_data_is_found[note] if {
 	some note, class in {
 		"no groups": {"groups": []},
@@ -132,6 +148,7 @@ test_wrong_data_is_found[note] if {
 		"unknown key of a place": {"to": [{"boundry": "internal"}]},
 		"unknown likelihood": {"likelihood": "likley"},
 		"no message": {"message": " "},
+		"liftable is a word": {"liftable": "yes"},
 	}
 	wrong := object.union(data.residency, {"classes": [object.union(data.residency.classes[0], class)]})
 	count(residency.invalid) > 0 with data.residency as wrong

@@ -10,6 +10,8 @@ import data.unknown
 # description: |
 #   Images, audio, files, references to files, token ids, encrypted content. The
 #   kinds of data.unknown.permitted do not count.
+# custom:
+#   owner: security
 route contains {
 	"rule": "opaque_parts",
 	"message": "The request holds parts that cannot be inspected (image, audio, file or encrypted content), which may be processed in-house only.",
@@ -25,6 +27,8 @@ route contains {
 # METADATA
 # title: Text that was not inspected stays in-house
 # description: The classifiers ran out of time, failed, or the text is nested too deeply.
+# custom:
+#   owner: security
 route contains {
 	"rule": "uninspected_text",
 	"message": "The request could not be inspected completely, so it may be processed in-house only.",
@@ -36,6 +40,8 @@ route contains {
 # METADATA
 # title: A body that was not inspected stays in-house
 # description: There is a body and it is not known to be inspected.
+# custom:
+#   owner: security
 route contains {
 	"rule": "uninspected_body",
 	"message": "The body of the request was not inspected, so it may be processed in-house only.",

@@ -4,9 +4,11 @@ import data.ostiary
 import data.ostiary.policies.unknown
 
 in_house(facts, rule) if {
-	ostiary.verdict.action == "reroute" with input as facts
 	ostiary.verdict.pools == ["house"] with input as facts
-	[reason | some reason in ostiary.verdict.reasons with input as facts][0].rule == rule
+	count(unknown.route) == 1 with input as facts
+	some route in unknown.route with input as facts
+	route.rule == rule
+	route.boundary == "internal"
 }
 
 image := object.union(ostiary.example, {"opaque": {"bytes": 1000, "count": 1, "kinds": {"image": 1}}})
@@ -16,12 +18,12 @@ test_harmless_passes if ostiary.verdict.action == "allow" with input as ostiary.
 test_image_goes_in_house if in_house(image, "opaque_parts")
 
 test_permitted_kind_passes if {
-	ostiary.verdict.action == "allow" with input as image with data.unknown.permitted as ["image"]
+	count(unknown.route) == 0 with input as image with data.unknown.permitted as ["image"]
 }
 
 test_other_kind_beside_a_permitted_one_goes_in_house if {
 	facts := object.union(image, {"opaque": {"count": 2, "kinds": {"audio": 1}}})
-	ostiary.verdict.action == "reroute" with input as facts with data.unknown.permitted as ["image"]
+	in_house(facts, "opaque_parts") with data.unknown.permitted as ["image"]
 }
 
 test_count_without_a_kind_goes_in_house if {
@@ -48,6 +50,13 @@ test_no_body_of_some_bytes_is_denied if {
 # What refers to state at another pool is not unknown: the proxy keeps it there.
 test_state_reference_passes if {
 	ostiary.verdict.action == "allow" with input as object.union(ostiary.example, {"state": ["previous_response_id"]})
+}
+
+test_every_kind_may_be_permitted if {
+	count(unknown.invalid) == 0 with data.unknown.permitted as [
+		"image", "audio", "file", "file_id", "url", "token_ids", "encrypted",
+		"signature", "prompt_id", "binary", "other",
+	]
 }
 
 test_wrong_data_is_found if {
