@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -33,7 +36,11 @@ func TestTexts(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", label, err)
 			}
-			for _, d := range differences(marks, classify(t, s, text)) {
+			// What is of low severity is reported all the same and not marked.
+			found := slices.DeleteFunc(classify(t, s, text), func(f proxy.Finding) bool {
+				return !isSerious(f) && !slices.Contains(f.Groups, classifiers.Personal) && !slices.ContainsFunc(marks, func(m classifiers.Mark) bool { return m.Start < f.End && f.Start < m.End })
+			})
+			for _, d := range differences(marks, found) {
 				t.Errorf("%s: %s", label, d)
 			}
 		}
@@ -118,20 +125,23 @@ func hostile(n int) map[string]string {
 
 // No input takes more than a bounded time per byte: four times the text takes
 // about four times as long, whatever it is made of. Times are the best of
-// several runs; the ratio allows for a noisy machine and not for a square.
+// several runs, of the processors; the ratio allows for noise and not for a
+// square.
 func TestLinear(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
 	const small, factor = 64 << 10, 4
-	s := suite(t, classifiers.Options{Budget: time.Minute, Terms: []classifiers.Terms{{Type: "TERM_X", Words: []string{"blue heron blue heron blue heron"}}}})
+	// On one core: two that share their caches do the same work in more time.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := suite(t, classifiers.Options{Budget: time.Minute, Cache: -1, Terms: []classifiers.Terms{{Type: "TERM_X", Words: []string{"blue heron blue heron blue heron"}}}})
 	best := func(text string) time.Duration {
 		segs := []proxy.Segment{{Text: proxy.NewText(text)}}
 		b := time.Duration(1 << 62)
 		for range 5 {
-			from := time.Now()
+			from := processTime(t)
 			r, err := s.Classify(context.Background(), segs)
-			if d := time.Since(from); d < b {
+			if d := processTime(t) - from; d < b {
 				b = d
 			}
 			if err != nil {
@@ -154,6 +164,16 @@ func TestLinear(t *testing.T) {
 			t.Errorf("%s: %d times the text takes %.1f times as long", name, factor, float64(b)/float64(a))
 		}
 	}
+}
+
+// processTime is what the process used of the processors, which a busy machine
+// does not change as it does the time on the wall.
+func processTime(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // Every answer is well formed, the same again, and blind to what a text is
@@ -217,7 +237,9 @@ func wellFormed(t *testing.T, found []proxy.Finding, text string, types map[stri
 			t.Fatalf("%s is not whole", f.Type)
 		}
 		for _, g := range found[:i] {
-			if g.Start < f.End && f.Start < g.End {
+			// Two of one group overlap only where the weaker has the greater part
+			// of its place for itself.
+			if common := min(g.End, f.End) - max(g.Start, f.Start); 2*common >= max(g.End-g.Start, f.End-f.Start) {
 				for _, a := range g.Groups {
 					for _, b := range f.Groups {
 						if a == b {
