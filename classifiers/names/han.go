@@ -51,6 +51,7 @@ type hanTable struct {
 	surnames map[string]bool
 	zh, ja   wordSets
 	firms    map[rune][]string // by first character
+	ends     map[rune][]string // likewise, of organisations
 }
 
 // wordSets are the words around names of a language: cues by their last
@@ -78,7 +79,7 @@ func byLast(words []string) map[rune][]string {
 func makeHan() *hanTable {
 	h := &hanTable{
 		given: map[rune]bool{}, after: map[rune]bool{}, words: map[string]bool{}, surnames: map[string]bool{},
-		zh: wordSets{byLast(hanCues), byLast(hanWeak), byFirst(hanTitles)}, ja: wordSets{byLast(jaCues), nil, byFirst(jaTitles)}, firms: byFirst(hanFirms),
+		zh: wordSets{byLast(hanCues), byLast(hanWeak), byFirst(hanTitles)}, ja: wordSets{byLast(jaCues), nil, byFirst(jaTitles)}, firms: byFirst(hanFirms), ends: byFirst(hanOrgEnds),
 	}
 	for _, r := range hanGiven {
 		h.given[r] = true
@@ -122,6 +123,7 @@ func (r *reading) han(tok *tagger.Token) {
 	u.at[u.n] = pos
 	u.opens = delimits(u.t, int(tok.Start), -1)
 	u.closes = pos == end && delimits(u.t, end, 1)
+	r.places(&u)
 	for i := 0; i < u.n; {
 		if n := r.hanName(&u, i, japanese); n > 0 {
 			i += n

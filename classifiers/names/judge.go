@@ -556,15 +556,17 @@ func (e evidence) needs(person bool) float32 {
 	case e.words == 0:
 		return 2
 	case !person && e.place:
-		return 0.5
+		return 0.4
 	case !person:
-		return 0.6
+		return 0.5
 	case e.caps && e.words == 1 && e.letters <= 4:
 		return 0.97 // an abbreviation
 	case e.best == 3 && e.words == 1 && e.plain >= 2 && e.small:
 		return 0.7
+	case e.best == 3 && (e.small || e.caps):
+		return 0.45
 	case e.best == 3:
-		return 0.5
+		return 0.4
 	case e.plain >= 2 && e.words == 1:
 		return 0.9
 	case e.small && e.best == 0, e.caps && e.best == 0:

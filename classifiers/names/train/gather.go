@@ -19,8 +19,8 @@ type corpus struct {
 // weights says how often a set is read, in percent, and how many of its names
 // are swapped. A set may be read more than once, each time changed otherwise.
 var weights = map[string]struct{ percent, swap int }{
-	"wnut17":      {100, 30},
-	"btc":         {100, 30},
+	"wnut17":      {300, 30},
+	"btc":         {200, 30},
 	"crossner":    {300, 35},
 	"sec-filings": {60, 20},
 	"litbank":     {100, 45},
@@ -83,6 +83,8 @@ func gather(data string, part float64) (*corpus, error) {
 		}
 	}
 	fmt.Printf("%-12s %7d sentences\n", "templates", len(c.train)-from)
+	// The sentences to measure on do not change with the data that is learnt from.
+	w = &writer{r: rand.New(rand.NewPCG(seed, 3)), pools: p}
 	var generated []example
 	for _, t := range test {
 		for range 10 {
