@@ -168,3 +168,59 @@ func TestTryUndecided(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// FuzzReadFixture: an error about a fixture never holds its text, whatever else
+// is in it.
+func FuzzReadFixture(f *testing.F) {
+	for _, s := range []string{
+		`"expect":{"action":"deny"}`, `"role":"robot"`, `"found":["X"],"expect":{"findings":"x"}`, `"facts":[],"expect":{"rules":[]}`,
+		`"text":7`, `"txt":1`, `]`, `"expect":{"pools":null}`,
+	} {
+		f.Add("more", s)
+	}
+	const canary = "canary-91c2"
+	f.Fuzz(func(t *testing.T, text, rest string) {
+		b, err := json.Marshal(canary + text)
+		if err != nil {
+			t.Skip()
+		}
+		fx, err := policies.ReadFixture([]byte(`{"name":"a","text":` + string(b) + `,` + rest + `}`))
+		switch {
+		case err == nil && fx.Name == "":
+			t.Error("a fixture without a name was taken")
+		case err != nil && strings.Contains(err.Error(), canary) && !strings.Contains(rest, canary):
+			t.Errorf("the error quotes the text: %v", err)
+		}
+	})
+}
+
+// FuzzChange: whatever is changed, the result is facts, a change that changes
+// nothing gives the same facts, and making it twice is making it once.
+func FuzzChange(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"request":{"model":"x","tokens":7}}`, `{"findings":{"types":{"X":{"count":1,"roles":{"user":{"likely":1}}}}}}`,
+		`{"pools":[]}`, `{"state":["file_id"],"version":2}`, `{"request":{"bytes":1e3}}`, `{"a":{"a":{"a":{}}}}`, `[]`, `{"mode":null}`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		once, err := policies.Change(policies.Example(), []byte(s))
+		if err != nil {
+			return
+		}
+		twice, err := policies.Change(once, []byte(s))
+		if err != nil {
+			t.Fatalf("it cannot be made again: %v", err)
+		}
+		if d := cmp.Diff(once, twice); d != "" {
+			t.Error(d)
+		}
+		same, err := policies.Change(once, []byte(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(once, same); d != "" {
+			t.Error(d)
+		}
+	})
+}

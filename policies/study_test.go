@@ -310,3 +310,66 @@ func TestFixturesAreNoData(t *testing.T) {
 		t.Errorf("a file that is not read is passed over: %q", w)
 	}
 }
+
+// applied makes the second text of the first and a unified difference.
+func applied(a, diff string) (string, error) {
+	if diff == "" {
+		return a, nil
+	}
+	old := strings.SplitAfter(a, "\n")
+	if n := len(old); old[n-1] == "" {
+		old = old[:n-1]
+	}
+	var out strings.Builder
+	at := 0
+	lines := strings.SplitAfter(diff, "\n")
+	for i := 2; i < len(lines) && lines[i] != ""; i++ {
+		line := lines[i]
+		ended := i+1 < len(lines) && strings.HasPrefix(lines[i+1], `\ No newline`)
+		text := line[1:]
+		if ended {
+			text = strings.TrimSuffix(text, "\n")
+		}
+		switch line[0] {
+		case '@':
+			var from, n, to, m int
+			if _, err := fmt.Sscanf(line, "@@ -%d,%d +%d,%d @@", &from, &n, &to, &m); err != nil {
+				return "", err
+			}
+			for ; at < from-1; at++ {
+				out.WriteString(old[at])
+			}
+			continue
+		case '\\':
+			continue
+		case '+':
+			out.WriteString(text)
+			continue
+		case ' ':
+			out.WriteString(text)
+		}
+		if at >= len(old) || old[at] != text {
+			return "", fmt.Errorf("line %d is not %q", at+1, text)
+		}
+		at++
+	}
+	for ; at < len(old); at++ {
+		out.WriteString(old[at])
+	}
+	return out.String(), nil
+}
+
+// FuzzUnified: a difference, applied to the first text, gives the second.
+func FuzzUnified(f *testing.F) {
+	f.Add("", "a\n")
+	f.Add("a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n", "a\nB\nc\nd\ne\nf\ng\nh\ni\nJ")
+	f.Add("a\n\n\nb", "\n\n\n\nb")
+	f.Add("x\nx\nx\ny\nx\nx\n", "x\ny\nx\nx\nx\nx\nx\n")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		diff := policies.Unified("f", a, b)
+		got, err := applied(a, diff)
+		if err != nil || got != b {
+			t.Errorf("%q and %q: %v\n%s", a, b, err, diff)
+		}
+	})
+}

@@ -142,6 +142,7 @@ func (e *explanation) explain(c *cobra.Command, args []string) (*explained, erro
 	if err != nil {
 		return nil, err
 	}
+	x.Masks, x.Notify = append([]string{}, x.Masks...), append([]string{}, x.Notify...)
 	if e.whyNot != "" && x.Facts != nil {
 		if x.WhyNot, err = (policies.Study{Set: set}).WhyNot(ctx, x.Facts, e.whyNot); err != nil {
 			return nil, fmt.Errorf("--why-not: %w", err)
@@ -201,7 +202,7 @@ func (e *explanation) recorded(diag io.Writer, set *policies.Set) (*explained, e
 	}
 	d := ev.Decision
 	x := &explained{
-		Event: ev.ID, Facts: d.Facts, Reasons: append([]proxy.Reason{}, d.Reasons...), Action: d.Action, Code: d.Code,
+		Event: ev.ID, Facts: d.Facts, Findings: []explainedFinding{}, Reasons: append([]proxy.Reason{}, d.Reasons...), Action: d.Action, Code: d.Code,
 		Pool: cmp.Or(d.Pool, "none"), Masks: d.Masks, Notify: d.Notify, Notes: []string{},
 	}
 	if ev.Policy != nil {

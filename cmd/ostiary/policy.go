@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ could not tell.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
-		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
+		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand(), policyCatalogCommand())
 	c.AddCommand(policyReplayCommand(), policyShadowCommand(), policyCanaryCommand(), policyPromoteCommand(), policyRollbackCommand())
 	return c
 }
@@ -87,6 +88,9 @@ func (f *policyFlags) stage() (*stage, error) {
 	} else {
 		st.cfg.Pools = examplePools()
 	}
+	for i := range st.cfg.Pools { // nothing is sent: what an author's machine has of keys changes no result
+		st.cfg.Pools[i].Credential = config.Credential{Mode: config.CredentialNone}
+	}
 	o, err := suiteOptions(st.cfg, nil)
 	if err != nil {
 		return nil, err
@@ -111,11 +115,10 @@ func (f *policyFlags) stage() (*stage, error) {
 
 // examplePools are the pools of [policies.Example] as a configuration.
 func examplePools() []config.Pool {
-	none := config.Credential{Mode: config.CredentialNone}
 	var out []config.Pool
 	for _, p := range policies.Example().Pools {
 		c := config.Pool{Name: p.Name, Boundary: p.Boundary, Context: p.Context, Dialects: p.Dialects, Retention: p.Retention, Training: p.Training,
-			Credential: none, URL: "http://127.0.0.1:9"} // nothing is sent there
+			URL: "http://127.0.0.1:9"} // nothing is sent there
 		if p.Jurisdiction != proxy.Unknown {
 			c.Jurisdiction = p.Jurisdiction
 		}
@@ -129,6 +132,18 @@ func examplePools() []config.Pool {
 
 // load loads the policies of a directory or a bundle.
 func (st *stage) load(path string) (*policies.Set, error) { return policies.Load(st.at(path)) }
+
+// need is load for a command that can do nothing without the policies.
+func (st *stage) need(path string) (*policies.Set, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	set, err := st.load(path)
+	if err != nil {
+		return nil, fmt.Errorf("the policies in %s do not load:\n%w", path, err)
+	}
+	return set, nil
+}
 
 func (st *stage) at(path string) policies.Options {
 	o := st.options

@@ -56,9 +56,9 @@ Exit status: 0 done, 1 with --strict and over the budget, 2 it could not be told
 			if err != nil {
 				return err
 			}
-			set, err := st.load(dir)
+			set, err := st.need(dir)
 			if err != nil {
-				return refusedPolicies(c.ErrOrStderr(), dir, err)
+				return err
 			}
 			list, err := benchFacts(c.Context(), trial{stage: st, set: set}, dir)
 			if err != nil {
@@ -190,9 +190,9 @@ nothing to go by.`,
 			if err != nil {
 				return err
 			}
-			set, err := st.load(dir)
+			set, err := st.need(dir)
 			if err != nil {
-				return refusedPolicies(c.ErrOrStderr(), dir, err)
+				return err
 			}
 			u := usage{study: policies.Study{Set: set}, meter: policies.NewMeter()}
 			if a.log != "" || since != "" || until != "" {
@@ -402,9 +402,9 @@ facts cannot be read.`,
 				return err
 			}
 			dir := policyDir(args[1:])
-			set, err := st.load(dir)
+			set, err := st.need(dir)
 			if err != nil {
-				return refusedPolicies(c.ErrOrStderr(), dir, err)
+				return err
 			}
 			a.config = f.config
 			var facts *proxy.Facts

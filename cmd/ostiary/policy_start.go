@@ -150,9 +150,9 @@ type suppression struct {
 // carryOut makes the change and says what was done. Where the policies do not
 // load with it, the files are as before.
 func (s *suppression) carryOut(now time.Time, remove bool) (string, error) {
-	set, err := s.stage.load(s.dir)
+	set, err := s.stage.need(s.dir)
 	if err != nil {
-		return "", fmt.Errorf("the policies in %s do not load, so nothing was written:\n%w", s.dir, err)
+		return "", fmt.Errorf("nothing was written: %w", err)
 	}
 	if err := s.missing(remove); err != nil {
 		return "", err
