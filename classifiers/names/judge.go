@@ -12,6 +12,7 @@ import (
 	"github.com/ostiary/ostiary/proxy"
 )
 
+//go:generate go run ./train -data ../../../shared/data -out .
 //go:embed model.bin
 var weights []byte
 

@@ -29,7 +29,6 @@ type learner struct {
 	rows       [][tagger.Features]uint32
 	emit       [][tags]float64
 	fore, back [][tags]float64
-	scale      []float64
 	chance     *rand.Rand
 	drop       uint64 // share of the features left out of each token, in 256ths
 }
@@ -74,7 +73,6 @@ func (l *learner) load(s *sentence) {
 		l.emit = append(l.emit, [tags]float64{})
 		l.fore = append(l.fore, [tags]float64{})
 		l.back = append(l.back, [tags]float64{})
-		l.scale = append(l.scale, 0)
 	}
 	for i := range n {
 		l.sequence.Rows(i, &l.rows[i])
@@ -159,7 +157,7 @@ func (l *learner) sentence(s *sentence) {
 	for t := range tags {
 		l.fore[0][t] = l.emit[0][t] * math.Exp(float64(w.Begin[t]))
 	}
-	l.scale[0] = norm(&l.fore[0])
+	norm(&l.fore[0])
 	for i := 1; i < n; i++ {
 		f := &l.fore[i]
 		*f = [tags]float64{}
@@ -172,7 +170,7 @@ func (l *learner) sentence(s *sentence) {
 		for b := range tags {
 			f[b] *= l.emit[i][b]
 		}
-		l.scale[i] = norm(f)
+		norm(f)
 	}
 	for t := range tags {
 		l.back[n-1][t] = math.Exp(float64(w.End[t]))
@@ -282,17 +280,17 @@ func (l *learner) move(w, sq *float32, g float32) {
 	*w -= l.rate * g / float32(math.Sqrt(float64(*sq+1)))
 }
 
-func norm(v *[tags]float64) float64 {
+// norm makes the sum of v one.
+func norm(v *[tags]float64) {
 	sum := 0.0
 	for _, x := range v {
 		sum += x
 	}
 	if sum <= 0 {
 		*v = [tags]float64{1}
-		return 1
+		return
 	}
 	for t := range v {
 		v[t] /= sum
 	}
-	return sum
 }
