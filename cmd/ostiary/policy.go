@@ -48,7 +48,7 @@ could not tell.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
-		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand(), policyCatalogCommand())
+		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
 	c.AddCommand(policyReplayCommand(), policyShadowCommand(), policyCanaryCommand(), policyPromoteCommand(), policyRollbackCommand())
 	return c
 }
