@@ -44,9 +44,9 @@ const (
 	WrongKey    Word = "wrong_key"    // no configured key made its signature, or its files are not those signed
 	Invalid     Word = "invalid"      // does not compile
 	Incomplete  Word = "incomplete"   // holds no policies, or lacks an expected one
-	TestsFailed Word = "tests_failed" // its own unit tests fail, or take too long
+	TestsFailed Word = "tests_failed" // its own unit tests fail
 	Undecided   Word = "undecided"    // no decision on facts on which there was one
-	Slow        Word = "slow"         // decides too slowly
+	Slow        Word = "slow"         // decides too slowly, or its unit tests do not end
 	NotKept     Word = "not_kept"     // could not be written to the state directory
 	NotServed   Word = "not_served"   // could not be put in force
 )

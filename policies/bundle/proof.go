@@ -107,7 +107,7 @@ func (p *Proof) tests(ctx context.Context, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, TestTime)
 	defer cancel()
 	results, err := policies.Test(ctx, p.at(file))
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return &Refusal{Word: TestsFailed, Detail: "the unit tests cannot be run: " + err.Error(), err: err}
 	}
 	var failed []string
@@ -118,7 +118,7 @@ func (p *Proof) tests(ctx context.Context, file string) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return refuse(TestsFailed, "the unit tests took longer than %s", TestTime)
+		return refuse(Slow, "the unit tests took longer than %s", TestTime)
 	case len(failed) > 0:
 		return refuse(TestsFailed, "%d of %d unit tests fail, the first is %s", len(failed), len(results), failed[0])
 	}
@@ -170,6 +170,8 @@ func (p *Proof) try(ctx context.Context, set *policies.Set, facts []*proxy.Facts
 			return nil, refusal(ctx, ctx.Err())
 		case ctx.Err() != nil:
 			return nil, refuse(Slow, "%d decisions took longer than %s", len(t.next), TryTime)
+		case err != nil && d >= proxy.DefaultDecisionLimit: // which may be the machine's fault
+			return nil, refuse(Slow, "a decision took longer than %s", proxy.DefaultDecisionLimit)
 		case err != nil:
 			return nil, refuse(Undecided, "no decision on recorded facts: %s", policies.Cause(err))
 		}

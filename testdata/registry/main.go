@@ -21,11 +21,13 @@ import (
 	_ "github.com/distribution/distribution/v3/registry/auth/htpasswd"
 	"github.com/distribution/distribution/v3/registry/handlers"
 	_ "github.com/distribution/distribution/v3/registry/storage/driver/inmemory"
+	"github.com/sirupsen/logrus"
 )
 
 func main() {
 	users := flag.String("htpasswd", "", "`FILE` with names and bcrypt hashes of passwords")
 	flag.Parse()
+	logrus.SetLevel(logrus.FatalLevel) // faults are what tests are about
 	config := &configuration.Configuration{
 		Log:     configuration.Log{Level: "error", AccessLog: configuration.AccessLog{Disabled: true}},
 		Storage: configuration.Storage{"inmemory": configuration.Parameters{}, "delete": configuration.Parameters{"enabled": true}},
