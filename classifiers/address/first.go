@@ -26,7 +26,7 @@ func numberFirst(t string, i, e int) (street, bool) {
 		}
 		if sp := blanks(t, q); sp > 0 {
 			if v := read(t, q+sp); v.class&(frType|frWeak) != 0 {
-				w, p = v, q+sp
+				w = v
 			}
 		}
 	}
@@ -89,7 +89,6 @@ func french(t string, i int, kind word) (street, bool) {
 			f.end = w.end
 			if lower && w.class&nameTitle == 0 && names > 0 {
 				// A name in small letters ends with its first word that is no title.
-				p = w.end
 				break
 			}
 		}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go/build"
 	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -467,7 +467,7 @@ func clean(t *testing.T, dir string, m *measured) {
 // sourceCode looks at the Go files of the toolchain that runs the test. What is
 // in tests of cryptography are real keys, so tests are left out.
 func sourceCode(t *testing.T, s *classifiers.Suite) (n, persons, size int) {
-	root := filepath.Join(runtime.GOROOT(), "src")
+	root := filepath.Join(build.Default.GOROOT, "src")
 	for _, part := range []string{"net/http", "encoding", "go", "os", "runtime", "strconv", "time", "text", "database", "html", "image", "sort", "sync", "compress", "archive", "cmd/go/internal/modload"} {
 		err := filepath.WalkDir(filepath.Join(root, filepath.FromSlash(part)), func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") {

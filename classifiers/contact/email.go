@@ -174,7 +174,7 @@ func command(t string, from int) bool {
 			return false
 		}
 		// Options, their values and files.
-		if w[0] != '-' && strings.IndexAny(w, "/.:0123456789") < 0 {
+		if w[0] != '-' && !strings.ContainsAny(w, "/.:0123456789") {
 			return false
 		}
 	}

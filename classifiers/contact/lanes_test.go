@@ -2,9 +2,9 @@ package contact_test
 
 import (
 	"encoding/json"
+	"go/build"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -61,7 +61,7 @@ func TestCode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads the library")
 	}
-	root := filepath.Join(runtime.GOROOT(), "src")
+	root := filepath.Join(build.Default.GOROOT, "src")
 	if _, err := os.Stat(root); err != nil {
 		t.Skip("no source of the Go library: code is not read")
 	}

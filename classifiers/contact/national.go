@@ -51,7 +51,7 @@ func american(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	if len(d) == 11 && d[0] == '1' {
 		d = d[1:]
 	}
-	if counting(d) || glued(s, g, i, end) {
+	if counting(d) || glued(s, g, i, end) || chineseMobile(s, g[i:end]) {
 		return 0
 	}
 	// An area in parentheses is a telephone's, also where the exchange is one
@@ -84,6 +84,12 @@ func american(s *classifiers.Scan, g []classifiers.Group, i int) int {
 	return end - i
 }
 
+// chineseMobile reports whether one group is a mobile number of China, eleven
+// digits from 13 to 19, beside a word for telephone: that plan reads it.
+func chineseMobile(s *classifiers.Scan, g []classifiers.Group) bool {
+	return len(g) == 1 && g[0].Len() == 11 && s.Text[g[0].Start] == '1' && s.Text[g[0].Start+1] >= '3' && s.Near(nounCue, g[0].Start, g[0].End) <= farLabel
+}
+
 // ranges are the ranges of the large plans together, for a first look: by the
 // first three digits, the lengths of the numbers behind a trunk zero, and of
 // those that are written without.
@@ -103,8 +109,11 @@ var union = sync.OnceValue(func() *ranges {
 			case p.trunk == "":
 				r.bare[i] |= m
 			}
-			if code == 90 || code == 91 { // written without the zero as often
+			switch {
+			case code == 90, code == 91, code == 55: // written without the zero as often
 				r.bare[i] |= m
+			case code == 86 && i >= 130 && i < 200: // so are China's mobile numbers
+				r.bare[i] |= m & (1 << (11 - minNSN))
 			}
 		}
 	}
@@ -236,8 +245,14 @@ func (n *inland) unlabelled(s *classifiers.Scan, g []classifiers.Group, i, again
 		return 0
 	}
 	parts := n.j - i
-	level := layout(s, g[i:n.j])
+	level := max(layout(s, g[i:n.j]), brazilian(s, g[i:n.j]))
+	own := classifiers.Far
+	if n.planned && (parts > 1 || n.trunk) {
+		own = s.Near(ownCue, n.start, n.end)
+	}
 	switch {
+	case own <= closeLabel && own <= against:
+		level, against = proxy.Likely, classifiers.Far
 	case hl7(s.Text, n.start):
 		level, against = proxy.Likely, classifiers.Far
 	case n.trunk && parts > 1 && n.planned:
@@ -366,13 +381,15 @@ func day(s *classifiers.Scan, g classifiers.Group) bool {
 }
 
 // layouts are ways of grouping that one country's numbers have and little else:
-// France's pairs, the mobile numbers of Japan, Korea, Turkey, Spain and the
-// United Kingdom.
+// France's pairs, the mobile numbers of Japan, Korea, Turkey, Spain, Brazil,
+// China and the United Kingdom, and areas of that and of China of three digits.
 var layouts = [...]struct {
 	lengths string // of the groups, a digit each
-	first   string // what the number may begin with
+	first   string // what the number may begin with, its digits only
 	level   proxy.Likelihood
 }{
+	{"344", "0203 0207 0208 0238 0239 0247 0289 0292", proxy.Likely},
+	{"344", "020 021 022 023 024 025 027 028 029 13 14 15 16 17 18 19", proxy.Possible},
 	{"22222", "01 02 03 04 05 06 07 09", proxy.Likely},
 	{"344", "070 080 090 010 050", proxy.Likely},
 	{"4322", "05", proxy.Likely},
@@ -396,11 +413,29 @@ func layout(s *classifiers.Scan, g []classifiers.Group) proxy.Likelihood {
 		if !fits || g[1].Sep != classifiers.SepSpace && g[1].Sep != classifiers.SepDash && g[1].Sep != classifiers.SepDot {
 			continue
 		}
+		var buf [maxE164]byte
+		d := string(digits(s, g, buf[:0]))
 		for _, p := range strings.Fields(l.first) {
-			if strings.HasPrefix(s.Text[g[0].Start:], p) {
+			if strings.HasPrefix(d, p) {
 				return l.level
 			}
 		}
+	}
+	return 0
+}
+
+// brazilian tells what the form (11) 98765-4321 says, which Brazil's numbers
+// have: an area of two digits in parentheses, and a hyphen before the last four.
+func brazilian(s *classifiers.Scan, g []classifiers.Group) proxy.Likelihood {
+	if len(g) != 3 || g[0].Len() != 2 || g[1].Sep != classifiers.SepClose || s.Before(g[0].Start) != '(' || g[2].Len() != 4 || g[2].Sep != classifiers.SepDash {
+		return 0
+	}
+	switch a, b := s.Text[g[0].Start:g[0].End], s.Text[g[1].Start]; {
+	case a[0] == '0' || a[1] == '0':
+	case g[1].Len() == 5 && b == '9':
+		return proxy.Likely
+	case g[1].Len() == 4 && '2' <= b && b <= '5':
+		return proxy.Possible
 	}
 	return 0
 }

@@ -74,7 +74,14 @@ var nouns = []string{
 var phoneCue = classifiers.NewCue(append([]string{
 	"call", "called", "calling", "dial", "text me", "text us", "text him", "text her", "text them", "text to", "reach", "contact", "ring", "anrufen", "telephoner", "appeler", "joindre", "joignable", "contacto", "cel", "llamó", "llamada",
 	"llamar", "llame", "chiamare", "chiamami", "numero di", "ligar", "ligue", "contato", "zadzwoń", "dzwonić", "bel", "bellen", "ring mig", "arayın", "ara", "numara",
+	"call back", "ring back", "zurückrufen", "erreichen", "erreichbar unter", "rappeler", "rappelez", "appelez", "contacter", "llámame", "llámeme", "llamarme", "richiamare", "chiamate", "chiamatemi", "telefonare",
+	"telefonar", "ligar me", "dzwoń", "oddzwonić", "kontakt pod", "terugbellen", "bereikbaar", "bereiken", "ringa", "nås på", "arayabilirsiniz", "ulaşabilirsiniz", "联系", "致电", "拨打", "来电", "聯絡", "致電", "連絡", "संपर्क", "कॉल", "연락",
 }, nouns...)...)
+
+// ownCue speaks of somebody's number. It says telephone where the digits are
+// grouped as a plan groups them and nothing else is named.
+var ownCue = classifiers.NewCue("my number", "his number", "her number", "their number", "your number", "meine nummer", "seine nummer", "ihre nummer", "mon numéro", "son numéro", "mi número", "su número", "mio numero", "suo numero",
+	"meu número", "seu número", "mój numer", "jego numer", "jej numer", "mijn nummer", "zijn nummer", "haar nummer", "mitt nummer", "hans nummer", "hennes nummer", "benim numaram", "numarası")
 
 // otherCue names numbers of people and firms that are no telephone's. The
 // nearer label counts.

@@ -118,18 +118,6 @@ func (p *plan) judge(d []byte) verdict {
 	return noNumber
 }
 
-// national judges digits as they are written inside the country, with the trunk
-// prefix or, where the country has none, without.
-func (p *plan) national(d []byte) verdict {
-	if p.trunk == "" {
-		return p.judge(d)
-	}
-	if !strings.HasPrefix(string(d[:min(len(d), len(p.trunk))]), p.trunk) {
-		return noNumber
-	}
-	return p.judge(d[len(p.trunk):])
-}
-
 // grouped reports whether the plan's numbers are written in groups of those
 // lengths, four bits each.
 func (p *plan) grouped(key uint64) bool {

@@ -39,7 +39,10 @@ var genericTLD = words(`com org net edu gov mil int info biz name pro mobi jobs 
 	stream studio study style sucks supplies supply support surf surgery swiss systems taipei tax taxi team tech technology tennis
 	theater tienda tips tirol today tokyo tools top tours town toys trade training tube university uno vacations ventures vet viajes
 	video villas vin vip vision vlaanderen vote voyage wales watch webcam website wedding wien wiki win wine work works world wtf xyz
-	yoga zone google amazon apple microsoft bmw bayern berlin audi barclays citic deloitte fedex hsbc ibm kpmg nhs sap sbi siemens
+	yoga zone africa alsace amsterdam arab barcelona bcn boston brussels bzh capetown corsica cymru durban eus frl gal gent
+	helsinki istanbul ist joburg lat krd madrid melbourne moscow nagoya okinawa osaka rio scot stockholm swiss
+	sydney tatar vegas yokohama zuerich bot cfd cpa diy eco esq llc locker ltda luxury merch monster phd prof skin spa
+	srl sas xin google amazon apple microsoft bmw bayern berlin audi barclays citic deloitte fedex hsbc ibm kpmg nhs sap sbi siemens
 	example test invalid localhost internal intranet local lan corp home private`)
 
 // fileTLD are endings that name files. An address never ends so.

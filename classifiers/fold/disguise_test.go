@@ -5,10 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"go/build"
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -250,7 +250,7 @@ func innocents() map[string]string {
 		"minified":     `!function(e,t){"object"==typeof exports?t(exports):t(e.a={})}(this,function(e){var n=1e3*60*60*24,r=/^[\x20-\x7e]+$/,o="\u2028\u2029\xA0";for(var i=0;i<n;i++)e[i%16]^=i<<3&0xff;return e.b=n/864e5|0})`,
 		"counting":     "one two three four five six seven eight nine ten eleven twelve",
 		"meetings":     "meet me at the dot com office at noon, look at dot products, the at sign and the dot, sign up at store dot example",
-		"Persian":      "می‌خواهم گزارش جلسه را در سال ۱۴۰۳ بنویسم و نیم‌فاصله دارد",
+		"Persian":      "می\u200cخواهم گزارش جلسه را در سال ۱۴۰۳ بنویسم و نیم\u200cفاصله دارد",
 		"Russian":      "в 2024 году рост составил 10% (план — 12%), см. раздел 3.1 и таблицу Б-2; СССР, НАТО, СНГ",
 		"family":       "👨‍👩‍👧‍👦 ❤️ 1️⃣ first 2️⃣ second 🏳️‍🌈",
 		"math":         "x² + y² = z², H₂O, 10⁻⁹ m, α₁β₂, E = mc²",
@@ -279,7 +279,7 @@ func TestStandardLibrary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads the library")
 	}
-	root := filepath.Join(runtime.GOROOT(), "src")
+	root := filepath.Join(build.Default.GOROOT, "src")
 	if _, err := os.Stat(root); err != nil {
 		t.Skip("no source of the Go library: code is not read")
 	}

@@ -323,16 +323,15 @@ type collector struct {
 // marks are how far the readers of a collector have come, so that none looks
 // at the same bytes twice.
 type marks struct {
-	run     int // end of the last run of base64 or hex
-	token   int // end of the last token with characters that are not ASCII
-	chain   int // end of the last chain of spaced-out characters
-	words   int // end of the last row of number words
-	at      int // where the search for a spelled @ has come
-	tried   int // end of the last spelled @ that was read
-	forms   [maxForms]form
-	nforms  int
-	quoted  int8 // whether the text is quoted-printable: 0 not looked, 1 yes, -1 no
-	numeral int  // end of the last row of Chinese numerals
+	run    int // end of the last run of base64 or hex
+	token  int // end of the last token with characters that are not ASCII
+	chain  int // end of the last chain of spaced-out characters
+	words  int // end of the last row of number words
+	at     int // where the search for a spelled @ has come
+	tried  int // end of the last spelled @ that was read
+	forms  [maxForms]form
+	nforms int
+	quoted int8 // whether the text is quoted-printable: 0 not looked, 1 yes, -1 no
 }
 
 // put adds an edit that reads as s.

@@ -4,7 +4,8 @@ package health
 // Statistics, edition of April 2026) and those that only the WHO's edition has,
 // a bit for each number from 00 to 99 of a letter.
 var icdCategories = [26][2]uint64{
-	'A' - 'A': {0x9fff5fffdffe83ff, 0xdffffecff},
+	0: { // A
+		0x9fff5fffdffe83ff, 0xdffffecff},
 	'B' - 'A': {0x1ffffffe4e1f87ff, 0xfdfefffff},
 	'C' - 'A': {0xf7fffbe7c7ffffff, 0x1fd7fffff},
 	'D' - 'A': {0xffbffffffffffeff, 0x25f7fff},

@@ -160,7 +160,7 @@ func behindName(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 		end++
 	}
 	open := s.Before(i)
-	p := i - 1
+	var p int
 	switch {
 	case open == '(' && at(t, end) == ')' && s.Before(i-1) == ' ':
 		p = i - 2

@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"compress/gzip"
 	"encoding/json"
+	"go/build"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -256,7 +256,7 @@ func TestCode(t *testing.T) {
 	s := suite(t)
 	size, n := 0, 0
 	types := map[string]int{}
-	root := filepath.Join(runtime.GOROOT(), "src")
+	root := filepath.Join(build.Default.GOROOT, "src")
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".go") || size > codeBytes {
 			return err

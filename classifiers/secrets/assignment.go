@@ -151,7 +151,7 @@ func valueAfter(t string, at int, spaced bool) (v value, ok bool) {
 	}
 	v.tight = v.op == '=' && tight == i
 	// A literal's mark: b"…", @"…", f"…", $"…"; YAML's |- and >-.
-	if i+1 < len(t) && (t[i] == '"' || t[i] == '\'') == false && strings.IndexByte("brufBR@$", t[i]) >= 0 && strings.IndexByte(quotes, t[i+1]) >= 0 {
+	if i+1 < len(t) && t[i] != '"' && t[i] != '\'' && strings.IndexByte("brufBR@$", t[i]) >= 0 && strings.IndexByte(quotes, t[i+1]) >= 0 {
 		i++
 	}
 	for n := 0; n < 4 && i < len(t) && (strings.IndexByte(quotes, t[i]) >= 0 || t[i] == '\\' && i+1 < len(t) && strings.IndexByte(quotes, t[i+1]) >= 0); n++ {
