@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -42,19 +43,17 @@ const (
 
 // decision is what a replay needs of a decision's record.
 type decision struct {
-	Action   proxy.Action `json:"action"`
-	Asked    string       `json:"asked"`
-	Code     string       `json:"code"`
-	Facts    factsRecord  `json:"facts"`
-	Masked   int          `json:"masked"`
-	Masks    []string     `json:"masks"`
-	Pool     string       `json:"pool"`
-	Reasons  []reason     `json:"reasons"`
-	Rejected []struct {
-		Pool string `json:"pool"`
-	} `json:"rejected"`
-	Shadow *proxy.WouldRecord `json:"shadow"`
-	Would  *proxy.WouldRecord `json:"would"`
+	action   proxy.Action
+	asked    string
+	code     string
+	facts    *proxy.Facts
+	masked   bool
+	masks    []string
+	pool     string
+	reasons  []reason
+	rejected []proxy.Rejection
+	shadow   *proxy.WouldRecord
+	would    *proxy.WouldRecord
 }
 
 type reason struct {
@@ -65,44 +64,30 @@ type reason struct {
 
 // record is what a replay needs of an event.
 type record struct {
-	Decision decision `json:"decision"`
-	ID       string   `json:"id"`
-	Kind     string   `json:"kind"`
-	Policy   struct {
-		Policies string `json:"policies"`
-		Suite    string `json:"suite"`
-	} `json:"policy"`
-	Time string `json:"time"`
+	decision decision
+	found    bool // a decision
+	id       string
+	kind     string
+	policy   proxy.PolicyRecord
+	time     string
 }
 
-// factsRecord is facts with their pools and tallies still as JSON: these are the
-// same in many records, and most of each.
-type factsRecord struct {
-	*proxy.Facts
-	Findings struct {
-		Groups map[string]json.RawMessage `json:"groups"`
-		Types  map[string]json.RawMessage `json:"types"`
-	} `json:"findings"`
-	Pools json.RawMessage `json:"pools"`
-}
-
-// Marks that stand in the canonical JSON of a decision, and of one with facts.
-var (
-	decisionMark = []byte(`"kind":"` + proxy.EventDecision + `"`)
-	factsMark    = []byte(`"facts":{`)
-)
-
-// Bounds of what a [Reader] remembers.
-const (
-	poolsLimit = 1024 // lists of pools
-	tallyLimit = 8192 // tallies, of about 1 KB
-)
+// decisionMark stands in the canonical JSON of every decision.
+var decisionMark = []byte(`"kind":"` + proxy.EventDecision + `"`)
 
 // Reader reads records. The zero Reader is ready; it is not safe for concurrent
 // use. What it gives shares lists, and may not be written.
 type Reader struct {
-	pools   map[string][]proxy.PoolFacts // by JSON
-	tallies map[string]proxy.Tally       // by JSON
+	policy    section[proxy.PolicyRecord]
+	reasons   section[[]reason]
+	names     section[[]string]
+	tally     section[proxy.Tally]
+	pools     section[[]proxy.PoolFacts]
+	principal section[proxy.PrincipalFacts]
+	place     section[proxy.DestinationFacts]
+	grant     section[proxy.GrantFacts]
+	opaque    section[proxy.OpaqueFacts]
+	gaps      section[proxy.UninspectedFacts]
 }
 
 // Read reads the JSON of an event. It gives nil, nil for one that is no
@@ -112,39 +97,38 @@ func (rd *Reader) Read(event []byte) (*Decision, error) {
 		return nil, nil
 	}
 	var r record
-	r.Decision.Facts.Facts = blank()
-	if json.Unmarshal(event, &r) != nil {
+	if err := rd.record(event, &r); err != nil {
+		if unfit := (*Unfit)(nil); errors.As(err, &unfit) {
+			return nil, unfit
+		}
 		return nil, &Unfit{whyUnreadable}
 	}
-	d := &r.Decision
+	d := &r.decision
 	switch {
-	case r.Kind != proxy.EventDecision:
+	case r.kind != proxy.EventDecision:
 		return nil, nil
-	case d.Action == "":
+	case !r.found || d.action == "":
 		return nil, &Unfit{whyUnreadable}
-	case d.Code == proxy.CodeAborted:
+	case d.code == proxy.CodeAborted:
 		return nil, &Unfit{whyAborted}
-	case !bytes.Contains(event, factsMark) && d.Action == proxy.Deny:
-		return nil, &Unfit{whyNoFacts + ": " + word(d.Code)}
-	case !bytes.Contains(event, factsMark):
+	case d.facts == nil && d.action == proxy.Deny:
+		return nil, &Unfit{whyNoFacts + ": " + codeWord(d.code)}
+	case d.facts == nil:
 		return nil, &Unfit{whyAnswered}
 	}
-	f, err := rd.facts(&d.Facts)
-	if err != nil {
-		return nil, err
-	}
+	f := d.facts
 	out := &Decision{
-		ID: r.ID, Time: r.Time, Revision: r.Policy.Policies, Suite: r.Policy.Suite, Facts: f, Shadow: d.Shadow, asked: d.Asked, ruled: proxy.Allow,
-		Was: Side{Action: string(d.Action), Code: d.Code, Pool: d.Pool},
+		ID: r.id, Time: r.time, Revision: r.policy.Policies, Suite: r.policy.Suite, Facts: f, Shadow: d.shadow, asked: d.asked, ruled: proxy.Allow,
+		Was: Side{Action: string(d.action), Code: d.code, Pool: d.pool},
 	}
 	if out.asked == "" && f.Destination.Pool != proxy.Unknown {
 		out.asked = f.Destination.Pool
 	}
-	for _, p := range d.Rejected {
+	for _, p := range d.rejected {
 		out.unfit = append(out.unfit, p.Pool)
 	}
 	denied, routed := false, false
-	for _, p := range d.Reasons {
+	for _, p := range d.reasons {
 		switch {
 		case p.Policy == "ostiary" && p.Rule == "cannot_mask":
 			out.fixed = true
@@ -158,8 +142,8 @@ func (rd *Reader) Read(event []byte) (*Decision, error) {
 		}
 	}
 	out.Was.Rules = unique(out.Was.Rules)
-	carried := d.Masked > 0
-	if w := d.Would; w != nil {
+	carried := d.masked
+	if w := d.would; w != nil {
 		out.Was.Action, out.Was.Code, out.Was.Pool = string(w.Action), w.Code, w.Pool
 		carried = w.Action == proxy.Mask || out.boundary(w.Pool) == string(proxy.External)
 	}
@@ -171,7 +155,7 @@ func (rd *Reader) Read(event []byte) (*Decision, error) {
 	}
 	out.Was.Boundary = out.boundary(out.Was.Pool)
 	if carried {
-		out.Was.Masks = maskedTypes(f, d.Masks, d.Masks)
+		out.Was.Masks = maskedTypes(f, d.masks, d.masks)
 	}
 	if out.Was.Code == "" && out.Was.Action == string(proxy.Deny) {
 		out.Was.Code = proxy.CodeDenied
@@ -181,10 +165,10 @@ func (rd *Reader) Read(event []byte) (*Decision, error) {
 		out.ruled = proxy.Deny
 	case routed && out.Was.Pool != out.asked && !slices.Contains(out.unfit, out.asked):
 		out.ruled = proxy.Reroute
-	case out.Was.Action == string(proxy.Mask), len(d.Masks) > 0 && f.Destination.Boundary != string(proxy.Internal):
+	case out.Was.Action == string(proxy.Mask), len(d.masks) > 0 && f.Destination.Boundary != string(proxy.Internal):
 		out.ruled = proxy.Mask
 	}
-	for _, p := range d.Reasons {
+	for _, p := range d.reasons {
 		if asks(p.Action) && p.Action == string(out.ruled) {
 			out.acted = append(out.acted, p.Policy+"."+p.Rule)
 		}
@@ -203,8 +187,8 @@ func asks(action string) bool {
 	return false
 }
 
-// word keeps a code of the record to what a code is made of.
-func word(code string) string {
+// codeWord keeps a code of the record to what a code is made of.
+func codeWord(code string) string {
 	if code == "" {
 		return proxy.Unknown
 	}
@@ -216,84 +200,150 @@ func word(code string) string {
 	return code
 }
 
+// record reads an event.
+func (rd *Reader) record(event []byte, r *record) error {
+	return fields(event, func(key string, value []byte) (err error) {
+		switch key {
+		case "decision":
+			r.found = true
+			return rd.decision(value, &r.decision)
+		case "id":
+			r.id, err = word(value)
+		case "kind":
+			r.kind, err = word(value)
+		case "policy":
+			r.policy, err = rd.policy.read(value, zero, nil)
+		case "time":
+			r.time, err = word(value)
+		}
+		return err
+	})
+}
+
+func (rd *Reader) decision(text []byte, d *decision) error {
+	return fields(text, func(key string, value []byte) (err error) {
+		switch key {
+		case "action":
+			var w string
+			w, err = word(value)
+			d.action = proxy.Action(w)
+		case "asked":
+			d.asked, err = word(value)
+		case "code":
+			d.code, err = word(value)
+		case "facts":
+			d.facts, err = rd.facts(value)
+		case "masked":
+			d.masked = string(value) != "0"
+		case "masks":
+			d.masks, err = rd.names.read(value, zero, nil)
+		case "pool":
+			d.pool, err = word(value)
+		case "reasons":
+			d.reasons, err = rd.reasons.read(value, zero, nil)
+		case "rejected":
+			err = json.Unmarshal(value, &d.rejected)
+		case "shadow":
+			err = json.Unmarshal(value, &d.shadow)
+		case "would":
+			err = json.Unmarshal(value, &d.would)
+		}
+		return err
+	})
+}
+
+func zero[T any]() (v T) { return v }
+
 // ReadFacts reads recorded facts. A field that did not exist when they were
 // recorded reads as "unknown"; a grant reads as none, since nobody had one before
 // there were any, and nothing may be lifted by one that is not known. Facts of a
 // version that this program does not know are [*Unfit].
 func ReadFacts(b []byte) (*proxy.Facts, error) {
-	r := factsRecord{Facts: blank()}
-	if json.Unmarshal(b, &r) != nil {
+	f, err := new(Reader).facts(b)
+	if unfit := (*Unfit)(nil); err != nil && !errors.As(err, &unfit) {
 		return nil, &Unfit{whyUnreadable}
 	}
-	return new(Reader).facts(&r)
+	return f, err
 }
 
-func (rd *Reader) facts(r *factsRecord) (*proxy.Facts, error) {
-	f := r.Facts
-	if f == nil {
-		return nil, &Unfit{whyUnreadable}
+// facts reads facts. A part that is added to them is read by the last case, and
+// needs one of its own only to be fast.
+func (rd *Reader) facts(text []byte) (*proxy.Facts, error) {
+	f := blank()
+	err := fields(text, func(key string, value []byte) (err error) {
+		switch key {
+		case "destination":
+			f.Destination, err = rd.place.read(value, func() proxy.DestinationFacts { return f.Destination }, nil)
+		case "findings":
+			err = rd.findings(value, f)
+		case "grant":
+			f.Grant, err = rd.grant.read(value, func() proxy.GrantFacts { return f.Grant }, nil)
+		case "mode":
+			var w string
+			w, err = word(value)
+			f.Mode = proxy.Mode(w)
+		case "opaque":
+			f.Opaque, err = rd.opaque.read(value, func() proxy.OpaqueFacts { return f.Opaque }, nil)
+		case "pools":
+			f.Pools, err = rd.pools.read(value, func() []proxy.PoolFacts { return f.Pools }, complete)
+		case "principal":
+			f.Principal, err = rd.principal.read(value, func() proxy.PrincipalFacts { return f.Principal }, nil)
+		case "request":
+			err = json.Unmarshal(value, &f.Request)
+		case "state":
+			f.State, err = rd.names.read(value, func() []string { return []string{} }, nil)
+		case "time":
+			err = json.Unmarshal(value, &f.Time)
+		case "uninspected":
+			f.Uninspected, err = rd.gaps.read(value, func() proxy.UninspectedFacts { return f.Uninspected }, nil)
+		case "version":
+			err = json.Unmarshal(value, &f.Version)
+		default:
+			if name, merr := json.Marshal(key); merr == nil {
+				err = json.Unmarshal(slices.Concat([]byte{'{'}, name, []byte{':'}, value, []byte{'}'}), f)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if f.Version < 1 || f.Version > proxy.FactsVersion {
 		return nil, &Unfit{"facts of version " + strconv.Itoa(f.Version) + ", which this program does not know"}
 	}
-	for _, m := range []struct {
-		from map[string]json.RawMessage
-		to   map[string]proxy.Tally
-	}{{r.Findings.Groups, f.Findings.Groups}, {r.Findings.Types, f.Findings.Types}} {
-		for name, text := range m.from {
-			t, err := rd.tally(text)
-			if err != nil {
-				return nil, err
-			}
-			m.to[name] = t
-		}
-	}
-	if len(r.Pools) == 0 {
-		return f, nil
-	}
-	list, ok := rd.pools[string(r.Pools)]
-	if !ok {
-		if json.Unmarshal(r.Pools, &list) != nil {
-			return nil, &Unfit{whyUnreadable}
-		}
-		if list == nil {
-			list = []proxy.PoolFacts{}
-		}
-		for i := range list {
-			complete(&list[i])
-		}
-		if rd.pools == nil || len(rd.pools) >= poolsLimit {
-			rd.pools = map[string][]proxy.PoolFacts{}
-		}
-		rd.pools[string(r.Pools)] = list
-	}
-	f.Pools = list
 	return f, nil
 }
 
-func (rd *Reader) tally(text json.RawMessage) (proxy.Tally, error) {
-	if t, ok := rd.tallies[string(text)]; ok {
-		return t, nil
-	}
-	t := proxy.Tally{Groups: []string{}, Roles: map[string]proxy.Levels{}}
-	if json.Unmarshal(text, &t) != nil {
-		return t, &Unfit{whyUnreadable}
-	}
-	if rd.tallies == nil || len(rd.tallies) >= tallyLimit {
-		rd.tallies = map[string]proxy.Tally{}
-	}
-	rd.tallies[string(text)] = t
-	return t, nil
+func (rd *Reader) findings(text []byte, f *proxy.Facts) error {
+	return fields(text, func(key string, value []byte) error {
+		to := f.Findings.Types
+		if key == "groups" {
+			to = f.Findings.Groups
+		} else if key != "types" {
+			return nil
+		}
+		return fields(value, func(name string, value []byte) error {
+			t, err := rd.tally.read(value, func() proxy.Tally { return proxy.Tally{Groups: []string{}, Roles: map[string]proxy.Levels{}} }, nil)
+			to[name] = t
+			return err
+		})
+	})
 }
 
-// complete says of a pool what is not known.
-func complete(p *proxy.PoolFacts) {
-	if p.Dialects == nil {
-		p.Dialects = []string{}
+// complete says of pools what is not known.
+func complete(list *[]proxy.PoolFacts) {
+	if *list == nil {
+		*list = []proxy.PoolFacts{}
 	}
-	for _, s := range []*string{&p.Available, &p.Boundary, &p.Jurisdiction, &p.Name, &p.Retention, &p.Training} {
-		if *s == "" {
-			*s = proxy.Unknown
+	for i := range *list {
+		p := &(*list)[i]
+		if p.Dialects == nil {
+			p.Dialects = []string{}
+		}
+		for _, s := range []*string{&p.Available, &p.Boundary, &p.Jurisdiction, &p.Name, &p.Retention, &p.Training} {
+			if *s == "" {
+				*s = proxy.Unknown
+			}
 		}
 	}
 }
