@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -33,8 +34,9 @@ type Stater struct {
 var _ proxy.Stater = (*Stater)(nil)
 
 // Facts states the facts of an inspected request. The same inspection gives the
-// same facts. Facts over the limit are an error of kind TooLarge: they are
-// refused, never shortened.
+// same facts. Facts over the limit lose the types that are unlikely throughout,
+// and are then not wholly known; those that are still over it are an error of kind
+// TooLarge.
 func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 	x, p := in.Exchange, in.Prompt
 	f := proxy.Facts{
@@ -88,9 +90,27 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		limit = proxy.DefaultFactsLimit
 	}
 	if !fits(&f, limit) {
+		reduce(&f)
+	}
+	if !fits(&f, limit) {
 		return proxy.Facts{}, &proxy.Error{Op: "state facts", Kind: proxy.TooLarge, Code: "facts_too_large"}
 	}
 	return f, nil
+}
+
+// reasonReduced is why facts that were too large are not whole.
+const reasonReduced = "facts_reduced"
+
+// reduce leaves out the types that nothing speaks for but their shape: a text with
+// numbers of a hundred formats has traces of a hundred more. What policy may have
+// asked for is then unknown, and the facts say so. The groups still count them.
+func reduce(f *proxy.Facts) {
+	n := len(f.Findings.Types)
+	maps.DeleteFunc(f.Findings.Types, func(_ string, t proxy.Tally) bool { return t.AtLeast.Possible == 0 && t.Synthetic == 0 })
+	if len(f.Findings.Types) < n {
+		f.Uninspected.Count++
+		f.Uninspected.Reasons[reasonReduced]++
+	}
 }
 
 // tally counts findings by type and by group. A finding of several groups

@@ -176,6 +176,34 @@ func TestFactsAreBounded(t *testing.T) {
 	}
 }
 
+// Traces of many types are left out before a request is refused, and the facts
+// say that they are not whole.
+func TestTracesGoFirst(t *testing.T) {
+	in := inspection()
+	for i := range 300 {
+		l := proxy.VeryUnlikely
+		if i%20 == 0 {
+			l = proxy.Possible
+		}
+		in.Report.Findings = append(in.Report.Findings, proxy.Finding{End: 1, Type: fmt.Sprintf("COUNTRY_TYPE_NAME_%d", i), Groups: []string{"identifier"}, Likelihood: l})
+	}
+	f, err := (&facts.Stater{Directory: pools, Mode: proxy.Enforce}).Facts(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tally := range f.Findings.Types {
+		if tally.AtLeast.Possible == 0 && tally.Synthetic == 0 {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	if f.Findings.Types["COUNTRY_TYPE_NAME_20"].AtLeast.Possible != 1 || f.Findings.Groups["identifier"].AtLeast.VeryUnlikely < 300 {
+		t.Error("what counts was left out")
+	}
+	if f.Uninspected.Count == 0 || f.Uninspected.Reasons["facts_reduced"] != 1 {
+		t.Errorf("the facts do not say that they are reduced: %+v", f.Uninspected)
+	}
+}
+
 func TestTokensAreEstimated(t *testing.T) {
 	for _, tt := range []struct {
 		text     string
