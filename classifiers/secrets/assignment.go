@@ -615,6 +615,10 @@ func weighPassword(s *classifiers.Scan, v value) {
 	if n := len(body); body[n-1] == ':' || (v.op == '(' || v.op == ',') && !symbolic(body) && digitsIn(body) == 0 {
 		return // the text of a prompt
 	}
+	if f < strong && memorable(body) && (v.quote != 0 || v.tight || v.op == ':') {
+		s.Find(classifiers.Found{Start: v.start, End: v.end, Type: passwordType, Likelihood: likely, Rule: "assigned"})
+		return
+	}
 	code := v.quote == 0 && !v.tight && v.op != ':' && v.op != ' '
 	switch {
 	case v.quote == 0 && f < strong && !symbolic(body):

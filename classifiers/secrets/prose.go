@@ -16,7 +16,9 @@ type topic int8
 const (
 	ofPassword topic = iota // a password, in the words behind
 	ofLogin                 // user and password
+	ofWifi                  // a network, whose password is said as if it were its name: the wifi is …
 	ofPIN                   // digits
+	ofCode                  // what a door or an alarm takes: digits, a letter or two
 	ofSeed                  // base32
 	ofKey                   // a key or token
 )
@@ -33,13 +35,20 @@ var announced = []struct {
 	{"wachtwoord", "", ofPassword}, {"senord", "", ofPassword}, {"losenord", "", ofPassword}, {"ifre", "", ofPassword}, {"sifre", "", ofPassword}, {"parola", "", ofPassword}, {"parol", "", ofPassword},
 	{"heslo", "", ofPassword}, {"salasana", "", ofPassword}, {"adgangskode", "", ofPassword}, {"passord", "", ofPassword}, {"jelsz", "", ofPassword}, {"lozinka", "", ofPassword}, {"geslo", "", ofPassword},
 	{"kata sandi", "", ofPassword}, {"clave de acceso", "", ofPassword}, {"palavra-passe", "", ofPassword}, {"palavra passe", "", ofPassword}, {"codeword", "", ofPassword}, {"losung", "", ofPassword},
-	{"key", "", ofLogin}, {"psk", "", ofLogin}, {"wifi", "", ofLogin}, {"wi-fi", "", ofLogin}, {"wlan", "", ofLogin}, {"ssid", "", ofLogin}, {"login", "", ofLogin}, {"logins", "", ofLogin}, {"zugangsdaten", "", ofLogin}, {"anmeldedaten", "", ofLogin}, {"credentials", "", ofLogin}, {"creds", "", ofLogin}, {"identifiants", "", ofLogin}, {"dane logowania", "", ofLogin}, {"inloggningsuppgifter", "", ofLogin}, {"pass", "", ofLogin},
+	{"key", "", ofLogin}, {"psk", "", ofLogin}, {"wifi", "", ofWifi}, {"wi-fi", "", ofWifi}, {"wlan", "", ofWifi}, {"ssid", "", ofLogin}, {"login", "", ofLogin}, {"logins", "", ofLogin}, {"zugangsdaten", "", ofLogin}, {"anmeldedaten", "", ofLogin}, {"credentials", "", ofLogin}, {"creds", "", ofLogin}, {"identifiants", "", ofLogin}, {"dane logowania", "", ofLogin}, {"inloggningsuppgifter", "", ofLogin}, {"pass", "", ofLogin},
 	{"credenziali", "", ofLogin}, {"credenciales", "", ofLogin}, {"credenciais", "", ofLogin}, {"inloggegevens", "", ofLogin},
 	{"pin", "", ofPIN}, {"pin code", "", ofPIN}, {"alarm code", "", ofPIN}, {"door code", "", ofPIN}, {"gate code", "", ofPIN}, {"entry code", "", ofPIN}, {"access code", "", ofPIN}, {"safe code", "", ofPIN},
 	{"unlock code", "", ofPIN}, {"lock code", "", ofPIN}, {"keypad code", "", ofPIN}, {"security code", "", ofPIN}, {"verification code", "", ofPIN}, {"one-time code", "", ofPIN}, {"one-time password", "", ofPIN},
 	{"otp", "", ofPIN}, {"tan", "", ofPIN}, {"mtan", "", ofPIN}, {"puk", "", ofPIN}, {"alarmcode", "", ofPIN}, {"rcode", "", ofPIN}, {"zugangscode", "", ofPIN}, {"einmalcode", "", ofPIN}, {"entsperrcode", "", ofPIN}, {"geheimzahl", "", ofPIN},
 	{"code secret", "", ofPIN}, {"code pin", "", ofPIN}, {"code de la porte", "", ofPIN}, {"digicode", "", ofPIN}, {"codice di accesso", "", ofPIN}, {"codice segreto", "", ofPIN},
 	{"codice allarme", "", ofPIN}, {"kod pin", "", ofPIN}, {"kod do", "", ofPIN}, {"pincode", "", ofPIN}, {"toegangscode", "", ofPIN}, {"portkod", "", ofPIN}, {"larmkod", "", ofPIN},
+	{"code du portail", "", ofCode}, {"code de l'immeuble", "", ofCode}, {"code d'entr", "ée", ofCode}, {"code d'acc", "ès", ofCode}, {"code du garage", "", ofCode}, {"code du coffre", "", ofCode}, {"code de l'alarme", "", ofCode},
+	{"kod do domofonu", "", ofCode}, {"kod do bramy", "", ofCode}, {"kod do drzwi", "", ofCode}, {"kod do alarmu", "", ofCode}, {"kod do sejfu", "", ofCode}, {"koden till porten", "", ofCode}, {"koden till d", "örren", ofCode}, {"koden till larmet", "", ofCode},
+	{"portkoden", "", ofCode}, {"larmkoden", "", ofCode}, {"code voor de deur", "", ofCode}, {"code van de deur", "", ofCode}, {"code van het alarm", "", ofCode}, {"code van de kluis", "", ofCode}, {"deurcode", "", ofCode}, {"code van de poort", "", ofCode},
+	{"code der t", "ür", ofCode}, {"code zur haust", "ür", ofCode}, {"code vom tresor", "", ofCode}, {"tresorcode", "", ofCode}, {"alarmanlage", "", ofCode},
+	{"digo del portal", "", ofCode}, {"digo de la puerta", "", ofCode}, {"digo de la alarma", "", ofCode}, {"clave de la alarma", "", ofCode}, {"digo de la caja fuerte", "", ofCode}, {"digo da porta", "", ofCode}, {"digo do port", "ão", ofCode}, {"digo do alarme", "", ofCode}, {"digo do cofre", "", ofCode},
+	{"codice del cancello", "", ofCode}, {"codice del portone", "", ofCode}, {"codice della porta", "", ofCode}, {"codice dell'allarme", "", ofCode}, {"codice della cassaforte", "", ofCode}, {"alarm kodu", "", ofCode}, {"kap", "ı kodu", ofCode}, {"kap", "ı şifresi", ofCode}, {"kasa", " şifresi", ofCode},
+	{"lockbox code", "", ofCode}, {"garage code", "", ofCode}, {"building code is", "", ofCode}, {"front door code", "", ofCode}, {"code for the door", "", ofCode}, {"code for the gate", "", ofCode}, {"code for the alarm", "", ofCode}, {"code to the door", "", ofCode}, {"code to the gate", "", ofCode}, {"code for the safe", "", ofCode},
 	{"totp", "", ofSeed}, {"hotp", "", ofSeed}, {"2fa", "", ofSeed}, {"mfa", "", ofSeed}, {"otp", "", ofSeed}, {"seed", "", ofSeed}, {"authenticator", "", ofSeed}, {"two-factor", "", ofSeed}, {"otpauth", "", ofSeed},
 	{"api key", "", ofKey}, {"api-key", "", ofKey}, {"apikey", "", ofKey}, {"api token", "", ofKey}, {"access token", "", ofKey}, {"access key", "", ofKey}, {"secret key", "", ofKey}, {"private key", "", ofKey},
 	{"license key", "", ofKey}, {"licence key", "", ofKey}, {"product key", "", ofKey}, {"activation key", "", ofKey}, {"lizenzschl", "üssel", ofKey}, {"clave de licencia", "", ofKey}, {"token", "", ofKey}, {"secret", "", ofKey}, {"client secret", "", ofKey}, {"api-schl", "", ofKey}, {"schl", "üssel", ofKey}, {"zugriffsschl", "", ofKey}, {"llave", "", ofKey},
@@ -65,7 +74,7 @@ var links = func() map[string]bool {
 	for _, w := range strings.Fields(`is was are its it's being = : := -> => → to set changed reset new now still currently temporarily temp namely following below
 		ist lautet war ab sofort jetzt nun neu neue neues heißt heisst noch
 		est sera était maintenant suivant es será era ahora è era sarà ora é agora seria e
-		jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var это है हैं becomes became`) {
+		jest brzmi teraz is nu wordt was luidt är blir nu nytt olarak oldu artık yeni şimdi je on er var это है हैं becomes became c'est to: é: es:`) {
 		m[w] = true
 	}
 	return m
@@ -115,6 +124,9 @@ of algorithms are none.`,
 			"The PIN is [[SECRET_PASSWORD|4826]].",
 			"I re-enrolled her, seed [[SECRET_OTP_SEED|" + draw(base32, 32, 31) + "]], issuer CorpVPN",
 			"the door code is [[SECRET_PASSWORD|4826]]#, der Türcode ist [[SECRET_PASSWORD|4831]]",
+			"le code du portail c'est [[SECRET_PASSWORD|62B15]], kod do bramy [[SECRET_PASSWORD|4417]]#",
+			"(passphrase: [[SECRET_PASSWORD|velvet anchor 77 brook]])",
+			"password [[SECRET_PASSWORD|gr4pes.Ladder-31]] and password is [[SECRET_PASSWORD|copper-Lamp-52-stone]]",
 			"license key: [[SECRET_GENERIC_API_KEY|" + draw(upper, 5, 61) + "-" + draw(upper, 5, 62) + "-" + draw(upper, 5, 63) + "-" + draw(upper, 5, 64) + "-" + draw(upper, 5, 65) + "]]",
 			"our api key is [[SECRET_GENERIC_API_KEY|" + draw(alnum, 32, 41) + "]], use it",
 			"| system | login | password | owner |\n|---|---|---|---|\n| Jenkins | svc | `[[SECRET_PASSWORD|y0XH%vWxJuq#ZLR]]` | Ann |\n| Nexus | dep | `[[SECRET_PASSWORD|b7TT!c44SBx]]` | Bob |",
@@ -133,6 +145,7 @@ of algorithms are none.`,
 			"Press key F5 or Ctrl+Shift+P, last login: Tue Nov 24 10:48:01 2031 from 10.0.0.5, creds rotated on 2031-05-05, key findings: +12% in Q3'24",
 			"the password is stored in prod/db/password1; the password for user_2 was changed on 12.03.2031 by admin_7",
 			"pinned, seed: 1234567890, TOTP per RFC6238, the passphrase is shown in Figure 3.2",
+			"le code du portail est sur le site, kod do bramy zmieniamy w 2024, passphrase: any three words that you like",
 			"if password == user.Password1 { token = NewToken2(password) } // password check, secret santa 2024",
 		},
 		Interests: []classifiers.Interest{
@@ -187,7 +200,34 @@ func judgeAnnounced(s *classifiers.Scan, c classifiers.Candidate) {
 	if a.of == ofPassword {
 		column(s, c.Start, end)
 	}
+	if strings.HasPrefix(a.word, "pass") && strings.HasSuffix(a.word, "phrase") && j == c.End {
+		barePhrase(s, end)
+	}
 	told(s, end, clue{of: a.of, pin: a.word == "pin", abbreviated: a.of == ofPIN && len(a.word) <= 4, small: t[c.Start] >= 'a'})
+}
+
+// barePhrase finds the words behind "passphrase:" that stand without quotation
+// marks, to the end of the line, of a parenthesis or before a comma.
+func barePhrase(s *classifiers.Scan, end int) {
+	t := s.Text
+	i := end
+	if i < len(t) && t[i] == ':' {
+		i = blanks(t, i+1)
+	} else {
+		i = blanks(t, i)
+		if !strings.HasPrefix(t[i:], "is ") {
+			return
+		}
+		i = blanks(t, i+3)
+	}
+	j := i
+	for j < len(t) && j-i < 80 && strings.IndexByte(",.;)\n\r\"'`([{<|", t[j]) < 0 {
+		j++
+	}
+	if j-i >= 80 || j < len(t) && strings.IndexByte("([{<|\"'`", t[j]) >= 0 || !phrase(t[i:j]) || sentence(t[i:j]) {
+		return
+	}
+	s.Find(classifiers.Found{Start: i, End: j, Type: passwordType, Likelihood: likely, Rule: "phrase_told"})
 }
 
 // lowered gives a short word with its ASCII letters in lower case, byte for byte.
@@ -390,7 +430,7 @@ func told(s *classifiers.Scan, from int, c clue) {
 			return
 		}
 		gap := strings.Count(t[before:w.start], "\n")
-		if breaks += gap; gap > 1 || breaks > 1 || of == ofPIN && gap > 0 && !linked {
+		if breaks += gap; gap > 1 || breaks > 1 || (of == ofPIN || of == ofCode) && gap > 0 && !linked {
 			return
 		}
 		i = w.next
@@ -407,7 +447,7 @@ func told(s *classifiers.Scan, from int, c clue) {
 		}
 		if len(text) <= 12 && !w.quoted {
 			if low := lowered(text); links[low] {
-				linked, first = true, first && of == ofPIN
+				linked, first = true, first && (of == ofPIN || of == ofCode)
 				if samples[low] {
 					example = true
 				}
@@ -427,7 +467,7 @@ func told(s *classifiers.Scan, from int, c clue) {
 			linked, first, colon = false, false, false
 			continue
 		}
-		if w.quoted && strings.IndexByte(text, ' ') >= 0 || of == ofPIN && (w.colon && n > 2 || s.At(w.end) == '.') {
+		if w.quoted && strings.IndexByte(text, ' ') >= 0 || (of == ofPIN || of == ofCode) && (w.colon && n > 2 || s.At(w.end) == '.') {
 			return // other words
 		}
 		linked, first, colon = false, false, w.colon
@@ -464,7 +504,7 @@ func promising(t string, of topic) bool {
 		bits |= has[t[i]]
 	}
 	switch of {
-	case ofPIN, ofSeed, ofKey:
+	case ofPIN, ofCode, ofSeed, ofKey, ofWifi:
 		return bits&hasDigit != 0
 	case ofLogin:
 		return bits&hasDigit != 0 && bits&hasSymbol != 0
@@ -490,6 +530,17 @@ func secretWord(s *classifiers.Scan, w word, c clue) bool {
 			return false
 		}
 		s.Find(classifiers.Found{Start: w.start, End: w.end, Type: seedType, Likelihood: veryLikely, Rule: "told"})
+		return true
+	case ofCode:
+		end := w.start + len(strings.TrimRight(text, "#*"))
+		d, u, l := count(t[w.start:end])
+		if d < 3 || u > 2 || l > 0 || end-w.start > 10 || !near || end-w.start-d-u > 1 || d+u != end-w.start && strings.IndexAny(t[w.start:end], "#*") < 0 {
+			return false
+		}
+		if !linked && u+d == 4 && (text[:2] == "19" || text[:2] == "20") || digits[s.At(end+1)] && strings.IndexByte(".,-/:", s.At(end)) >= 0 {
+			return false
+		}
+		s.Find(classifiers.Found{Start: w.start, End: end, Type: passwordType, Likelihood: likely, Rule: "code_told"})
 		return true
 	case ofPIN:
 		text = strings.TrimRight(text, "#*")
@@ -539,6 +590,10 @@ func passwordWord(s *classifiers.Scan, w word, c clue) bool {
 	text := t[w.start:w.end]
 	end := w.end
 	of, linked, first := c.of, c.linked, c.first
+	said := of == ofWifi && linked && !first // behind a verb
+	if of == ofWifi {
+		of = ofLogin
+	}
 	if strings.IndexByte(text, ' ') >= 0 {
 		if !w.quoted || !linked || of != ofPassword || !phrase(text) {
 			return false
@@ -575,11 +630,19 @@ func passwordWord(s *classifiers.Scan, w word, c clue) bool {
 		if near {
 			level = veryLikely
 		}
+	case said && f >= mixed && d > 1 && u > 0 && l > 0 && len(text) >= 8 && strings.IndexByte("-_!@#$%&*.", firstSign(text)) >= 0:
+		level = likely
 	case of == ofLogin:
 		return false
 	case l == 0 && d < len(text) && (!sym || !linked):
 		return false // SRV-DC01
 	case f == strong && (near || len(text) >= 10 && rarity(text) >= rareShort && d > 1 && u > 1 && l > 1):
+		level = likely
+	case near && memorable(text):
+		level = likely
+	case f >= mixed && near && d > 1 && u > 0 && l > 0 && len(text) >= 8:
+		// Also with a dot or an underscore: names of programs have one digit at
+		// most, or no capitals.
 		level = likely
 	case f >= mixed && !sym && (strings.ContainsAny(text, "_") || dottedName(text)):
 		return false // an identifier
@@ -594,6 +657,16 @@ func passwordWord(s *classifiers.Scan, w word, c clue) bool {
 	}
 	s.Find(classifiers.Found{Start: w.start, End: end, Type: passwordType, Likelihood: level, Rule: "told"})
 	return true
+}
+
+// firstSign gives the first character of a word that is no letter and no digit.
+func firstSign(text string) byte {
+	for i := 0; i < len(text); i++ {
+		if !alnum[text[i]] {
+			return text[i]
+		}
+	}
+	return ' '
 }
 
 // slashed reports whether a word with a slash is a password all the same and
@@ -655,25 +728,26 @@ func dottedName(text string) bool {
 var wordDash = chars("0-9a-zA-Z_.-")
 
 // phrase reports whether a quoted text is a passphrase: three to ten words of
-// letters, without the marks of a sentence.
+// letters or numbers, without the marks of a sentence.
 func phrase(text string) bool {
-	words, n := 1, 0
+	words, n, from := 1, 0, 0
+	short := func(to int) bool { return n < 3 && digits.span(text, from, to) != to }
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		switch {
 		case c == ' ':
-			if n < 3 {
+			if n == 0 || short(i) {
 				return false
 			}
 			words++
-			n = 0
+			n, from = 0, i+1
 		case 'a' <= c && c <= 'z' || c >= 0x80 || c == '-' || digits[c] || 'A' <= c && c <= 'Z' && n == 0:
 			n++
 		default:
 			return false
 		}
 	}
-	return words >= 3 && words <= 10 && len(text) >= 14 && n >= 3
+	return words >= 3 && words <= 10 && len(text) >= 14 && n > 0 && !short(len(text))
 }
 
 // sentence reports whether a phrase has words that instructions have and

@@ -17,7 +17,7 @@ var commands = []struct {
 	{"curl ", "u", true}, {"http ", "a", false}, {"https ", "a", false}, {"mysql ", "p", true}, {"mysqldump ", "p", true}, {"mysqladmin ", "p", true}, {"mariadb ", "p", true}, {"mariadb-dump ", "p", true},
 	{"sshpass ", "p", true}, {"redis-cli ", "a", false}, {"mongo ", "p", false}, {"mongosh ", "p", false}, {"mongodump ", "p", false}, {"mongorestore ", "p", false}, {"mongoexport ", "p", false},
 	{"ldapsearch ", "w", false}, {"ldapmodify ", "w", false}, {"ldapadd ", "w", false}, {"ldapwhoami ", "w", false}, {"docker login ", "p", false}, {"podman login ", "p", false}, {"helm ", "p", false}, {"twine upload ", "p", false},
-	{"sqlcmd ", "P", false}, {"bcp ", "P", false}, {"az login ", "p", false}, {"zip ", "P", false}, {"unzip ", "P", false}, {"smbclient ", "U", false}, {"ipmitool ", "P", false}, {"xfreerdp ", "p", false}, {"net use ", "", false}, {"influx ", "p", false},
+	{"sqlcmd ", "P", false}, {"bcp ", "P", false}, {"az login ", "p", false}, {"zip ", "P", false}, {"unzip ", "P", false}, {"smbclient ", "U", false}, {"ipmitool ", "P", false}, {"xfreerdp ", "p", false}, {"net use ", "", false}, {"net user ", "", false}, {"influx ", "p", false},
 }
 
 // maxCommand bounds a command line that is looked at, its continued lines with
@@ -49,6 +49,7 @@ words are none; a command is read to its end, over lines continued by a backslas
 			"curl -u \"[[SECRET_PASSWORD|d3MlW89yMz!u]]:\" https://localhost:9200",
 			"mysql -h 10.2.0.9 -u root -p'[[SECRET_PASSWORD|" + pw + "]]' -e 'show processlist'",
 			"sshpass -p [[SECRET_PASSWORD|" + pw + "]] ssh ops@10.0.0.1",
+			"C:\\> net user svc [[SECRET_PASSWORD|d3MlW89yMz!u]] /add",
 			"redis-cli -h cache -a [[SECRET_PASSWORD|" + pw + "]] ping",
 			"CREATE USER app IDENTIFIED BY '[[SECRET_PASSWORD|d3MlW89yMz!u]]'; requirepass [[SECRET_PASSWORD|" + pw + "]]",
 			"echo '[[SECRET_PASSWORD|d3MlW89yMz!u]]' | sudo -S apt update",
@@ -61,6 +62,7 @@ words are none; a command is read to its end, over lines continued by a backslas
 			"mysql -u root -p; mysql -p$PASS -P 3306 -h db1; mysqldump -p --all-databases; docker login -u x --password-stdin",
 			"ConvertTo-SecureString $plain -AsPlainText; the curl command took 2s -u",
 			"login(\"name\", \"value\"), auth=('user', 'pass'), auth(\"client_id\", \"client_secret2\"), IDENTIFIED BY '?' IDENTIFIED BY ${PW}",
+			"net user guest /active:no, net user svc * /add; every net user knows that",
 			"curl --mail-from \"a@acme.test\" --user \"a@acme.test\" --upload-file out.txt",
 		},
 		Interests: []classifiers.Interest{
@@ -75,6 +77,10 @@ words are none; a command is read to its end, over lines continued by a backslas
 func judgeCommand(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	cmd := &commands[c.Literal]
+	if cmd.name == "net user " {
+		netUser(s, c.End)
+		return
+	}
 	limit := min(len(t), c.Start+maxCommand)
 	for i := c.End; i < limit; i++ {
 		switch t[i] {
@@ -121,6 +127,22 @@ func judgeCommand(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 	}
 	s.Resume(limit)
+}
+
+// netUser judges the second word behind "net user", the account's password, where
+// the command is one: a switch follows, or the line ends.
+func netUser(s *classifiers.Scan, i int) {
+	t := s.Text
+	limit := min(len(t), i+maxCommand)
+	for i < limit && t[i] > ' ' {
+		i++
+	}
+	i = blanks(t, i)
+	if i >= limit || t[i] == '/' || t[i] == '*' || t[i] < ' ' {
+		return
+	}
+	end := argument(s, i, limit)
+	s.Resume(end)
 }
 
 // argument judges a password that begins at i and gives where to go on.

@@ -340,3 +340,36 @@ func forceOf(v string, quoted bool) force {
 	}
 	return plain
 }
+
+// memorable reports whether a value is made as generators of passwords that
+// people can keep in mind make them: three to six words of letters and a number
+// of one to four digits, joined by one sign, with capitals and small letters.
+func memorable(v string) bool {
+	const fewest, most, shortest = 3, 6, 3
+	var sign byte
+	words, numbers, capitals, from := 0, 0, 0, 0
+	for i := 0; i <= len(v); i++ {
+		if i < len(v) && alnum[v[i]] {
+			continue
+		}
+		piece := v[from:i]
+		d, u, l := count(piece)
+		switch {
+		case d == len(piece) && d >= 1 && d <= 4:
+			numbers++
+		case d == 0 && u+l == len(piece) && len(piece) >= shortest && (u == 0 || l == 0 || u == 1 && upper[piece[0]]):
+			capitals += min(u, 1)
+			words++
+		default:
+			return false
+		}
+		if i < len(v) {
+			if strings.IndexByte("-._+", v[i]) < 0 || sign != 0 && sign != v[i] {
+				return false
+			}
+			sign = v[i]
+		}
+		from = i + 1
+	}
+	return words+numbers >= fewest && words <= most && words >= 2 && numbers == 1 && capitals > 0 && capitals < words
+}
