@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ostiary/ostiary/classifiers/stdnum"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -207,6 +208,33 @@ func TestModesAndCandidates(t *testing.T) {
 	s := ev.Decision.Shadow
 	if s == nil || s.Action != proxy.Deny || s.Revision == "" || s.Revision == ev.Policy.Policies || strings.Join(s.Rules, " ") != "glass.long" {
 		t.Errorf("shadow %+v", s)
+	}
+	in.end()
+}
+
+// A text with numbers of a hundred formats does not make facts or an event that
+// are too large: it is decided, recorded and goes in-house.
+func TestManyFormatsAtOnce(t *testing.T) {
+	var b strings.Builder
+	n := 0
+	for _, f := range stdnum.All() {
+		if n < 100 && len(f.Words) > 0 && f.Of == stdnum.Person {
+			n++
+			b.WriteString(f.Words[0] + ": " + f.Sample + "\n")
+		}
+	}
+	in := launch(t, "embedded", "")
+	body, err := json.Marshal(map[string]any{"model": "gpt-demo", "messages": []map[string]string{{"role": "user", "content": b.String()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := in.post("/v1/chat/completions", string(body))
+	if r.status != 200 || r.action() != "reroute" {
+		t.Fatalf("%d %s %s: %s", r.status, r.action(), r.code(), r.body)
+	}
+	ev := in.decision(r)
+	if len(ev.Decision.Facts.Findings.Types) < 60 {
+		t.Errorf("%d types in the facts", len(ev.Decision.Facts.Findings.Types))
 	}
 	in.end()
 }
