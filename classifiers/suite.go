@@ -560,7 +560,11 @@ func (s *Scan) views(text string) {
 			if !v.Changed(max(0, f.Start-contextBefore), min(len(v.Text), f.End+contextAfter)) {
 				continue // found in the text as it is
 			}
-			f.Start, f.End = v.Origin(f.Start, f.End)
+			if f.Start, f.End = v.Origin(f.Start, f.End); f.Start >= f.End {
+				// Text that is not UTF-8 may lead nowhere: then it is somewhere in
+				// what was folded.
+				f.Start, f.End = v.Origin(0, len(v.Text))
+			}
 			s.found[keep], s.traits[keep] = f, s.traits[i]
 			keep++
 		}
