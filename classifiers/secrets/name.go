@@ -31,23 +31,28 @@ const (
 // parts are the words of names, in lower case without diacritics.
 var parts = func() map[string]part {
 	m := map[string]part{}
-	for p, list := range map[part]string{
-		partPassword: `password passwords passwd passwort kennwort pwd pwds pw pass passphrase passcode pword userpass dbpass dbpassword mypass
+	// A word that stands in several lists is what the first of them says.
+	for _, list := range []struct {
+		part  part
+		words string
+	}{
+		{partPassword, `password passwords passwd passwort kennwort pwd pwds pw pass passphrase passcode pword userpass dbpass dbpassword mypass
 			rootpw rootpass adminpass adminpassword smtppass sshpass contrasena senha haslo wachtwoord losenord sifre sifresi parola mdp motdepasse clave
-			heslo salasana adgangskode passord parool jelszo lozinka geslo authpassword userpassword storepass keypass sudopass requirepass masterauth`,
-		partSecret: `secret secrets token tokens apikey apikeys apitoken apisecret authtoken accesstoken refreshtoken bearertoken secretkey secretkeys privatekey
+			heslo salasana adgangskode passord parool jelszo lozinka geslo authpassword userpassword storepass keypass sudopass requirepass masterauth`},
+		{partSecret, `secret secrets token tokens apikey apikeys apitoken apisecret authtoken accesstoken refreshtoken bearertoken secretkey secretkeys privatekey
 			privkey creds cred credential credentials authkey accesskey psk authorization bearer clientsecret appsecret appkey signingkey signingsecret
 			webhooksecret jwtsecret sharedsecret consumersecret sharedkey masterkey encryptionkey writekey licensekey deploykey servicekey xapikey
-			sessiontoken idtoken accesssecret usertoken bottoken serviceaccounttoken sas connectionkey accountkey storagekey`,
-		partKey: "key keys auth api pat",
-		partQualifier: `secret private access signing sign encryption encrypt decrypt crypt cipher master write license licence app auth service
-			account admin shared hmac jwt webhook deploy ssh storage subscription consumer project sdk integration aes root session cookie bot prod
-			production live sandbox server client rest user ses smtp sms mail payment gateway map maps signature salt functions function sas`,
-		partVeto: `public pub publishable csrf xsrf page next prev previous cursor continuation cache idempotency idempotent sort partition foreign primary
+			sessiontoken idtoken accesssecret usertoken bottoken serviceaccounttoken sas connectionkey accountkey storagekey`},
+		{partVeto, `public pub publishable csrf xsrf page next prev previous cursor continuation cache idempotency idempotent sort partition foreign primary
 			shard routing translation i18n locale hash digest fingerprint checksum integrity keyword keywords author authority accessibility
 			accessor keyboard keycloak keystroke keyframe keymap keypad keypress keyhash md5 sha1 sha256 sha512 sha revision etag chksum
-			random accessed processed pressed down event object entry composite unique natural surrogate cred_id issuer placeholder`,
-		partOther: `name names type types url urls uri uris path paths file files filename dir directory arn ref refs version versions length len size sizes count
+			random accessed processed pressed down event object entry composite unique natural surrogate cred_id issuer placeholder`},
+		{partKey, "key keys auth api pat"},
+		{partQualifier, `secret private access signing sign encryption encrypt decrypt crypt cipher master write license licence app auth service
+			account admin shared hmac jwt webhook deploy ssh storage subscription consumer project sdk integration aes root session cookie bot prod
+			production live sandbox server client rest user ses smtp sms mail payment gateway map maps signature salt functions function sas`},
+		{partID, "id ids sid uuid guid identifier user username login email account_id"},
+		{partOther, `name names type types url urls uri uris path paths file files filename dir directory arn ref refs version versions length len size sizes count
 			expires expiry expiration ttl label title hint field fields format policy policies regex pattern prefix suffix algorithm alg algo
 			method methods provider endpoint host hosts mode status state index idx error errors message msg header headers param params parameter location vault store
 			manager ring kind class group groups required enabled disabled min max reset changed updated created at date time timeout usage model pair pairs
@@ -55,13 +60,12 @@ var parts = func() map[string]part {
 			validator validation encoder generator service controller handler response request bytes bits hex event events node nodes handle import
 			endpointurl issued audience scope scopes limit limits used cost price budget usage per window budgetused counter alias aliases tag tags
 			rule rules doc docs link links page tokenizer lexer parser kid callback results result chars char str_len salt color owner space lookup commit
-			mapping table data_type property properties option options config configs configuration env button input form template module package`,
-		partID:     "id ids sid uuid guid identifier user username login email account_id",
-		partFiller: "value val str string text plain raw prod dev development staging stage live test testing sandbox new old default current base main primary1 my the a of for to in on ours do not eu us uk de fr temp tmp local remote server backup v1 v2 data plaintext cleartext enc b64 base64",
+			mapping table data_type property properties option options config configs configuration env button input form template module package`},
+		{partFiller, "value val str string text plain raw prod dev development staging stage live test testing sandbox new old default current base main primary1 my the a of for to in on ours do not eu us uk de fr temp tmp local remote server backup v1 v2 data plaintext cleartext enc b64 base64"},
 	} {
-		for _, w := range strings.Fields(list) {
-			if _, taken := m[w]; !taken || p == partVeto || p == partPassword || p == partSecret {
-				m[w] = p
+		for _, w := range strings.Fields(list.words) {
+			if _, taken := m[w]; !taken {
+				m[w] = list.part
 			}
 		}
 	}
