@@ -41,8 +41,8 @@ func TestHostile(t *testing.T) {
 		text := strings.Repeat(unit, 1<<20/len(unit))
 		start := time.Now()
 		classify(s, segment(text)) // there may be more findings than are kept
-		// 20 ns a byte on an idle core; ten times that on a busy one.
-		if d := time.Since(start); d > 6*time.Second {
+		// 20 ns a byte on an idle core; what a square would take is far more than this.
+		if d := time.Since(start); d > 60*time.Second {
 			t.Errorf("a megabyte of %s took %v", name, d)
 		} else if testing.Verbose() {
 			t.Logf("%-14s %v", name, d.Round(time.Millisecond))

@@ -178,7 +178,7 @@ func TestLinear(t *testing.T) {
 	for _, name := range sortedKeys(short) {
 		a, b := best(short[name]), best(long[name])
 		t.Logf("%-34q %6.1f ns/byte, then %6.1f", name, float64(a)/float64(len(short[name])), float64(b)/float64(len(long[name])))
-		if b > 4*factor*a+100*time.Millisecond {
+		if b > 4*factor*a+time.Second {
 			t.Errorf("%q: %s for %d bytes, %s for %d", name, a, len(short[name]), b, len(long[name]))
 		}
 	}
@@ -216,7 +216,7 @@ func FuzzNational(f *testing.F) {
 				t.Fatalf("%s at %d-%d of %d bytes", x.Type, x.Start, x.End, len(text))
 			}
 		}
-		if d := time.Since(from); d > time.Second+time.Duration(len(text))*10*time.Microsecond {
+		if d := time.Since(from); d > 5*time.Second+time.Duration(len(text))*100*time.Microsecond {
 			t.Fatalf("%d bytes took %s", len(text), d)
 		}
 	})
