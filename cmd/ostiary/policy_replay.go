@@ -104,7 +104,7 @@ prices, for models that the configuration names. What cannot be replayed is
 counted by reason.
 
 Exit status: 0 done, 1 a gate failed or the policies do not load, 2 the log or a
-file could not be read.`,
+file could not be read, or a gate has no decision to judge by.`,
 		Example: `  ostiary policy replay --candidate ./next --since 7d
   ostiary policy replay ./policies --candidate ./next --config ostiary.yaml --by team
   ostiary policy replay --candidate ./next --cell deny:allow
@@ -235,6 +235,9 @@ func (r *policyReplay) run(ctx context.Context, w io.Writer) error {
 		}
 		run.out.Fixtures, run.out.FilesMore = run.files.count, run.files.more
 	}
+	if run.out.Replayed == 0 && (len(r.failOn) > 0 || r.denied != "") {
+		return nothingProven(&run.out.Report)
+	}
 	run.out.Failed = r.failed(&run.out.Report, allowed)
 	if r.audit.json {
 		enc := json.NewEncoder(w)
@@ -248,6 +251,15 @@ func (r *policyReplay) run(ctx context.Context, w io.Writer) error {
 		return answer{exitNo}
 	}
 	return err
+}
+
+// nothingProven is the error of a gate that has nothing to judge by.
+func nothingProven(r *replay.Report) error {
+	skipped := 0
+	for _, n := range r.Skipped {
+		skipped += n
+	}
+	return fmt.Errorf("nothing is proven: no decision of that time can be replayed, and %d cannot; choose another --since, or another log", skipped)
 }
 
 // failed names the gates that did not hold.

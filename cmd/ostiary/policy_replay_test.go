@@ -248,6 +248,14 @@ func TestPolicyReplay(t *testing.T) {
 		t.Errorf("%d decisions in 20 seconds", r.Replayed)
 	}
 
+	// A gate that has nothing to judge by does not pass.
+	for _, args := range [][]string{{"replay", "--candidate", next, "--fail-on", "loosened"}, {"replay", "--candidate", next, "--max-newly-denied", "1%"}, {"shadow", "--fail-on", "loosened"}} {
+		status, _, diag := ostiary(append(append([]string{"policy"}, args...), "--log", log, "--from", "2031-01-01")...)
+		if status != exitUnknown || !strings.Contains(diag, "nothing is proven") {
+			t.Errorf("%v on no decisions: exit status %d %s", args, status, diag)
+		}
+	}
+
 	// The page for people.
 	status, out, diag := ostiary("policy", "replay", "--log", log, "--candidate", next, "--cell", "reroute:allow", "--limit", "1", "--fail-on", "loosened")
 	if status != 1 {

@@ -49,7 +49,8 @@ becomes of the requests.
 With --config, only decisions with the candidate that is configured now are
 counted. Without it, all are, each as what was done and what the other side said.
 
-Exit status: 0 done, 1 --fail-on found something, 2 the log could not be read.`,
+Exit status: 0 done, 1 --fail-on found something, 2 the log could not be read, or
+--fail-on has no decision to judge by.`,
 		Example: `  ostiary policy shadow --config ostiary.yaml --since 1d
   ostiary policy shadow --config ostiary.yaml --by team --fail-on loosened`,
 		Args: cobra.NoArgs,
@@ -119,6 +120,9 @@ func (s *policyShadow) run(w io.Writer) error {
 	}
 	out.Report = matrix.Report()
 	slices.Sort(out.Pairs)
+	if out.Replayed == 0 && len(s.failOn) > 0 {
+		return nothingProven(&out.Report)
+	}
 	gates := policyReplay{failOn: s.failOn}
 	out.Failed = gates.failed(&out.Report, 101)
 	if s.audit.json {
