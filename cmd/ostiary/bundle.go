@@ -330,14 +330,19 @@ type policyHealth struct {
 	Reason   string `json:"reason,omitempty"`      // of the last of them
 }
 
-// age gives the seconds since the source of the policies last answered.
-func (f *feed) age() int64 {
+// policyAge gives the seconds since the source of the policies last answered, and
+// false where there is none.
+func (s *server) policyAge() (int64, bool) {
+	f := s.feed.Load()
+	if f == nil {
+		return 0, false
+	}
 	st := f.keeper.State()
 	since := st.Asked
 	if since.IsZero() {
 		since = st.Fetched
 	}
-	return max(0, int64(time.Since(since)/time.Second))
+	return max(0, int64(time.Since(since)/time.Second)), true
 }
 
 // servePolicies says which policies decide and how old they are.
@@ -346,7 +351,7 @@ func (s *server) servePolicies(w http.ResponseWriter, _ *http.Request) {
 	h := policyHealth{Revision: b.snap.Decider.Revision()}
 	if f := s.feed.Load(); f != nil {
 		st := f.keeper.State()
-		age := f.age()
+		age, _ := s.policyAge()
 		h.Bundle, h.Age, h.Failures, h.Reason = st.Digest, &age, st.Failures, string(st.Word)
 		h.Fetched = st.Fetched.Format(time.RFC3339)
 	}

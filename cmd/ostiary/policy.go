@@ -50,6 +50,7 @@ could not tell.`,
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
 		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand())
 	c.AddCommand(policyReplayCommand(), policyShadowCommand(), policyCanaryCommand(), policyPromoteCommand(), policyRollbackCommand())
+	c.AddCommand(policyBundleCommand())
 	return c
 }
 

@@ -350,7 +350,8 @@ func (s *server) committed(c audit.Commit) { s.tel.Commit(c.Events, c.Queue, c.D
 
 func (s *server) telemetryOptions(b *built) (telemetry.Options, error) {
 	cfg := b.cfg.Telemetry
-	o := telemetry.Options{Version: version, Sample: cfg.Sample, Names: b.names(), Log: s.log, Traceparent: facts.Traceparent, Envoy: s.envoyStats, Ready: s.waitsFor}
+	o := telemetry.Options{Version: version, Sample: cfg.Sample, Names: b.names(), Log: s.log, Traceparent: facts.Traceparent, Envoy: s.envoyStats, Ready: s.waitsFor,
+		PolicyAge: s.policyAge}
 	if cfg.OTLP.Endpoint == "" {
 		return o, nil
 	}

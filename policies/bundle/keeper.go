@@ -136,7 +136,7 @@ func (k *Keeper) First(ctx context.Context, had string) (*Admitted, error) {
 // nothing words a start without policies.
 func (k *Keeper) nothing(source, kept *Refusal) error {
 	r := *source
-	r.Detail += "\nThere is no last good bundle of this source in " + k.o.Store.Dir + " to start with. Make the source reachable, or name another in policy.bundle.source"
+	r.Detail += "\nThere is no last good bundle of this source to start with. Make the source reachable, or name another in policy.bundle.source"
 	if kept != nil {
 		r.Detail = source.Detail + "\nThe last good bundle cannot be used either: " + kept.Error()
 	}

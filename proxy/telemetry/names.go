@@ -85,6 +85,7 @@ const (
 	mQueue
 	mEnvoy
 	mExport
+	mPolicyAge
 	metricCount
 )
 
@@ -115,6 +116,7 @@ var metrics = [metricCount]metricRow{
 	mQueue:      {"ostiary.audit.queue", "", "Calls that waited for the next commit when the last one was done.", gauge, nil},
 	mEnvoy:      {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
 	mExport:     {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
+	mPolicyAge:  {"ostiary.policies.age", "s", "Seconds since the source of the policies last answered; only where they are a bundle.", gauge, nil},
 }
 
 // Bounds of histograms. A step takes microseconds, an answer minutes.
@@ -139,7 +141,7 @@ var (
 	modes   = []string{string(proxy.Enforce), string(proxy.Observe)}
 	sents   = []string{"yes", "no", proxy.Unknown}
 	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap}
-	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned"}
+	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused"}
 	levels  = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
 	classes = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
 

@@ -84,6 +84,9 @@ type Options struct {
 	// table in names.go; others are passed over. It is asked at each scrape, must
 	// honour the context's deadline and may return nil. Nil: no Envoy.
 	Envoy func(ctx context.Context) map[string]uint64
+	// PolicyAge gives the seconds since the source of the policies last answered,
+	// and false where they come from none. Nil: never.
+	PolicyAge func() (int64, bool)
 	// Ready names what the process still waits for, in words of ours; empty
 	// means ready. Nil: always ready.
 	Ready func() []string
@@ -101,6 +104,7 @@ type Telemetry struct {
 	now         func() time.Time
 	traceparent func(h *proxy.Head) string
 	envoyStats  func(ctx context.Context) map[string]uint64
+	policyAge   func() (int64, bool)
 
 	registry *prometheus.Registry
 	meters   *sdkmetric.MeterProvider
@@ -156,7 +160,7 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 // prepare makes a Telemetry without providers.
 func prepare(o Options) *Telemetry {
 	t := &Telemetry{
-		ready: o.Ready, now: o.Now, traceparent: o.Traceparent, envoyStats: o.Envoy,
+		ready: o.Ready, now: o.Now, traceparent: o.Traceparent, envoyStats: o.Envoy, policyAge: o.PolicyAge,
 		registry: prometheus.NewRegistry(), names: newDomains(),
 	}
 	if t.now == nil {
@@ -258,6 +262,15 @@ func (t *Telemetry) instruments() error {
 		case metricID(id) == mEnvoy:
 			if t.envoyStats != nil {
 				_, err = meter.Int64ObservableCounter(row.name, about, unit, metric.WithInt64Callback(t.observeEnvoy))
+			}
+		case metricID(id) == mPolicyAge:
+			if t.policyAge != nil {
+				_, err = meter.Int64ObservableGauge(row.name, about, unit, metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+					if age, ok := t.policyAge(); ok {
+						o.Observe(age)
+					}
+					return nil
+				}))
 			}
 		case row.kind == counter:
 			t.counters[id], err = meter.Int64Counter(row.name, about, unit)

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ostiary/ostiary/policies"
+	"github.com/ostiary/ostiary/policies/bundle"
+	"github.com/ostiary/ostiary/proxy"
+)
+
+// bundleShelf serves a bundle that a test changes, over real HTTP.
+type bundleShelf struct {
+	*httptest.Server
+	body atomic.Pointer[[]byte] // nil: 500
+}
+
+func newBundleShelf(t *testing.T, body []byte) *bundleShelf {
+	t.Helper()
+	s := &bundleShelf{}
+	s.body.Store(&body)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := s.body.Load()
+		if b == nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(*b))
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// versionedPolicies deny every chat under two rules of the same version: a mixture
+// of two versions would show.
+func versionedPolicies(t *testing.T, version string) []byte {
+	t.Helper()
+	text := fmt.Sprintf(`package ostiary.policies.house
+
+# METADATA
+# title: First
+deny contains {"rule": "first", "message": "of %[1]s"} if input.request.operation == "chat"
+
+# METADATA
+# title: Second
+deny contains {"rule": "second", "message": "of %[1]s"} if input.request.operation == "chat"
+`, version)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "house.rego"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := bundle.Build(policies.Options{Path: dir}, version, bundle.Signer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Policies are replaced under load: every request is decided, and each by one
+// version alone, which its event names.
+func TestBundleHotSwap(t *testing.T) {
+	shelf := newBundleShelf(t, versionedPolicies(t, "v0"))
+	in := launch(t, "embedded", "limits: {commit: 20s, decision: 30s}\npolicy:\n  bundle: {source: "+shelf.URL+"/house.tar.gz, poll: 1s}\n")
+	log := in.places.log
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.wait(ctx) }()
+	in.stopped = true
+
+	var wg sync.WaitGroup
+	var asked atomic.Int64
+	stop := make(chan struct{})
+	for range 4 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				req, err := http.NewRequest(http.MethodPost, in.url+"/v1/chat/completions", strings.NewReader(chat(fmt.Sprintf("%s %d", ordinary, i))))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				req.Header.Set("content-type", "application/json")
+				resp, err := client.Do(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if asked.Add(1); resp.StatusCode != http.StatusForbidden {
+					t.Errorf("status %d, want 403: %s", resp.StatusCode, answer)
+					return
+				}
+			}
+		})
+	}
+	const versions = 4
+	for v := 1; v <= versions; v++ {
+		body := versionedPolicies(t, fmt.Sprintf("v%d", v))
+		shelf.body.Store(&body)
+		awaitText(t, in.screen, "new policies", v)
+	}
+	shelf.body.Store(nil)
+	time.Sleep(200 * time.Millisecond)
+	close(stop)
+	wg.Wait()
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+
+	messages := map[string]string{} // revision to version
+	decided := 0
+	for _, ev := range readEvents(t, log, proxy.EventDecision) {
+		decided++
+		d := ev.Decision
+		if d.Action != proxy.Deny || len(d.Reasons) != 2 || d.Reasons[0].Message != d.Reasons[1].Message {
+			t.Fatalf("decision %s: action %s, code %s, reasons %+v: undecided, or of a mixture", ev.ID, d.Action, d.Code, d.Reasons)
+		}
+		if known, ok := messages[ev.Policy.Policies]; ok && known != d.Reasons[0].Message {
+			t.Errorf("revision %s says both %q and %q", ev.Policy.Policies, known, d.Reasons[0].Message)
+		}
+		messages[ev.Policy.Policies] = d.Reasons[0].Message
+	}
+	if int64(decided) != asked.Load() {
+		t.Errorf("%d decisions of %d requests", decided, asked.Load())
+	}
+	if len(messages) != versions+1 {
+		t.Errorf("decided by %d revisions, want %d: %v", len(messages), versions+1, messages)
+	}
+	activated := 0
+	for _, ev := range readEvents(t, log, proxy.EventAdmin) {
+		if ev.Admin.Action == adminActivated {
+			activated++
+			if !strings.HasPrefix(ev.Admin.Detail, ev.Policy.Policies+" bundle sha256:") {
+				t.Errorf("activation %q under revision %s", ev.Admin.Detail, ev.Policy.Policies)
+			}
+		}
+	}
+	if activated != versions+1 {
+		t.Errorf("%d activations recorded, want %d", activated, versions+1)
+	}
+	t.Logf("%d requests, %d revisions", decided, len(messages))
+}
+
+func awaitText(t *testing.T, screen *syncBuffer, text string, times int) {
+	t.Helper()
+	for end := time.Now().Add(40 * time.Second); strings.Count(screen.String(), text) < times; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%q is not printed %d times:\n%s", text, times, screen)
+		}
+	}
+}
+
+// A start without the source serves the last good bundle and says so; a refused
+// one is an event and changes nothing; GET /policies shows all of it.
+func TestBundleLifecycle(t *testing.T) {
+	v1 := versionedPolicies(t, "v1")
+	shelf := newBundleShelf(t, v1)
+	t.Setenv("OSTIARY_TEST_OPENAI_KEY", testOpenAIKey)
+	t.Setenv("OSTIARY_TEST_ANTHROPIC_KEY", testAnthropicKey)
+	openai, house := newUpstream(t, "openai"), newUpstream(t, "house")
+	dir, listen, metrics := t.TempDir(), freeAddress(t), freeAddress(t)
+	file := filepath.Join(dir, "ostiary.yaml")
+	extra := "telemetry: {listen: \"" + metrics + "\"}\npolicy:\n  bundle: {source: " + shelf.URL + "/house.tar.gz, poll: 1s}\n"
+	if err := os.WriteFile(file, []byte(smallest(listen, "embedded", openai.url, house.url, extra)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begin := func() (*instance, error) {
+		in := &instance{t: t, screen: &syncBuffer{}, url: "http://" + listen}
+		var err error
+		in.server, err = start(context.Background(), options{config: file}, in.screen, in.screen)
+		return in, err
+	}
+	health := func() (h policyHealth) {
+		resp, err := client.Get("http://" + metrics + "/policies")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if err := json.NewDecoder(resp.Body).Decode(&h); err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+
+	in, err := begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := in.places.log
+	if h := health(); h.Revision == "" || !strings.HasPrefix(h.Bundle, "sha256:") || h.Age == nil || h.Reason != "" {
+		t.Errorf("health %+v", h)
+	}
+	if text := scrape(t, metrics); !strings.Contains(text, "ostiary_policies_age_seconds ") || !strings.Contains(text, `ostiary_admin_events_total{ostiary_admin_action="policy_activated"} 1`) {
+		t.Errorf("metrics:\n%s", text)
+	}
+	in.end()
+
+	shelf.body.Store(nil) // away
+	if in, err = begin(); err != nil {
+		t.Fatal(err)
+	}
+	if r := in.post("/v1/chat/completions", chat(ordinary)); r.status != http.StatusForbidden || !strings.Contains(string(r.body), "of v1") {
+		t.Errorf("offline: %d %s", r.status, r.body)
+	}
+	if h := health(); h.Reason != string(bundle.Status) || h.Failures == 0 {
+		t.Errorf("health %+v", h)
+	}
+	bad := []byte("<html></html>")
+	shelf.body.Store(&bad)
+	in.stopped = true
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.wait(ctx) }()
+	for end := time.Now().Add(20 * time.Second); health().Reason != string(bundle.NotABundle); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("health %+v", health())
+		}
+	}
+	// The configuration is read again: the same policies go on serving.
+	if err := os.WriteFile(file, []byte(smallest(listen, "embedded", openai.url, house.url, extra)+"# changed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	awaitText(t, in.screen, "reloaded: policies", 1)
+	if r := in.post("/v1/chat/completions", chat(ordinary)); !strings.Contains(string(r.body), "of v1") {
+		t.Errorf("after the reload: %d %s", r.status, r.body)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	var words []string
+	for _, ev := range readEvents(t, log, proxy.EventAdmin) {
+		switch ev.Admin.Action {
+		case adminActivated:
+			words = append(words, ev.Admin.Detail[strings.LastIndexByte(ev.Admin.Detail, ' ')+1:])
+		case adminRefused:
+			words = append(words, ev.Admin.Detail)
+		}
+	}
+	if got := strings.Join(words, ", "); !strings.HasPrefix(got, "source, status, last_good, not_a_bundle") {
+		t.Errorf("events: %s", got)
+	}
+
+	// A last good bundle that somebody changed does not start.
+	kept, err := filepath.Glob(filepath.Join(log+".keys.policies", "sha256-*"))
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("kept %v", kept)
+	}
+	if err := os.WriteFile(kept[0], versionedPolicies(t, "v2"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := begin(); err == nil || !strings.Contains(err.Error(), "altered") {
+		t.Errorf("start with a changed bundle: %v", err)
+	}
+	shelf.body.Store(&v1)
+	if in, err = begin(); err != nil {
+		t.Fatalf("with the source back: %v", err)
+	}
+	in.end()
+}
+
+func scrape(t *testing.T, address string) string {
+	t.Helper()
+	resp, err := client.Get("http://" + address + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
