@@ -128,6 +128,9 @@ func (e *explanation) explain(c *cobra.Command, args []string) (*explained, erro
 	if err != nil {
 		return nil, err
 	}
+	if e.policies == "" && st.cfg.Policy.Bundle.Source != "" {
+		return nil, errors.New("the configuration takes its policies from a bundle elsewhere: name a copy of it by --policies")
+	}
 	set, err := st.load(first(e.policies, st.cfg.Policies))
 	if err != nil {
 		return nil, fmt.Errorf("the policies do not load:\n%w", err)
