@@ -33,6 +33,7 @@ writes them (number^^^MRN). Labels that are used elsewhere too (protocol, card, 
 		"Hasta Ayla Demir, protokol [[MEDICAL_RECORD|4829107]]",
 		"患者ID:[[MEDICAL_RECORD|48291077]]、病历号[[MEDICAL_RECORD|4829107]]",
 		"mrn,name\n[[MEDICAL_RECORD|48291077]],Ekdahl\n[[MEDICAL_RECORD|48291078]],Lis",
+		"PID|1||[[MEDICAL_RECORD|48291077]]^^^CITY^PI||Ekdahl^Tomas\nMember ID [[HEALTH_INSURANCE_ID|W482910771]], group 0091",
 		"Health insurance: Aetna, member ID [[HEALTH_INSURANCE_ID|W482910771]]",
 	},
 	NearMisses: []string{
@@ -43,6 +44,7 @@ writes them (number^^^MRN). Labels that are used elsewhere too (protocol, card, 
 	},
 	Interests: []classifiers.Interest{
 		{Shape: classifiers.Prefix, Literals: labelWords(), Judge: judgeLabel},
+		{Shape: classifiers.Prefix, Literals: []string{"pid|"}, Judge: judgeSegment},
 		{Shape: classifiers.Number, Judge: judgeColumn},
 		{Shape: classifiers.Mixed, Judge: judgeColumnWord},
 		{Shape: classifiers.Whole, Judge: judgeRecordField},
@@ -72,7 +74,7 @@ var labels = []label{
 	{"patientnummer", &recordType, false}, {"journalnummer", &recordType, true}, {"journalnr", &recordType, true}, {"reservnummer", &recordType, false},
 	{"protokol", &recordType, true}, {"hasta no", &recordType, false}, {"hasta numaras", &recordType, false}, {"dosya no", &recordType, true},
 	{"id", &recordType, true}, {"no.", &recordType, true},
-	{"member id", &insuranceType, true}, {"member_id", &insuranceType, true}, {"memberid", &insuranceType, true}, {"member no", &insuranceType, true}, {"member number", &insuranceType, true}, {"membership no", &insuranceType, true}, {"membership number", &insuranceType, true}, {"subscriber id", &insuranceType, true}, {"subscriber no", &insuranceType, true}, {"subscriber number", &insuranceType, true}, {"policy no", &insuranceType, true}, {"policy number", &insuranceType, true}, {"policy #", &insuranceType, true}, {"policy id", &insuranceType, true},
+	{"member id", &insuranceType, true}, {"member_id", &insuranceType, true}, {"memberid", &insuranceType, true}, {"member no", &insuranceType, true}, {"member number", &insuranceType, true}, {"member #", &insuranceType, true}, {"subscriber #", &insuranceType, true}, {"insurance #", &insuranceType, true}, {"membership no", &insuranceType, true}, {"membership number", &insuranceType, true}, {"subscriber id", &insuranceType, true}, {"subscriber no", &insuranceType, true}, {"subscriber number", &insuranceType, true}, {"policy no", &insuranceType, true}, {"policy number", &insuranceType, true}, {"policy #", &insuranceType, true}, {"policy id", &insuranceType, true},
 	{"insurance id", &insuranceType, true}, {"insurance no", &insuranceType, true}, {"insurance number", &insuranceType, true}, {"health plan id", &insuranceType, false}, {"health plan no", &insuranceType, false}, {"health card", &insuranceType, false}, {"medicaid id", &insuranceType, false}, {"medicaid no", &insuranceType, false}, {"medicaid number", &insuranceType, false}, {"medicaid #", &insuranceType, false},
 	{"versichertennummer", &insuranceType, true}, {"versichertennr", &insuranceType, true}, {"versicherten-nr", &insuranceType, true}, {"krankenversicherungsnummer", &insuranceType, false}, {"krankenkassennummer", &insuranceType, false}, {"egk", &insuranceType, true},
 	{"mutuelle n", &insuranceType, false}, {"adh", &insuranceType, true}, {"tarjeta sanitaria", &insuranceType, false}, {"cip-sns", &insuranceType, false}, {"liza", &insuranceType, true} /* póliza */, {"poliza", &insuranceType, true}, {"tessera sanitaria", &insuranceType, false}, {"polizza", &insuranceType, true},
@@ -97,11 +99,11 @@ func labelWords() []string {
 
 // Words that say that patients, or their insurance, are spoken of.
 var (
-	patientCue = classifiers.NewCue("patient", "patients", "pt", "hospital", "clinic", "ward", "doctor", "nurse", "admitted", "discharge", "diagnosis", "mrn", "medical", "health", "icd", "dob", "pid",
+	patientCue = classifiers.NewCue("patient", "med rec", "patients", "pt", "hospital", "clinic", "ward", "doctor", "nurse", "admitted", "discharge", "diagnosis", "mrn", "medical", "health", "icd", "dob", "pid",
 		"patientin", "klinik", "krankenhaus", "station", "arzt", "diagnose", "patiente", "hôpital", "médecin", "ch", "chu", "ipp", "paciente", "pacientes", "clínica", "hospitalar", "médico", "urgencias",
 		"paziente", "ospedale", "reparto", "medico", "pacjent", "pacjentka", "pacjenta", "szpital", "oddział", "lekarz", "patiënt", "patiënte", "ziekenhuis", "arts", "huisarts", "sjukhus", "vårdcentral", "vårdcentralen", "vård", "kliniken", "avdelning", "läkare", "journal",
 		"hasta", "hastanın", "hastane", "servis", "epikriz", "doktor", "患者", "病院", "診察", "入院", "カルテ", "病人", "医院", "住院", "门诊", "मरीज", "मरीज़", "रोगी", "अस्पताल", "cid", "prontuário")
-	insuranceCue = classifiers.NewCue("health", "medical", "insurance", "insurer", "medicaid", "medicare", "aetna", "cigna", "humana", "kaiser", "blue cross", "blue shield", "bcbs", "unitedhealthcare", "anthem", "hmo", "ppo", "copay", "rx", "plan", "coverage", "subscriber",
+	insuranceCue = classifiers.NewCue("health", "medical", "insurance", "insurer", "medicaid", "medicare", "aetna", "cigna", "humana", "kaiser", "blue cross", "blue shield", "bcbs", "unitedhealthcare", "anthem", "hmo", "ppo", "copay", "rx", "plan", "coverage", "subscriber", "payer", "payor", "pcp", "deductible", "dx", "cpt", "icd", "eob", "group no", "group number", "provider", "copayment",
 		"krankenkasse", "krankenversicherung", "versicherten", "aok", "barmer", "techniker", "tk", "dak", "mutuelle", "santé", "sanitas", "adeslas", "salud", "sanitario", "sanitaria", "saúde", "unimed", "plano", "zorgverzekering", "zorgverzekeraar", "sağlık", "保险", "保険")
 	recordCue  = classifiers.NewCue("mrn", "medical record", "medicalrecord", "patient id", "patientid", "patient no", "patient number", "patient identifier", "uhid", "nhc", "hospital number", "hospital no", "patientennummer", "patienten nr", "patienten id", "patientnummer", "prontuário", "historia clínica", "cartella clinica", "住院号", "病历号", "病案号", "门诊号", "就诊号", "登记号", "患者番号", "患者ID", "患者id", "カルテ番号", "診察券番号", "診察券", "यूएचआईडी", "मरीज आईडी")
 	recordsKey = classifiers.NewCue("mrn", "medical record", "medicalrecord", "patient id", "patientid", "patient no", "patient number", "uhid", "nhc")
@@ -139,6 +141,44 @@ func judgeLabel(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 	s.Find(classifiers.Found{Start: i, End: j, Type: l.typ, Likelihood: level, Rule: "label"})
 	s.Resume(j)
+}
+
+// judgeSegment reads the list of patient identifiers, the third field, of a PID
+// segment of HL7 version 2: of each identifier its first component.
+func judgeSegment(s *classifiers.Scan, c classifiers.Candidate) {
+	const field, most, reach = 3, 4, 512
+	t := s.Text
+	if t[c.Start:c.End] != "PID|" {
+		return
+	}
+	limit := min(len(t), c.Start+reach)
+	i := c.Start
+	for range field {
+		k := strings.IndexByte(t[i:limit], '|')
+		if k < 0 {
+			return
+		}
+		i += k + 1
+	}
+	for range most {
+		j := i
+		for j < limit && alnum(t[j]) {
+			j++
+		}
+		if j == limit || t[j] != '^' && t[j] != '|' && t[j] != '~' {
+			return
+		}
+		if j-i >= minRecord && j-i <= maxRecord && counted(t[i:j]) >= minRecord-1 {
+			s.Find(classifiers.Found{Start: i, End: j, Type: &recordType, Likelihood: proxy.VeryLikely, Rule: "hl7"})
+		}
+		for j < limit && t[j] != '~' && t[j] != '|' && t[j] != '\n' && t[j] != '\r' {
+			j++
+		}
+		if j == limit || t[j] != '~' {
+			return
+		}
+		i = j + 1
+	}
 }
 
 // numberBefore reads the first component before carets that end at i.
@@ -229,7 +269,11 @@ func spokenOf(s *classifiers.Scan, l *label, start, end int) bool {
 		}
 		reach = 64
 	}
-	if s.Near(cue, start, end) <= reach {
+	if s.Near(cue, start, end) <= reach || strings.HasPrefix(l.word, "insurance") && s.Near(patientCue, start, end) <= closeTalk {
+		return true
+	}
+	// A group stands behind the member's number on cards of health insurance.
+	if l.typ == &insuranceType && strings.HasPrefix(l.word, "member") && strings.Contains(strings.ToLower(s.Text[end:min(len(s.Text), end+closeTalk)]), ", group ") {
 		return true
 	}
 	if l.typ == &insuranceType || len(l.word) < 3 {
@@ -245,7 +289,10 @@ func spokenOf(s *classifiers.Scan, l *label, start, end int) bool {
 	return false
 }
 
-const reachBack = 80 // bytes
+const (
+	reachBack = 80 // bytes
+	closeTalk = 48 // and to a word that speaks of patients
+)
 
 // recordEnd gives the end of the letters, digits and inner hyphens at i.
 func recordEnd(t string, i int) int {

@@ -24,10 +24,12 @@ number behind a name in parentheses or between commas. The span is the number. S
 		"José Ruiz, [[AGE|54]] años; [[AGE|7]] anni di età",
 		"患者([[AGE|54]]歳)、[[AGE|54]]岁",
 		"उम्र [[AGE|42]], yaş: [[AGE|42]], age: [[AGE|42]]",
+		"I'm [[AGE|29]], and new here; I am [[AGE|41]] and live alone",
 		"my son Kofi ([[AGE|6]]) and Mara Lind, [[AGE|36]], nurse",
 	},
 	NearMisses: []string{
 		"for 5 years, depuis 5 ans, hace 5 años, seit 5 Jahren, 30 days old, page 54, stage 3",
+		"I'm 50% sure, I am 20 minutes late",
 		"message: 54, Chapter 3 (12), Table 5, 36, version (24)",
 	},
 	Interests: []classifiers.Interest{{Shape: classifiers.Code, Judge: judgeAge}},
@@ -109,6 +111,9 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 	}
 	if p < i {
 		w := readBack(t, p)
+		if e-i == 2 && at(t, i-1) == ' ' && p == i-1 && ownAge(t, p) && (strings.HasPrefix(rest, ", ") || strings.HasPrefix(rest, " and ") || strings.HasPrefix(rest, ". ") || rest == "") {
+			return proxy.Likely, "said"
+		}
 		if w.lower && w.letters == 2 && (t[w.start:w.end] == "of" || t[w.start:w.end] == "is") { // age of 54
 			w = readBack(t, w.start-1)
 		}
@@ -144,6 +149,17 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 		}
 	}
 	return behindName(s, i, e)
+}
+
+// ownAge reports whether "I'm" or "I am" ends at p: of a person's age, where a
+// comma or an "and" follows the number.
+func ownAge(t string, p int) bool {
+	for _, w := range [...]string{"I'm", "I’m", "I am"} {
+		if strings.HasSuffix(t[:p], w) && !isAlpha(at(t, p-len(w)-1)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hump reports whether a word is a part of an identifier: message, page_age.

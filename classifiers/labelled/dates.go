@@ -34,7 +34,7 @@ digits without separators count only so. Time stamps of machines are possible on
 		"生年月日 [[DATE_OF_BIRTH|1981年4月12日]]",
 		"nacido el [[DATE_OF_BIRTH|12 de abril de 1981]]",
 		"name,dob\nAna,[[DATE_OF_BIRTH|1981-04-12]]",
-		"(b. [[DATE_OF_BIRTH|12/04/1981]])",
+		"(b. [[DATE_OF_BIRTH|12/04/1981]])", "Geburtsdatum ist der [[DATE_OF_BIRTH|5.4.1981]]", "Date of birth [[DATE_OF_BIRTH|17 SEP 81]]",
 		"see you on [[DATE_TIME|May 12th]] at [[DATE_TIME|5:30 pm]]",
 		"due [[DATE_TIME|2026-01-31]], paid [[DATE_TIME|3 Feb 2026]]",
 	},
@@ -434,7 +434,8 @@ func dayFirst(t string, i, n, x int) (date, bool) {
 	case m == 2 && (c == '.' || c == ',' || c == ':') && isDigit(at(t, d.end+1)):
 		return d, false
 	case sep == '.' && (n == 1 && a == 1 && sp == 0): // 1.2.2024 is a version as well
-		return d, false
+		d.tiny = m == 4
+		return d, m == 4
 	}
 	return d, true
 }
@@ -517,7 +518,7 @@ func withMonth(t string, i, n, x int) (date, bool) {
 		d.month = 1
 		y := yearBehind(t, w.end)
 		if y.end > 0 {
-			d.year, d.end = y.year, y.end
+			d.year, d.end, d.short = y.year, y.end, y.short
 			return d, true
 		}
 		d.bare = true
@@ -556,7 +557,7 @@ before:
 		r++
 	}
 	if y := yearBehind(t, r); y.end > 0 {
-		d.year, d.end = y.year, y.end
+		d.year, d.end, d.short = y.year, y.end, y.short
 		return d, true
 	}
 	d.bare = true
@@ -626,6 +627,10 @@ func yearBehind(t string, i int) (d date) {
 			}
 			return date{end: q + 2, year: y}
 		}
+	}
+	// 17 SEP 88, 17-Sep-88: a number that no day has.
+	if (sp == 1 && p == i+1 || t[p-1] == '-') && digits(t, p) == 2 && t[p] > '3' && !isAlpha(at(t, p+2)) && at(t, p+2) != ':' && at(t, p+2) != '%' {
+		return date{end: p + 2, year: 1900 + number(t[p:p+2]), short: true}
 	}
 	if digits(t, p) == 4 {
 		y := number(t[p : p+4])

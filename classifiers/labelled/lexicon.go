@@ -71,7 +71,7 @@ func makeTable(lists map[class]string) *table {
 const (
 	nameWords   = `name names nombre nome nom naam namn navn isim nazwa naam nazwisko_imie imienazwisko navn nimi имя नाम`
 	strongNames = `surname lastname firstname forename givenname familyname fullname maidenname middlename nickname alias aka fname lname
-		vorname nachname familienname geburtsname rufname zuname vollname prenom prenoms apellido apellidos nombres cognome cognomi sobrenome apelido
+		vorname vornamen nachname nachnamen voornamen voorletters familienname geburtsname rufname zuname vollname prenom prenoms apellido apellidos nombres cognome cognomi sobrenome apelido
 		voornaam achternaam roepnaam tussenvoegsel fornamn efternamn fornavn etternavn efternavn imie imiona nazwisko soyad soyadi adsoyad adisoyadi adi adim
 		given family sur prenume nume nom_de_famille xnome fn cn gecos displayname realname ownername holdername contactname
 		customername clientname patientname username_full employeename personname membername accountname cardholdername guestname passengername studentname applicantname

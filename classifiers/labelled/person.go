@@ -393,7 +393,7 @@ func quiet(t string, i, end int) bool {
 // before the label that ends at i, or behind the value that ends at end.
 func pairs(t string, i, end int) bool {
 	behind, before := t[end:min(len(t), end+pairText)], t[max(0, i-pairText):i]
-	for _, w := range [...]string{"ognome", "urname", "pellido", "lastName", "last_name", "family", "achternaam", "obrenome", "nazwisko", "soyad", "renom", "rénom", "efternamn", "achname", "orname"} {
+	for _, w := range [...]string{"ognome", "urname", "pellido", "lastName", "last_name", "family", "achternaam", "obrenome", "nazwisko", "soyad", "renom", "rénom", "efternamn", "achname", "orname", "OGNOME", "URNAME", "PELLIDO", "ACHTERNAAM", "OBRENOME", "NAZWISKO", "SOYAD", "RENOM", "RÉNOM", "EFTERNAMN", "ACHNAME", "ORNAME", "irst name", "IRST NAME", "ast name", "AST NAME"} {
 		if strings.Contains(behind, w) || strings.Contains(before, w) {
 			return true
 		}

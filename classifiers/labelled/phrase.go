@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // phrase is words before a name.
@@ -55,7 +56,7 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 			alla c.a.,t.a.v.,do rąk,spoke with,spoke to,spoke w/,spoke w,met with,talked to,call with,interview with,representada por,representado por,rappresentata da,représentée par,représenté par,representada por,vertreten durch,
 			né,née,aka,i appoint,i give to,page,care of,mijn zus,mijn broer`,
 		byRemark: `i am,i'm,i’m,this is,it's,it is,ich bin,hier ist,hier spricht,je suis,c'est,ici,soy,sono,sou,aqui é a,aqui é o,aqui é,sou o,sou a,ik ben,jestem,jag är,ben,main,her name is,his name is,their name is,
-			the name on it is,the name is,named,called,contact,ask,nommé,nommée,llamado,llamada,chiamato,chiamata,chamado,chamada,genaamd,imieniem,vid namn,io sottoscritto,io sottoscritta,
+			ask for,asked for,speak to,speak with,talk to,reports to,the name on it is,the name is,named,called,contact,ask,nommé,nommée,llamado,llamada,chiamato,chiamata,chamado,chamada,genaamd,imieniem,vid namn,io sottoscritto,io sottoscritta,
 			ve verilen,pasient,between,between the,entre,zwischen,między,tra,tussen,mellan`,
 		byClosing: `best regards,best wishes,kind regards,warm regards,regards,sincerely,sincerely yours,yours sincerely,yours truly,yours faithfully,cheers,many thanks,all the best,warmly,cordially,respectfully,
 			best,mit freundlichen grüßen,mit freundlichen grüssen,mit besten grüßen,freundliche grüße,viele grüße,beste grüße,liebe grüße,herzliche grüße,schöne grüße,gruß,grüße,lg,mfg,vg,
@@ -74,7 +75,7 @@ var phrases, strange, phraseLiterals = func() (list []phrase, other map[string][
 			add(phrase{text: w, by: byPlain})
 		}
 	}
-	for _, w := range strings.Fields("nombre naam nome name surname lastname firstname forename vorname nachname apellidos cognome") {
+	for _, w := range strings.Fields("nombre naam nome name surname lastname firstname forename vorname vornamen nachname familienname voornamen achternaam efternamn apellidos cognome nazwisko") {
 		add(phrase{text: w, by: byPlain})
 	}
 	for _, w := range []string{"last name", "first name", "given name", "given names", "family name", "full name", "maiden name"} {
@@ -106,6 +107,12 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 	}
 	if _, n := letterAt(t, end); n > 0 || isDigit(at(t, end)) || at(t, end) == '_' || at(t, end) == '-' {
 		return false
+	}
+	switch p.by {
+	case byTitle:
+		if t[i] < 'a' && at(t, i-1) == ' ' {
+			ticketed(s, i-1)
+		}
 	}
 	switch p.by {
 	case byGreeting:
@@ -179,6 +186,27 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 	return true
 }
 
+// ticketed reports the name that ends at end before a title, as tickets have it:
+// LINDQVIST/ANNA MS.
+func ticketed(s *classifiers.Scan, end int) {
+	const fewest, most = 2, 24
+	t := s.Text
+	i, slash := end, 0
+	for i > 0 && end-i <= most && ('A' <= t[i-1] && t[i-1] <= 'Z' || t[i-1] == '/' && slash == 0) {
+		i--
+		if t[i] == '/' {
+			slash = i
+		}
+	}
+	if slash-i < fewest || end-slash-1 < fewest || end-i > most || isAlpha(at(t, i-1)) || isDigit(at(t, i-1)) || at(t, i-1) == '/' {
+		return
+	}
+	if lookup(t[i:slash]).common && lookup(t[slash+1:end]).common {
+		return
+	}
+	s.Find(classifiers.Found{Start: i, End: end, Type: &personType, Likelihood: proxy.Likely, Rule: "ticket"})
+}
+
 // longAbbreviation is the number of letters of the longest title that ends with
 // a full stop.
 const longAbbreviation = 5
@@ -196,7 +224,7 @@ func quoteAt(t string, i int) bool { return at(t, i) == '"' || at(t, i) == '\'' 
 // chance.
 func weakRemark(p string) bool {
 	switch p {
-	case "contact", "ask", "named", "called", "ben", "main", "ici", "it's", "it is", "between", "between the", "entre", "zwischen", "tra", "tussen", "mellan", "sou", "soy", "sono", "c'est":
+	case "ask for", "asked for", "speak to", "speak with", "talk to", "reports to", "contact", "ask", "named", "called", "ben", "main", "ici", "it's", "it is", "between", "between the", "entre", "zwischen", "tra", "tussen", "mellan", "sou", "soy", "sono", "c'est":
 		return true
 	}
 	return false
@@ -335,6 +363,10 @@ func closing(s *classifiers.Scan, i, end int) {
 	}
 	n, ok := nameAt(t, p, style{})
 	if !ok || n.parts > 4 {
+		return
+	}
+	if lines == 0 && punct && n.parts == 1 && n.common == 0 && !n.upper && !n.companyish && end-i > longAbbreviation && lineEnds(t, n.end) {
+		report(s, n, byGreeting) // Cordiali saluti, Ornella
 		return
 	}
 	switch c := at(t, n.end); {

@@ -193,6 +193,19 @@ func hindi(s *classifiers.Scan, i, n int) int {
 		}
 		return p
 	}
+	if t[w.start:w.end] == "मैं" {
+		// मैं … हूँ: I am …, with a name of two words or three.
+		const reach = 90
+		p := w.end + blanks(t, w.end)
+		if k := strings.Index(t[p:min(len(t), p+reach)], " हूँ"); k > 0 {
+			if m, ok := nameAt(t, p, style{}); ok && m.full >= 2 {
+				m.end = min(m.end, p+k)
+				if m.end == p+k && strings.Count(t[p:m.end], " ") <= 2 && m.known > 0 {
+					report(s, m, byIntro)
+				}
+			}
+		}
+	}
 	// जी: behind the name.
 	if t[w.start:w.end] == "जी" && at(t, i-1) == ' ' {
 		if v := readBack(t, i-1); v.end > v.start {
@@ -303,6 +316,9 @@ func asian(s *classifiers.Scan, i, n int) int {
 		}
 		return p
 	}
+	if r == 'と' {
+		selfNamed(s, i)
+	}
 	switch r {
 	case '様', 'さ', '先', '氏', '女', '小', '老', '经', '医', '殿', '君', '同', '部', '課':
 		for _, h := range honorifics {
@@ -313,6 +329,31 @@ func asian(s *classifiers.Scan, i, n int) int {
 		}
 	}
 	return i + n
+}
+
+// selfNamed reports the name before と申します or と言います that begins at i: up to
+// two runs of characters with a space between them, behind a stop or a break.
+func selfNamed(s *classifiers.Scan, i int) {
+	const most = 21 // bytes: seven characters
+	t := s.Text
+	if !hasAny(t[i:], "と申し", "と申す", "といいます", "と言います") {
+		return
+	}
+	start, spaces := i, 0
+	for start > 0 && i-start <= most {
+		r, n := utf8.DecodeLastRuneInString(t[:start])
+		if (r == ' ' || r == '　') && spaces == 0 && start < i {
+			spaces++
+		} else if !(r >= 0x4E00 && r <= 0x9FFF || r == '々' || r >= 0x30A1 && r <= 0x30FA || r == 'ー') {
+			break
+		}
+		start -= n
+	}
+	name := strings.TrimLeft(t[start:i], " \u3000")
+	if len(name) < 6 || len(name) > most || strings.Contains(name, "会社") || strings.Contains(name, "株式") || noName(name) {
+		return
+	}
+	s.Find(classifiers.Found{Start: i - len(name), End: i, Type: &personType, Likelihood: proxy.Likely, Rule: "introduction"})
 }
 
 // hanName reads the name behind a label that ends at p. It gives its end, 0 where
@@ -370,6 +411,11 @@ func hanNameAt(t string, p int, l hanLabel) (int, proxy.Likelihood) {
 		return 0, 0
 	}
 	text := t[p : p+run]
+	for _, x := range [...]string{"和", "及", "与", "、", "或", "と"} {
+		if !l.colon && strings.HasPrefix(text, x) && surname(text) == 0 || x == "和" && strings.HasPrefix(text, x) {
+			return 0, 0 // another label follows
+		}
+	}
 	for _, x := range [...]string{"公司", "会社", "集团", "银行", "医院", "大学", "有限", "中心", "学校", "株式", "病院", "銀行"} {
 		if strings.Contains(text, x) {
 			return 0, 0
