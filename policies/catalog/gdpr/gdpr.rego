@@ -38,6 +38,7 @@ personal if {
 
 # A number of a state of the Union is that of a person there, whoever asks.
 personal if {
+	input.findings.groups.identifier.count > 0
 	some type in gdpr.national
 	input.findings.types[type].count > 0
 }

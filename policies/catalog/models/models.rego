@@ -17,8 +17,8 @@ deny contains {
 	"code": "model_not_allowed",
 	"message": "Your team may not use this model. Ask for one of its list, or ask the operator of the proxy to add it.",
 } if {
-	not input.request.operation in without_model
 	not permitted
+	not input.request.operation in without_model
 }
 
 # What names no model, and is answered by none.

@@ -14,11 +14,14 @@ import data.residency
 #   that says so.
 # custom:
 #   owner: data_protection
-route contains object.union_n([destination(class), {
-	"rule": "protected_data",
-	"message": class.message,
-	"liftable": true,
-}, bound(class)]) if {
+route contains object.union_n([
+	destination(class), {
+		"rule": "protected_data",
+		"message": class.message,
+		"liftable": true,
+	},
+	bound(class),
+]) if {
 	count(input.findings.groups) > 0
 	some class in residency.classes
 	concerns(class)
@@ -97,29 +100,34 @@ invalid contains sprintf("ordinary.%s is not a list", [key]) if {
 	not is_array(residency.ordinary[key])
 }
 
-problems(class) := {problem |
+problems(class) := {problem | some problem in array.flatten([wrong_lists(class), wrong_words(class), wrong_places(class)])}
+
+wrong_lists(class) := [sprintf("%s is not a list with members", [key]) |
 	some key in ["groups", "to"]
 	not filled(object.get(class, key, null))
-	problem := sprintf("%s is not a list with members", [key])
-} | {problem |
-	not object.get(class, "likelihood", null) in ["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
-	problem := "likelihood is none of very_unlikely, unlikely, possible, likely, very_likely"
-} | {problem |
-	not trim_space(object.get(class, "message", "")) != ""
-	problem := "message is not a sentence for the caller"
-} | {problem |
-	not is_boolean(object.get(class, "liftable", false))
-	problem := "liftable is not true or false"
-} | {problem |
+]
+
+wrong_words(class) := [problem |
+	some problem, right in {
+		"likelihood is none of very_unlikely, unlikely, possible, likely, very_likely": is_likelihood(object.get(class, "likelihood", null)),
+		"message is not a sentence for the caller": trim_space(object.get(class, "message", "")) != "",
+		"liftable is not true or false": is_boolean(object.get(class, "liftable", false)),
+	}
+	not right
+]
+
+is_likelihood(word) := word in ["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
+
+wrong_places(class) := [problem |
 	some i, place in class.to
-	some key in object.keys(place)
-	not key in {"boundary", "jurisdictions"}
-	problem := sprintf("to[%d] has a key %q that is none of boundary, jurisdictions", [i, key])
-} | {problem |
-	some i, place in class.to
-	count(place) == 0
-	problem := sprintf("to[%d] is empty and would permit every pool", [i])
-}
+	some problem in array.concat(
+		[sprintf("to[%d] has a key %q that is none of boundary, jurisdictions", [i, key]) |
+			some key in object.keys(place)
+			not key in {"boundary", "jurisdictions"}
+		],
+		[sprintf("to[%d] is empty and would permit every pool", [i]) | count(place) == 0],
+	)
+]
 
 filled(list) if {
 	is_array(list)
