@@ -69,14 +69,14 @@ type Fact struct {
 
 // Bounds of an explanation.
 const (
-	traceLimit      = 1 << 20 // events of one evaluation
+	traceLimit      = 1 << 18 // events of one evaluation
 	helperDepth     = 4       // helpers of helpers
 	failuresShown   = 12      // of one rule
 	expressionShown = 120     // bytes
 	valueShown      = 80      // bytes of a fact's value
 )
 
-var errTrace = errors.New("the evaluation takes too many steps to be explained")
+var errTrace = errors.New("the evaluation takes too many steps, or too long, to be explained")
 
 // WhyNot explains, of the rules that a target names, those that did not
 // contribute. A target is a set (deny, route, mask, require, warn, notify,
@@ -154,7 +154,7 @@ type trace struct {
 	owner  map[uint64]*call // by query, bodies of negations and comprehensions included
 	calls  map[*ast.Rule][]*call
 	events int
-	over   context.CancelFunc // ends an evaluation over traceLimit
+	over   context.CancelFunc // ends an evaluation of too many events
 }
 
 // call is one evaluation of a rule.
@@ -216,11 +216,11 @@ func (s Study) trace(ctx context.Context, query string, input ast.Value) (*trace
 	if err != nil {
 		return nil, err
 	}
-	limited, cancel := context.WithTimeout(ctx, proxy.DefaultDecisionLimit)
+	limited, cancel := context.WithTimeout(ctx, testLimit)
 	defer cancel()
 	t := &trace{owner: map[uint64]*call{}, calls: map[*ast.Rule][]*call{}, over: cancel}
 	_, err = q.Eval(limited, rego.EvalParsedInput(input), rego.EvalQueryTracer(t), rego.EvalRuleIndexing(false), rego.EvalEarlyExit(false))
-	if t.events > traceLimit {
+	if limited.Err() != nil && ctx.Err() == nil {
 		return nil, errTrace
 	}
 	if err != nil {
