@@ -73,6 +73,9 @@ type granted struct {
 	approved, justified bool
 }
 
+// justified reports whether somebody said why. What is not known was not said.
+func justified(word string) bool { return word != "" && word != "none" && word != proxy.Unknown }
+
 // names reports whether the grant lifts a rule.
 func (g *granted) names(r *Rule) bool {
 	return r != nil && slices.Contains(g.lifts, r.Policy+"."+r.ID)
@@ -101,7 +104,7 @@ func viewOf(f *proxy.Facts) view {
 		missing: missingFact(f.Version, f.Request.Bytes, f.Request.Body, f.Request.Operation, string(f.Mode)),
 	}
 	v.application, v.team = f.Principal.Application, f.Principal.Team
-	v.granted = granted{f.Grant.Lifts, f.Grant.Approved == "yes", f.Grant.Justification != "none" && f.Grant.Justification != ""}
+	v.granted = granted{f.Grant.Lifts, f.Grant.Approved == "yes", justified(f.Grant.Justification)}
 	for i := range f.Pools {
 		v.pools[i] = place{f.Pools[i].Name, f.Pools[i].Boundary, f.Pools[i].Jurisdiction}
 	}
@@ -142,7 +145,7 @@ func viewOfValue(input ast.Value) view {
 	}
 	v.application, v.team = text("principal", "application"), text("principal", "team")
 	j := text("grant", "justification")
-	v.granted = granted{approved: text("grant", "approved") == "yes", justified: j != "none" && j != ""}
+	v.granted = granted{approved: text("grant", "approved") == "yes", justified: justified(j)}
 	if list, ok := dig(input, "grant", "lifts").(*ast.Array); ok {
 		list.Foreach(func(t *ast.Term) {
 			if s, ok := t.Value.(ast.String); ok {

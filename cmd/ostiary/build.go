@@ -102,7 +102,7 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 	var decider proxy.Decider = b.policies
 	if c := cfg.Policy.Candidate; c.Path != "" && suite != nil {
 		o := policyOptions(cfg, suite)
-		o.Path, o.Modes = c.Path, nil
+		o.Path = c.Path
 		candidate, err := policies.Load(o)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("policy.candidate: %w", err))
