@@ -29,6 +29,9 @@ const (
 	adminRefused   = "policy_refused"
 )
 
+// undecided is the code of requests on whose facts there was no decision.
+var undecided = proxy.Undecided.Code()
+
 // loader loads the policies of a configuration under the options that it gives.
 type loader func(ctx context.Context, o policies.Options) (*policies.Set, error)
 
@@ -110,7 +113,7 @@ func lookOnce(cfg *config.Config, seen *looked) loader {
 		if err != nil {
 			return nil, err
 		}
-		a, err := k.First(ctx, "")
+		a, err := k.First(ctx, bundle.State{})
 		if err == nil {
 			seen.bundle = describeBundle(cfg, a)
 			return a.Set, nil
@@ -163,7 +166,7 @@ func recordedFacts(ctx context.Context, log string) []*proxy.Facts {
 			break
 		}
 		ev, err := rec.Event()
-		if err != nil || ev.Decision == nil || ev.Decision.Facts == nil {
+		if err != nil || ev.Decision == nil || ev.Decision.Facts == nil || ev.Decision.Code == undecided {
 			continue
 		}
 		out, sizes, bytes = append(out, ev.Decision.Facts), append(sizes, len(rec.JSON)), bytes+len(rec.JSON)
@@ -205,9 +208,9 @@ func (s *server) startFeed(cfg *config.Config) loader {
 		if err != nil {
 			return nil, err
 		}
-		had := ""
+		var had bundle.State
 		if f := s.feed.Load(); f != nil {
-			had = f.keeper.State().Digest
+			had = f.keeper.State()
 		}
 		a, err := k.First(ctx, had)
 		if err != nil {

@@ -164,7 +164,7 @@ func (h *house) options(source bundle.Source, name, dir string, keys ...policies
 // start begins with the first policies.
 func (h *house) start(t testing.TB, k *bundle.Keeper) *bundle.Admitted {
 	t.Helper()
-	a, err := k.First(context.Background(), "")
+	a, err := k.First(context.Background(), bundle.State{})
 	if err != nil {
 		t.Fatal(err)
 	}

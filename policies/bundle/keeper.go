@@ -97,16 +97,19 @@ func (k *Keeper) State() State {
 
 // First gives the policies to start with: what the source has, else the last
 // good bundle. It fails where there is neither; what it passed over it tells. had
-// is the digest of the bundle that this process serves already, or empty: where
-// that is the last good one, the source is not asked.
-func (k *Keeper) First(ctx context.Context, had string) (*Admitted, error) {
+// is the state of the keeper before this one in the same process, or zero: where
+// its bundle is the last good one, the source is not asked.
+func (k *Keeper) First(ctx context.Context, had State) (*Admitted, error) {
 	asking := ctx
 	kept, err := k.kept(ctx)
 	var refused *Refusal
 	switch {
 	case err == nil:
 		k.serve(kept)
-		if kept.Bundle.Digest == had {
+		if kept.Bundle.Digest == had.Digest {
+			k.mu.Lock()
+			k.state.Asked, k.state.Failures, k.state.Word = had.Asked, had.Failures, had.Word
+			k.mu.Unlock()
 			return k.live, nil
 		}
 		var cancel context.CancelFunc

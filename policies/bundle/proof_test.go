@@ -222,3 +222,28 @@ func archiveHead(t *testing.T, size int) []byte {
 }
 
 func leftPad(s string, n int) string { return strings.Repeat("0", n-len(s)) + s }
+
+// BenchmarkAdmit proves a small bundle beside the shipped policies on as many recorded facts as are
+// tried, all of them different.
+func BenchmarkAdmit(b *testing.B) {
+	body := build(b, bundle.Signer{}, "a.rego", rules("v1"))
+	file := filepath.Join(b.TempDir(), "b.tar.gz")
+	if err := os.WriteFile(file, body, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	live, err := policies.Load(policies.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	facts := make([]*proxy.Facts, bundle.FactsMost)
+	for i := range facts {
+		facts[i] = policies.Example()
+		facts[i].Findings.Types["EMAIL_ADDRESS"] = proxy.Tally{Count: i + 1}
+	}
+	p := bundle.Proof{Live: live, Facts: facts}
+	for b.Loop() {
+		if _, err := p.Admit(context.Background(), file); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

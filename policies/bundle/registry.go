@@ -35,7 +35,7 @@ type registry struct {
 	repo      *remote.Repository
 }
 
-func openRegistry(reference string, p Place, tr *http.Transport) (*registry, error) {
+func openRegistry(reference string, p Place, tr http.RoundTripper) (*registry, error) {
 	repo, err := remote.NewRepository(reference)
 	if err != nil || repo.Reference.Reference == "" {
 		return nil, errors.New("the source of bundles is not an OCI reference: want oci://registry/name:tag or oci://registry/name@sha256:…")
@@ -47,7 +47,7 @@ func openRegistry(reference string, p Place, tr *http.Transport) (*registry, err
 	repo.PlainHTTP = loopback(host) && p.CA == ""
 	repo.MaxMetadataBytes = manifestLimit
 	repo.ManifestMediaTypes = []string{ocispec.MediaTypeImageManifest}
-	client := &auth.Client{Client: &http.Client{Transport: tr, CheckRedirect: redirected(repo.PlainHTTP)}, Cache: auth.NewCache(), Header: http.Header{"User-Agent": {"ostiary"}}}
+	client := &auth.Client{Client: &http.Client{Transport: tr, CheckRedirect: checkRedirect}, Cache: auth.NewCache(), Header: http.Header{"User-Agent": {"ostiary"}}}
 	for name, value := range p.Header {
 		if !strings.EqualFold(name, "Authorization") {
 			return nil, errors.New("headers_file: for an OCI registry it holds Authorization: Basic … or Bearer …, and nothing else")
@@ -60,20 +60,6 @@ func openRegistry(reference string, p Place, tr *http.Transport) (*registry, err
 	}
 	repo.Client = client
 	return &registry{reference: repo.Reference.Reference, repo: repo}, nil
-}
-
-// redirected checks redirects: a registry on this machine without TLS may send
-// to another place on this machine.
-func redirected(plain bool) func(*http.Request, []*http.Request) error {
-	return func(req *http.Request, via []*http.Request) error {
-		if err := checkRedirect(req, via); err != nil {
-			return err
-		}
-		if plain && req.URL.Scheme == "http" && !loopback(req.URL.Hostname()) {
-			return refuse(Redirected, "to an address without TLS")
-		}
-		return nil
-	}
 }
 
 // credential reads the value of an Authorization header. Its error does not

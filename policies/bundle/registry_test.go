@@ -184,6 +184,22 @@ func TestRegistryBearer(t *testing.T) {
 	}
 }
 
+// A registry that names a place to log in without TLS does not get the password
+// sent there.
+func TestRegistryRealm(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="http://login.example/token",service="x"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer server.Close()
+	src, err := bundle.Open(bundle.Place{Source: "oci://" + strings.TrimPrefix(server.URL, "http://") + "/a:b", Header: map[string]string{"Authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte("a:b"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = src.Fetch(context.Background(), "")
+	wantWord(t, err, bundle.Redirected)
+}
+
 // cutter forwards TCP to the registry and cuts each connection after a number of
 // bytes of answers.
 type cutter struct {

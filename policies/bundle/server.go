@@ -14,14 +14,11 @@ type server struct {
 	client *http.Client
 }
 
-func newServer(u *url.URL, header map[string]string, tr *http.Transport) *server {
+func newServer(u *url.URL, header map[string]string, tr http.RoundTripper) *server {
 	s := &server{url: u, header: header}
 	s.client = &http.Client{Transport: tr, CheckRedirect: func(req *http.Request, via []*http.Request) error {
 		if err := checkRedirect(req, via); err != nil {
 			return err
-		}
-		if req.URL.Scheme == "http" && !loopback(req.URL.Hostname()) {
-			return refuse(Redirected, "to an address without TLS")
 		}
 		if req.URL.Host != u.Host { // the credential is for the host that was named
 			for name := range header {

@@ -258,7 +258,7 @@ func TestStartOffline(t *testing.T) {
 		for _, k := range keys {
 			o.Load.Keys = append(o.Load.Keys, k.public)
 		}
-		a, err := bundle.New(o).First(context.Background(), "")
+		a, err := bundle.New(o).First(context.Background(), bundle.State{})
 		return a, h, err
 	}
 	if a, _, err := first(dir, "x", key); err != nil || a.Kept {
@@ -337,8 +337,12 @@ func TestFirstAgain(t *testing.T) {
 	a := h.start(t, bundle.New(h.options(s.source(t), "x", dir)))
 	n := s.asked.Load()
 	k := bundle.New(h.options(s.source(t), "x", dir))
-	if b, err := k.First(context.Background(), a.Bundle.Digest); err != nil || b.Bundle.Digest != a.Bundle.Digest {
+	asked := time.Now().Add(-time.Hour)
+	if b, err := k.First(context.Background(), bundle.State{Digest: a.Bundle.Digest, Asked: asked, Failures: 3, Word: bundle.Away}); err != nil || b.Bundle.Digest != a.Bundle.Digest {
 		t.Errorf("again: %v", err)
+	}
+	if st := k.State(); !st.Asked.Equal(asked) || st.Failures != 3 || st.Word != bundle.Away || st.Fetched.IsZero() {
+		t.Errorf("what was known of the source is forgotten: %+v", st)
 	}
 	if s.asked.Load() != n {
 		t.Error("the source was asked")

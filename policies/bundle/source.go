@@ -73,7 +73,7 @@ func Open(p Place) (Source, error) {
 
 // transport makes the connections of a source. Nothing is decoded on the way: a
 // bundle is what its bytes are.
-func transport(ca string) (*http.Transport, error) {
+func transport(ca string) (http.RoundTripper, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if ca != "" {
 		pem, err := os.ReadFile(ca)
@@ -85,10 +85,22 @@ func transport(ca string) (*http.Transport, error) {
 			return nil, errors.New(ca + " holds no certificate")
 		}
 	}
-	return &http.Transport{
+	return guard{&http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: conf, TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: headerTime,
 		MaxResponseHeaderBytes: headerLimit, DisableCompression: true, ForceAttemptHTTP2: true, IdleConnTimeout: headerTime, MaxIdleConnsPerHost: 1,
-	}, nil
+	}}, nil
+}
+
+// guard lets nothing leave this machine without TLS, whoever sends there: a
+// redirect, or a registry that names a place to log in.
+type guard struct{ next http.RoundTripper }
+
+// RoundTrip implements [http.RoundTripper].
+func (g guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !loopback(req.URL.Hostname()) {
+		return nil, refuse(Redirected, "to an address without TLS")
+	}
+	return g.next.RoundTrip(req)
 }
 
 // loopback reports whether a host is this machine by its name alone.
