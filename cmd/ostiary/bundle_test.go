@@ -223,6 +223,11 @@ func TestBundleLifecycle(t *testing.T) {
 	if h := health(); h.Reason != string(bundle.Status) || h.Failures == 0 {
 		t.Errorf("health %+v", h)
 	}
+	var said bytes.Buffer
+	if code := run(context.Background(), []string{"check", "--config", file}, streams{strings.NewReader(""), &said, &said}); code != exitYes ||
+		!strings.Contains(said.String(), "bundle: the last good one, fetched ") || !strings.Contains(said.String(), "warning: policy.bundle: the source gave no bundle that is fit: status") {
+		t.Errorf("check: %d %s", code, said.String())
+	}
 	bad := []byte("<html></html>")
 	shelf.body.Store(&bad)
 	in.stopped = true
