@@ -34,7 +34,7 @@ type Event struct {
 
 // AdminRecord is a change of the process itself, or the use of a grant.
 type AdminRecord struct {
-	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended, grant_used
+	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended, grant_used, policy_activated, policy_refused
 	Detail string `json:"detail,omitempty"`
 }
 
