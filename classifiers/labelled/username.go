@@ -22,14 +22,19 @@ count only where no name of a variable looks so. @handle in prose is possible on
 		`"username":"[[USERNAME|mkowal84]]"`,
 		"login: [[USERNAME|tina.berg]]",
 		"Benutzername: [[USERNAME|eva_h]]",
+		"my username is [[USERNAME|otter_lake9]] and the mail is gone; (user id [[USERNAME|k.brandt]])",
+		"mein Benutzername ist [[USERNAME|otter_82]], mon identifiant est [[USERNAME|m.leroux]], mój login to [[USERNAME|kasia77]]",
+		"Logged in as [[USERNAME|tlind-dev]]",
 		"ask [[possible USERNAME|@tina_berg]] about it",
 	},
 	NearMisses: []string{
 		"username: string, login = user, username := r.FormValue(x), handle: null, username=admin",
 		"@Override\npublic void run() {}\nimport x from '@types/node'; a@b.example",
+		"the username is case-sensitive, the login is at portal.acme.example, user id is 12345, login page v2.1, my username is not accepted, username validation_error, user id is UUID4",
 		"the username is required; login failed: 3 times",
 	},
 	Interests: []classifiers.Interest{
+		{Shape: classifiers.Prefix, Judge: judgeTold, Literals: toldUsers},
 		{Shape: classifiers.Anchor, Judge: judgeUser, Literals: []string{":", "=", "@"}},
 	},
 }
@@ -112,6 +117,74 @@ end:
 		f.Likelihood = proxy.Likely // username: jdoe
 	}
 	s.Find(f)
+}
+
+// toldUsers are words by which sentences tell the name of an account.
+var toldUsers = []string{
+	"username", "user name", "user id", "userid", "login", "logged in as", "signed in as", "account name", "screen name", "my handle", "benutzername", "benutzerkennung", "anmeldename", "nutzername", "identifiant", "nom d'utilisateur",
+	"mi usuario", "nombre de usuario", "nome utente", "nome de usu", "gebruikersnaam", "nazwa u", "anv", "kullan",
+}
+
+// toldTails end those of the words that have letters beyond ASCII.
+var toldTails = map[string]string{"nome de usu": "ário", "nazwa u": "żytkownika", "anv": "ändarnamn", "kullan": "ıcı adım"}
+
+// judgeTold judges the word behind "my username is": it has a digit or a sign
+// inside, as names of accounts have and the words of sentences have not.
+func judgeTold(s *classifiers.Scan, c classifiers.Candidate) {
+	t := s.Text
+	i := c.End
+	if tail := toldTails[toldUsers[c.Literal]]; tail != "" {
+		if !strings.HasPrefix(t[i:], tail) {
+			return
+		}
+		i += len(tail)
+	}
+	if b := s.Before(c.Start); b == '_' || b == '.' || b == '-' || at(t, i) != ' ' {
+		return
+	}
+	i++
+	direct := true
+	for _, w := range [...]string{"is ", "was ", "ist ", "lautet ", "est ", "es ", "è ", "é ", "to ", "is: ", "är ", "jest "} {
+		if strings.HasPrefix(t[i:], w) {
+			i += len(w)
+			direct = false
+			break
+		}
+	}
+	e, numbers, marks, letters := i, 0, 0, 0
+	for e < len(t) && e-i <= maxUser {
+		b := t[e]
+		switch {
+		case isAlpha(b):
+			letters++
+		case isDigit(b):
+			numbers++
+		case (b == '.' || b == '_' || b == '-') && e > i && (isAlpha(at(t, e+1)) || isDigit(at(t, e+1))):
+			marks++
+		default:
+			goto end
+		}
+		e++
+	}
+end:
+	if e-i < minUser || e-i > maxUser || letters < 2 || numbers+marks == 0 || hasAny(t[i:e], "user.", "self.", "this.", "req.", "config.", "data.", "env.", "os.") || strings.Count(t[i:e], ".") > 1 {
+		return
+	}
+	switch at(t, e) {
+	case '(', '[', '{', '@', '$', '<', '/', ':', '=', '*', '&', '%':
+		return
+	}
+	v := t[i:e]
+	as := strings.HasSuffix(toldUsers[c.Literal], " as")
+	switch {
+	case direct && !as && !(s.Before(c.Start) == '(' && at(t, e) == ')'):
+		return // username validation_error, login v2
+	case !as && numbers == 0 && strings.IndexAny(v, "._") < 0:
+		return // is case-sensitive
+	case v == strings.ToUpper(v):
+		return // is UUID4
+	}
+	s.Find(classifiers.Found{Start: i, End: e, Type: &userType, Likelihood: proxy.Likely, Rule: "told"})
 }
 
 // code reports whether a value looks like an expression: user.Name, r.form.
