@@ -3,9 +3,13 @@ package policies_test
 import (
 	"context"
 	"fmt"
+	"path"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
@@ -94,6 +98,79 @@ route contains {"rule": "cards", "message": "Cards stay in-house.", "boundary": 
 			b.Run(fmt.Sprintf("custom/%d_policies/known=%v", n, known), func(b *testing.B) { decideLoop(b, s, f, known) })
 		}
 	}
+}
+
+// policyCounts are sets of policies of the library, by how many they are: the
+// shipped ones come first.
+var policyCounts = map[int][]string{
+	1:  {"residency"},
+	10: {"endpoints", "residency", "secrets", "unknown", "gdpr", "hipaa", "pci", "tools", "models", "embeddings"},
+}
+
+// BenchmarkLibrary asks 1, 10 and 100 policies of the library about facts with 0,
+// 10 and 100 types of findings, each request another one. A hundred policies are
+// ten times the ten, under other names. p50 and p99 are of single decisions, by
+// the clock: they hold what else the machine does.
+func BenchmarkLibrary(b *testing.B) {
+	for _, policiesCount := range []int{1, 10, 100} {
+		s, err := policies.Load(policies.Options{FS: library(b, policiesCount)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, types := range []int{0, 10, 100} {
+			f := policies.Example()
+			for i := range types {
+				d := detectable[i%len(detectable)]
+				name := d.name
+				if i >= len(detectable) {
+					name = fmt.Sprintf("%s_%d", d.name, i/len(detectable))
+				}
+				found(f, name, d.groups, "user", proxy.VeryLikely)
+			}
+			b.Run(fmt.Sprintf("%d_policies/%d_types", policiesCount, types), func(b *testing.B) {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				b.ReportAllocs()
+				var each []time.Duration
+				start := cpu()
+				for n := 0; b.Loop(); n++ {
+					f.Findings.Types["OTHER"] = proxy.Tally{Synthetic: n + 1} // no answer is remembered
+					begin := time.Now()
+					if _, err := s.Decide(ctx, f); err != nil {
+						b.Fatal(err)
+					}
+					each = append(each, time.Since(begin))
+				}
+				b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
+				slices.Sort(each)
+				b.ReportMetric(float64(each[len(each)/2].Nanoseconds()), "p50-ns")
+				b.ReportMetric(float64(each[len(each)*99/100].Nanoseconds()), "p99-ns")
+			})
+		}
+	}
+}
+
+// library gives so many policies of the library.
+func library(b *testing.B, n int) fstest.MapFS {
+	b.Helper()
+	if names, ok := policyCounts[n]; ok {
+		return entries(b, names...)
+	}
+	out := fstest.MapFS{}
+	for p, f := range entries(b, policyCounts[10]...) {
+		if !strings.HasSuffix(p, ".rego") || strings.HasSuffix(p, "_test.rego") {
+			if path.Base(p) == "data.json" {
+				out[p] = f
+			}
+			continue
+		}
+		for i := range n / 10 {
+			name := strings.TrimSuffix(path.Base(p), ".rego")
+			text := strings.Replace(string(f.Data), "package ostiary.policies."+name, fmt.Sprintf("package ostiary.policies.%s_%d", name, i), 1)
+			out[fmt.Sprintf("%s_%d/%[1]s.rego", name, i)] = &fstest.MapFile{Data: []byte(text)}
+		}
+	}
+	return out
 }
 
 func BenchmarkLoad(b *testing.B) {

@@ -68,3 +68,8 @@ test_wrong_data_is_found[note] if {
 	}
 	count(budgets.invalid) == 1 with data.budgets as object.union(data.budgets, wrong)
 }
+
+test_where_it_denies_within_passes if {
+	silent(spending("sales", "within")) with data.budgets as listed("deny")
+	silent(spending("research", "over")) with data.budgets as listed("deny")
+}

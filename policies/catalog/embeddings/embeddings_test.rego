@@ -74,3 +74,10 @@ test_wrong_data_is_found[note] if {
 	some note, wrong in {"groups": {"groups": []}, "groups are no list": {"groups": "health"}, "otherwise": {"otherwise": "mask"}}
 	count(embeddings.invalid) == 1 with data.embeddings as object.union(data.embeddings, wrong)
 }
+
+test_where_it_denies_harmless_passes if {
+	silent(harmless) with data.embeddings as strict
+	silent(object.union(ostiary.example, ostiary.finding("SOME_TYPE", ["health"]))) with data.embeddings as strict
+}
+
+test_one_group_is_enough if count(embeddings.invalid) == 0 with data.embeddings.groups as ["health"]

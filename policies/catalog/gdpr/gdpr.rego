@@ -25,15 +25,15 @@ route contains {
 # Whose data subjects are elsewhere is said by application or team. Somebody who
 # is not known is not elsewhere.
 personal if {
-	not elsewhere
 	some group in gdpr.groups
 	input.findings.groups[group].count > 0
+	not elsewhere
 }
 
 personal if {
-	not elsewhere
 	some type in gdpr.types
 	input.findings.types[type].count > 0
+	not elsewhere
 }
 
 # A number of a state of the Union is that of a person there, whoever asks.

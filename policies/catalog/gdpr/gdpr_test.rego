@@ -122,3 +122,18 @@ test_nothing_protected_is_found if {
 test_unknown_training_is_found if {
 	count(gdpr.invalid) == 1 with data.gdpr.training as ["no", "unknown"]
 }
+
+test_what_may_be_a_birth_date_passes if {
+	weak := object.union(ostiary.tally(["personal"]), {"count": 0})
+	passes(object.union(harmless, {"findings": {"types": {"DATE_OF_BIRTH": weak}}}))
+}
+
+test_what_may_be_a_number_of_the_union_passes_elsewhere if {
+	weak := object.union(ostiary.tally(["identifier"]), {"count": 0})
+	facts := object.union(harmless, {"findings": {"types": {"DK_CPR": weak}, "groups": {"identifier": ostiary.tally(["identifier"])}}})
+	passes(of({"team": "asia"}, facts)) with data.gdpr.elsewhere as {"applications": [], "teams": ["asia"]}
+}
+
+test_somebody_known_may_be_elsewhere if {
+	count(gdpr.invalid) == 0 with data.gdpr.elsewhere as {"applications": ["tokyo"], "teams": ["asia"]}
+}

@@ -103,3 +103,7 @@ test_wrong_data_is_found[note] if {
 	}
 	count(hipaa.invalid) == 1 with data.hipaa as object.union(data.hipaa, wrong)
 }
+
+test_one_group_is_enough if {
+	count(hipaa.invalid) == 0 with data.hipaa as object.union(data.hipaa, {"identifying": {"groups": ["identifier"], "types": ["PERSON"]}})
+}

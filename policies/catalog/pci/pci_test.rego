@@ -107,3 +107,5 @@ test_wrong_data_is_found[note] if {
 	some note, wrong in {"no list": "acquiring", "everybody": ["unknown"], "others": ["acquiring", "other"]}
 	count(pci.invalid) == 1 with data.pci.cardholder_applications as wrong
 }
+
+test_what_may_be_a_stripe_is_silent if silent(with_type(harmless, "CREDIT_CARD_TRACK", {"count": 0, "at_least": possible}))

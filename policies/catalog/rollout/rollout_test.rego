@@ -67,3 +67,7 @@ test_missing_keys_are_found[key] if {
 	some key in ["groups", "message", "until"]
 	count(rollout.invalid) == 1 with data.rollout.notices as [object.remove(notice, [key])]
 }
+
+test_one_group_is_enough if {
+	count(rollout.invalid) == 0 with data.rollout.notices as [object.union(notice, {"groups": ["health"]})]
+}

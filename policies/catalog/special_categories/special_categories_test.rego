@@ -103,3 +103,8 @@ test_wrong_data_is_found[note] if {
 test_a_basis_that_is_no_object if {
 	"basis is not an object of applications" in special_categories.invalid with data.special_categories.basis as ["clinic"]
 }
+
+test_one_group_is_enough if {
+	one := {"identifying": {"groups": ["identifier"], "types": ["PERSON"]}}
+	count(special_categories.invalid) == 0 with data.special_categories as object.union(data.special_categories, one)
+}

@@ -30,8 +30,8 @@ route contains object.union_n([
 # A class is concerned by a finding of its groups, except where all findings of
 # the group are of types that are ordinary when they stand alone, and they do.
 concerns(class) if {
-	some group, tally in object.filter(input.findings.groups, class.groups)
-	found := tally.at_least[class.likelihood]
+	some group in class.groups
+	found := input.findings.groups[group].at_least[class.likelihood]
 	found > 0
 	not ordinary(group, found, class.likelihood)
 }
@@ -42,15 +42,16 @@ ordinary(group, found, likelihood) if {
 	group in residency.ordinary.groups
 	not beside(likelihood)
 	found == sum([n |
-		some tally in object.filter(input.findings.types, residency.ordinary.names)
+		some name in residency.ordinary.names
+		tally := input.findings.types[name]
 		group in tally.groups
 		n := tally.at_least[likelihood]
 	])
 }
 
 beside(likelihood) if {
-	some tally in object.filter(input.findings.groups, residency.ordinary.beside)
-	tally.at_least[likelihood] > 0
+	some group in residency.ordinary.beside
+	input.findings.groups[group].at_least[likelihood] > 0
 }
 
 # A class that does not say that it may be lifted may not.

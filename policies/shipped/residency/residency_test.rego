@@ -157,3 +157,59 @@ test_wrong_data_is_found[note] if {
 test_no_classes_is_found if {
 	count(residency.invalid) > 0 with data.residency.classes as []
 }
+
+test_the_rule_names_itself if {
+	some route in residency.route with input as with_finding("US_SSN", ["identifier"])
+	route.rule == "protected_data"
+}
+
+test_a_group_that_is_not_ordinary_counts_of_a_name_too if {
+	# NRP is ordinary as personal data only, and no companion of itself.
+	reroutes(with_finding("NRP", ["special_category"]))
+	reroutes(with_finding("NRP", ["special_category", "personal"]))
+}
+
+test_a_name_of_another_group_does_not_make_an_ordinary_one if {
+	# Two personal findings, one of them a name that is none of personal data.
+	one := ostiary.tally(["personal"])
+	facts := object.union(harmless, {"findings": {
+		"types": {"USERNAME": one, "LOCATION": ostiary.tally(["location"])},
+		"groups": {"personal": one},
+	}})
+	reroutes(facts)
+}
+
+test_what_may_be_beside_a_name_does_not_count[companion] if {
+	some companion in ["identifier", "contact", "financial", "health"]
+	none := {"very_unlikely": 1, "unlikely": 1, "possible": 1, "likely": 0, "very_likely": 0}
+	weak := object.union(ostiary.tally([companion]), {"count": 0, "at_least": none})
+	passes(object.union(with_finding("PERSON", ["personal"]), {"findings": {"groups": {companion: weak}}}))
+}
+
+test_every_likelihood_is_known[likelihood] if {
+	some likelihood in ["very_unlikely", "unlikely", "possible", "likely", "very_likely"]
+	class := object.union(data.residency.classes[0], {"likelihood": likelihood})
+	count(residency.invalid) == 0 with data.residency as object.union(data.residency, {"classes": [class]})
+}
+
+test_a_place_of_both_is_valid if {
+	class := object.union(data.residency.classes[0], {"to": [{"boundary": "external", "jurisdictions": ["EU"]}]})
+	count(residency.invalid) == 0 with data.residency as object.union(data.residency, {"classes": [class]})
+}
+
+test_groups_that_are_no_list_are_found if {
+	class := object.union(data.residency.classes[0], {"groups": "health"})
+	count(residency.invalid) == 1 with data.residency as object.union(data.residency, {"classes": [class]})
+}
+
+test_an_empty_or_missing_message_is_found if {
+	class := object.union(data.residency.classes[0], {"message": ""})
+	count(residency.invalid) == 1 with data.residency as object.union(data.residency, {"classes": [class]})
+	count(residency.invalid) == 1 with data.residency as object.union(data.residency, {"classes": [object.remove(class, ["message"])]})
+}
+
+test_ordinary_is_checked[key] if {
+	some key in ["names", "groups", "beside"]
+	wrong := object.union(data.residency, {"ordinary": {key: "PERSON"}})
+	sprintf("ordinary.%s is not a list", [key]) in residency.invalid with data.residency as wrong
+}
