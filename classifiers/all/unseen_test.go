@@ -22,15 +22,21 @@ import (
 // kind and its language, the rest is marked up. The file lookalikes.txt has
 // prompts in which nothing serious is to be found.
 //
+// The first look, at all files but second.txt, found one at least of identifiers,
+// contact data and secrets in 95.8 % of the prompts with any, all in 90.0 %, and
+// 94.3 % of the names. What was missed was then mended for its kind, and
+// second.txt asked: 92.5 % and 87.5 %, 97.6 % of the names. No look-alike had a
+// serious finding either time. The floors below are of what was seen since.
+//
 // Credentials are not in the files, whose bytes would look like those of
 // somebody's: <<ghp>> or <<hex 40>> is drawn when the test runs.
 
 // unseenFloors hold what is found to what was recorded: shares of marks, by
 // sort, and of prompts.
 var unseenFloors = map[string]float64{
-	"age": 0.8, "contact": 0.931, "date_of_birth": 0.931, "health": 0.913, "identifier": 0.953, "network": 1, "person": 0.942, "secret": 0.883,
-	"special category": 0.5, "street_address": 1, "username": 0.1,
-	"prompts: one at least of identifiers, contact data, secrets": 0.958, "prompts: all of identifiers, contact data, secrets": 0.9,
+	"age": 1, "contact": 0.956, "date_of_birth": 0.970, "health": 0.970, "identifier": 0.973, "network": 1, "person": 0.964, "secret": 0.99,
+	"special category": 0.833, "street_address": 1, "username": 0.583,
+	"prompts: one at least of identifiers, contact data, secrets": 0.98, "prompts: all of identifiers, contact data, secrets": 0.954,
 }
 
 // unseenCeilings hold what is found wrongly: numbers of findings or prompts.

@@ -396,7 +396,8 @@ var layouts = [...]struct {
 	{"3222", "6 7 9", proxy.Possible},
 	{"244", "03 06", proxy.Possible},
 	{"56", "07", proxy.Possible},
-	{"533", "07", proxy.Possible},
+	{"533", "07", proxy.Likely},
+	{"533", "01", proxy.Possible},
 }
 
 // layout gives what the grouping of a national number says by itself, 0 for

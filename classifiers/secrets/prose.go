@@ -80,6 +80,19 @@ var links = func() map[string]bool {
 	return m
 }()
 
+// purposes are words that say what a PIN or code is for.
+var purposes = map[string]bool{"for": true, "of": true, "to": true, "für": true, "zu": true, "zum": true, "zur": true, "vom": true, "von": true, "der": true, "pour": true, "de": true, "du": true, "del": true, "della": true, "para": true, "da": true, "do": true, "per": true, "van": true, "voor": true, "till": true, "för": true, "od": true, "dla": true}
+
+// letterSpan reports whether a word has letters only.
+func letterSpan(w string) bool {
+	for i := 0; i < len(w); i++ {
+		if !letters[w[i]] && w[i] < 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
 // samples are words that announce an example.
 var samples = map[string]bool{"e.g": true, "eg": true, "z.b": true, "like": true, "such": true, "example": true, "beispiel": true, "wie": true, "comme": true, "ejemplo": true, "exemple": true, "i.e": true, "ex": true, "np": true, "bijv": true, "sample": true, "format": true, "pattern": true, "regex": true}
 
@@ -124,6 +137,7 @@ of algorithms are none.`,
 			"The PIN is [[SECRET_PASSWORD|4826]].",
 			"I re-enrolled her, seed [[SECRET_OTP_SEED|" + draw(base32, 32, 31) + "]], issuer CorpVPN",
 			"the door code is [[SECRET_PASSWORD|4826]]#, der Türcode ist [[SECRET_PASSWORD|4831]]",
+			"the PIN for the token [[SECRET_PASSWORD|662914]], new login for the crm: bper_44 / [[SECRET_PASSWORD|Kettle-Orbit-19]]",
 			"le code du portail c'est [[SECRET_PASSWORD|62B15]], kod do bramy [[SECRET_PASSWORD|4417]]#",
 			"(passphrase: [[SECRET_PASSWORD|velvet anchor 77 brook]])",
 			"password [[SECRET_PASSWORD|gr4pes.Ladder-31]] and password is [[SECRET_PASSWORD|copper-Lamp-52-stone]]",
@@ -145,6 +159,7 @@ of algorithms are none.`,
 			"Press key F5 or Ctrl+Shift+P, last login: Tue Nov 24 10:48:01 2031 from 10.0.0.5, creds rotated on 2031-05-05, key findings: +12% in Q3'24",
 			"the password is stored in prod/db/password1; the password for user_2 was changed on 12.03.2031 by admin_7",
 			"pinned, seed: 1234567890, TOTP per RFC6238, the passphrase is shown in Figure 3.2",
+			"PIN code for Delhi 110019, PIN of Mumbai is 400076x, pin for pin 2024 compared, login / logout of build-2-App, alarm code for zone 7",
 			"le code du portail est sur le site, kod do bramy zmieniamy w 2024, passphrase: any three words that you like",
 			"if password == user.Password1 { token = NewToken2(password) } // password check, secret santa 2024",
 		},
@@ -203,7 +218,7 @@ func judgeAnnounced(s *classifiers.Scan, c classifiers.Candidate) {
 	if strings.HasPrefix(a.word, "pass") && strings.HasSuffix(a.word, "phrase") && j == c.End {
 		barePhrase(s, end)
 	}
-	told(s, end, clue{of: a.of, pin: a.word == "pin", abbreviated: a.of == ofPIN && len(a.word) <= 4, small: t[c.Start] >= 'a'})
+	told(s, end, clue{of: a.of, pin: strings.HasPrefix(a.word, "pin"), abbreviated: a.of == ofPIN && len(a.word) <= 4, small: t[c.Start] >= 'a'})
 }
 
 // barePhrase finds the words behind "passphrase:" that stand without quotation
@@ -379,8 +394,9 @@ func wideByte(b byte) bool { return b >= 0xE0 && b != 0xE2 }
 
 // clue is what leads to a word of a sentence.
 type clue struct {
-	of  topic
-	pin bool // the word was PIN, which Indian post codes have too
+	of     topic
+	pin    bool // the word was PIN, which Indian post codes have too
+	postal bool // it was, and what it is for is said
 	// abbreviated says that the word was an abbreviation (PIN, OTP, TAN), small
 	// that it was not written in capitals.
 	abbreviated, small bool
@@ -403,6 +419,7 @@ func told(s *classifiers.Scan, from int, c clue) {
 	}
 	linked, first, example, colon := false, true, false, false
 	breaks := 0
+	purpose := 0 // words since a "for" behind the word: PIN for the token 4826
 	i := from
 	if i+1 < len(t) && strings.IndexByte(quotes, t[i]) >= 0 && (t[i+1] == ',' || t[i+1] == ')') {
 		return // an argument of a call
@@ -445,6 +462,18 @@ func told(s *classifiers.Scan, from int, c clue) {
 			first = false
 			continue
 		}
+		if (of == ofPIN || of == ofCode) && !w.quoted && !w.colon && breaks == 0 {
+			switch low := lowered(text[:min(len(text), 16)]); {
+			case first && n == 0 && purposes[low]:
+				purpose = 1
+				c.postal, c.pin, c.abbreviated = c.pin, false, false
+				continue
+			case purpose > 0 && purpose < 4 && !links[low] && letterSpan(text):
+				purpose++
+				c.pin = c.pin || c.postal && upper[text[0]] // PIN code for Delhi
+				continue
+			}
+		}
 		if len(text) <= 12 && !w.quoted {
 			if low := lowered(text); links[low] {
 				linked, first = true, first && (of == ofPIN || of == ofCode)
@@ -479,6 +508,7 @@ const (
 	hasDigit = 1 << iota
 	hasSymbol
 	hasQuote
+	hasSlash
 )
 
 // has gives the bit of a byte.
@@ -489,6 +519,8 @@ var has = func() (t [256]uint8) {
 			t[b] = hasDigit
 		case strings.IndexByte("!@#$?%^&*~", byte(b)) >= 0 && b > 0:
 			t[b] = hasSymbol
+		case b == '/':
+			t[b] = hasSlash
 		case b == '"' || b == '\'' || b == '`' || b == 0xC2 || b == 0xE2 || b == 0xE3: // the first bytes of other quotation marks
 			t[b] = hasQuote
 		}
@@ -507,9 +539,9 @@ func promising(t string, of topic) bool {
 	case ofPIN, ofCode, ofSeed, ofKey, ofWifi:
 		return bits&hasDigit != 0
 	case ofLogin:
-		return bits&hasDigit != 0 && bits&hasSymbol != 0
+		return bits&hasDigit != 0 && bits&(hasSymbol|hasSlash) != 0
 	}
-	return bits != 0
+	return bits&^hasSlash != 0
 }
 
 // opens tells the first bytes of quotation marks.
@@ -632,6 +664,8 @@ func passwordWord(s *classifiers.Scan, w word, c clue) bool {
 		}
 	case said && f >= mixed && d > 1 && u > 0 && l > 0 && len(text) >= 8 && strings.IndexByte("-_!@#$%&*.", firstSign(text)) >= 0:
 		level = likely
+	case of == ofLogin && w.start > 2 && t[w.start-3:w.start] == " / " && (memorable(text) || f >= mixed && d > 1 && u > 0 && l > 0 && len(text) >= 8 && !sym):
+		level = likely // user / password
 	case of == ofLogin:
 		return false
 	case l == 0 && d < len(text) && (!sym || !linked):
