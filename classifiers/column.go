@@ -77,7 +77,7 @@ func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 	if !t.belongs {
 		return "", false
 	}
-	cell := strings.Count(s.Text[t.row:start], delimiters[strings.IndexByte(delimiters, t.delim):][:1])
+	cell := cells(s.Text[t.row:start], t.delim)
 	if cell != t.cell {
 		t.header(s.Text, cell)
 	}
@@ -105,7 +105,7 @@ func (t *table) find(text string, line, end int) {
 	this := text[line:end]
 	for i := 0; i < len(delimiters); i++ {
 		d := delimiters[i]
-		n := strings.Count(this, delimiters[i:i+1])
+		n := cells(this, d)
 		if n == 0 {
 			continue
 		}
@@ -119,8 +119,7 @@ func (t *table) find(text string, line, end int) {
 			if !ok {
 				break
 			}
-			// A row with quotes may hold the delimiter in a value.
-			if m := strings.Count(text[up:upEnd], delimiters[i:i+1]); m != n && (m < n || strings.IndexByte(text[up:upEnd], '"') < 0) {
+			if cells(text[up:upEnd], d) != n {
 				break
 			}
 			head, headEnd = up, upEnd
@@ -132,6 +131,27 @@ func (t *table) find(text string, line, end int) {
 		t.head, t.headEnd, t.last, t.delim, t.delims, t.belongs = head, headEnd, line, d, n, belongs
 		return
 	}
+}
+
+// cells counts the delimiters of a row that stand outside of double quotes (RFC
+// 4180, section 2). Behind a quote that is not closed none counts.
+func cells(row string, delim byte) int {
+	if strings.IndexByte(row, '"') < 0 {
+		i := strings.IndexByte(delimiters, delim)
+		return strings.Count(row, delimiters[i:i+1])
+	}
+	n, quoted := 0, false
+	for i := 0; i < len(row); i++ {
+		switch row[i] {
+		case '"':
+			quoted = !quoted
+		case delim:
+			if !quoted {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func digitsOf(s string) (n int) {

@@ -95,6 +95,7 @@ func TestColumns(t *testing.T) {
 		{"rows of values have no header", "1111111,2222222\n1234567,7654321", "- - - -"},
 		{"prose", "He lost a card, and more of what he had in all those years, so it was said\n" + far + "1234567, he said", "-"},
 		{"quoted commas", "id,card\n\"a, b\",1\n1,1234567", "card"},
+		{"quoted commas in the row itself", "who,card,sum\n\"" + far + "a, b\",1234567,\"1, 2\"", "card"},
 		{"two tables", "card,x\n1234567,1\n\norder,x\n7654321,1", "card order"},
 		{"a nearer word of the row counts more", "card,x\norder 1234567,1", "order"},
 	} {
