@@ -179,7 +179,7 @@ end:
 	switch {
 	case direct && !as && !(s.Before(c.Start) == '(' && at(t, e) == ')'):
 		return // username validation_error, login v2
-	case !as && numbers == 0 && strings.IndexAny(v, "._") < 0:
+	case !as && numbers == 0 && !strings.ContainsAny(v, "._"):
 		return // is case-sensitive
 	case v == strings.ToUpper(v):
 		return // is UUID4

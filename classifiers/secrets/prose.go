@@ -566,7 +566,7 @@ func secretWord(s *classifiers.Scan, w word, c clue) bool {
 	case ofCode:
 		end := w.start + len(strings.TrimRight(text, "#*"))
 		d, u, l := count(t[w.start:end])
-		if d < 3 || u > 2 || l > 0 || end-w.start > 10 || !near || end-w.start-d-u > 1 || d+u != end-w.start && strings.IndexAny(t[w.start:end], "#*") < 0 {
+		if d < 3 || u > 2 || l > 0 || end-w.start > 10 || !near || end-w.start-d-u > 1 || d+u != end-w.start && !strings.ContainsAny(t[w.start:end], "#*") {
 			return false
 		}
 		if !linked && u+d == 4 && (text[:2] == "19" || text[:2] == "20") || digits[s.At(end+1)] && strings.IndexByte(".,-/:", s.At(end)) >= 0 {

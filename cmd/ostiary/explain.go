@@ -187,9 +187,7 @@ func (e *explanation) judged(ctx context.Context, c *cobra.Command, args []strin
 	if v.Constrained {
 		x.Pools = v.Pools
 	}
-	for _, w := range t.set.Warnings() {
-		x.Notes = append(x.Notes, w)
-	}
+	x.Notes = append(x.Notes, t.set.Warnings()...)
 	return x, nil
 }
 
