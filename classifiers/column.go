@@ -25,11 +25,11 @@ type table struct {
 	from, to      int  // a part of a line that is too long to be a row
 	belongs       bool // the table has a header
 	set           bool
+	at            int // what was asked for last in it
 	cell          int // the cell of the header that words are of
 	cellFrom      int // where it stands
 	cellTo        int
-	words         [keyWords]nearWord
-	n             int
+	words         nearList
 }
 
 // delimiters of tables, the strongest first.
@@ -77,11 +77,16 @@ func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 	if !t.belongs {
 		return "", false
 	}
-	cell := cells(s.Text[t.row:start], t.delim)
-	if cell != t.cell {
-		t.header(s.Text, cell)
+	if start != t.at {
+		t.at = start
+		if cell := cells(s.Text[t.row:start], t.delim); cell != t.cell {
+			t.header(s.Text, cell)
+		}
 	}
-	for _, w := range t.words[:t.n] {
+	if t.words.known != s.known {
+		t.words.fieldWords(s.Text[t.cellFrom:t.cellTo], s.known)
+	}
+	for _, w := range t.words.list() {
 		if word, ok := c.has(w.hash); ok {
 			return word, true
 		}
@@ -98,7 +103,7 @@ func (s *Scan) columnWord(c *Cue, start int) (string, bool) {
 // the first row, or to the row of the same table that was asked for before.
 func (t *table) find(text string, line, end int) {
 	old := *t
-	t.set, t.row, t.rowEnd, t.belongs, t.cell, t.n, t.delim, t.from, t.to = true, line, end, false, -1, 0, 0, 0, 0
+	t.set, t.row, t.rowEnd, t.belongs, t.at, t.cell, t.delim, t.from, t.to = true, line, end, false, -1, -1, 0, 0, 0
 	if line == 0 {
 		return // nothing above
 	}
@@ -165,7 +170,7 @@ func digitsOf(s string) (n int) {
 
 // header fills the words of one cell of the header.
 func (t *table) header(text string, cell int) {
-	t.cell, t.n, t.cellFrom, t.cellTo = cell, 0, 0, 0
+	t.cell, t.words.known, t.cellFrom, t.cellTo = cell, nil, 0, 0
 	from, to := t.head, t.headEnd
 	for range cell {
 		i := strings.IndexByte(text[from:to], t.delim)
@@ -181,5 +186,4 @@ func (t *table) header(text string, cell int) {
 		return
 	}
 	t.cellFrom, t.cellTo = from, to
-	t.n = fieldWords(t.words[:0], text[from:to])
 }

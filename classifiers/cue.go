@@ -1,6 +1,7 @@
 package classifiers
 
 import (
+	"math/bits"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,8 +28,12 @@ const abbreviation = 3
 // hexish reports whether the word [i, j) is a short piece of a longer run of
 // letters and digits, such as the cf in a1cf23.
 func hexish(t string, i, j int) bool {
-	return j-i <= 3 && i > 0 && '0' <= t[i-1] && t[i-1] <= '9' || j-i <= 2 && j < len(t) && '0' <= t[j] && t[j] <= '9'
+	n := j - i
+	return n <= shortHex && (i > 0 && t[i-1]-'0' <= 9 || n <= 2 && j < len(t) && t[j]-'0' <= 9)
 }
+
+// shortHex is the length up to which a word may be such a piece.
+const shortHex = 3
 
 // Far is the distance of a word that is not there.
 const Far = 1 << 20
@@ -39,6 +44,7 @@ type Cue struct {
 	slots []uint64 // open addressing, 0 is free; a power of two
 	words []string // of the slots, for evidence
 	parts []string // words of scripts that are written without spaces
+	mark  uint32   // where a vocabulary keeps it
 }
 
 // NewCue makes a cue of words and of pairs of words ("social security"). They
@@ -64,6 +70,7 @@ func NewCue(words ...string) *Cue {
 			}
 			h = hashPair(h, hashWord(part))
 		}
+		c.mark = c.mark*31 + uint32(h)
 		i := int(h) & (size - 1)
 		for c.slots[i] != 0 && c.slots[i] != h {
 			i = (i + 1) & (size - 1)
@@ -93,38 +100,71 @@ type nearWord struct {
 	away bool // on another line or in another sentence
 }
 
-// The hash of words: FNV-1a of the folded bytes, finished by a multiplication.
-// It is computed on the stack, compared and forgotten; it is written nowhere.
+// The hash of words: eight folded bytes at a time, each finished by a
+// multiplication. It is computed on the stack, compared and forgotten; it is
+// written nowhere.
 const (
-	fnvOffset = 14695981039346656037
-	fnvPrime  = 1099511628211
+	hashSeed = 14695981039346656037
+	hashMul  = 0x9E3779B97F4A7C15
+	chunk    = 8
+	cases    = 0x2020202020202020 // the bit that tells small letters of ASCII from capitals
 )
 
+func blend(h, x uint64) uint64 {
+	h = (h ^ x) * hashMul
+	return h ^ h>>32
+}
+
+// hashWord hashes a word of any characters, case ignored.
 func hashWord(w string) uint64 {
-	h := uint64(fnvOffset)
+	h, x, n := uint64(hashSeed), uint64(0), 0
+	var b [utf8.UTFMax]byte
 	for i := 0; i < len(w); {
-		b := w[i]
-		if b < utf8.RuneSelf {
-			if 'A' <= b && b <= 'Z' {
-				b += 'a' - 'A'
+		b[0] = w[i]
+		k, size := 1, 1
+		if w[i] >= utf8.RuneSelf {
+			var r rune
+			r, size = utf8.DecodeRuneInString(w[i:])
+			k = utf8.EncodeRune(b[:], unicode.ToLower(r))
+		} else if 'A' <= w[i] && w[i] <= 'Z' {
+			b[0] += 'a' - 'A'
+		}
+		for _, c := range b[:k] {
+			x |= uint64(c) << (8 * n)
+			if n++; n == chunk {
+				h, x, n = blend(h, x), 0, 0
 			}
-			h = (h ^ uint64(b)) * fnvPrime
-			i++
+		}
+		i += size
+	}
+	if n > 0 {
+		h = blend(h, x)
+	}
+	return max(h, 1)
+}
+
+// hashASCII is hashWord of the letters of ASCII t[i:j]. It also reports whether
+// there is a capital behind the first.
+func hashASCII(t string, i, j int) (uint64, bool) {
+	h, humps := uint64(hashSeed), uint64(0)
+	skip := uint64(0xFF) // the first letter
+	for {
+		x := load8(t, i)
+		n := j - i
+		if n > chunk {
+			h = blend(h, x|cases)
+			humps |= ^x & cases &^ skip
+			i, skip = i+chunk, 0
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(w[i:])
-		h = (h ^ uint64(unicode.ToLower(r))) * fnvPrime
-		i += n
+		mask := ^uint64(0) >> uint(64-8*n)
+		h = blend(h, (x|cases)&mask)
+		return max(h, 1), humps|^x&cases&mask&^skip != 0
 	}
-	h ^= h >> 32
-	if h == 0 {
-		h = 1
-	}
-	return h
 }
 
 func hashPair(a, b uint64) uint64 {
-	h := (a*31 + b) * fnvPrime
+	h := (a*31 + b) * hashMul
 	h ^= h >> 29
 	if h == 0 {
 		h = 1
@@ -132,37 +172,96 @@ func hashPair(a, b uint64) uint64 {
 	return h
 }
 
-// wordByte tells letters, and every byte of a character that is not ASCII, from
+// letterByte tells letters, and every byte of a character that is not ASCII, from
 // the rest.
-func wordByte(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b >= utf8.RuneSelf
+var letterByte = func() (t [256]bool) {
+	for b := range t {
+		t[b] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || b >= utf8.RuneSelf
+	}
+	return t
+}()
+
+// nearList is a list of words and pairs of words. It keeps those that a cue of
+// the vocabulary may have: of the words of a text few are, and every cue that is
+// asked for goes through the list.
+type nearList struct {
+	known *vocabulary
+	words [nearWords]nearWord
+	n     int
+	read  int // words and pairs that were read, kept or not
 }
 
-// pieces appends the words of w, split where an identifier's case changes, to
-// list, all at one distance. The whole word counts too.
-func pieces(list []nearWord, w string, dist int, away bool) []nearWord {
-	if len(list) == cap(list) {
-		return list
+func (l *nearList) list() []nearWord { return l.words[:l.n] }
+
+// add reads a word or a pair. It reports false where the list takes no more.
+func (l *nearList) add(h uint64, dist int, away bool) bool {
+	if l.read == nearWords {
+		return false
 	}
-	list = append(list, nearWord{hashWord(w), dist, away})
-	from := 0
-	for i := 1; i < len(w); i++ {
-		upper := 'A' <= w[i] && w[i] <= 'Z'
-		if upper && 'a' <= w[i-1] && w[i-1] <= 'z' || upper && i+1 < len(w) && 'a' <= w[i+1] && w[i+1] <= 'z' {
-			if len(list) < cap(list) {
-				list = append(list, nearWord{hashWord(w[from:i]), dist, away})
+	l.read++
+	if l.known.has(h) {
+		l.words[l.n] = nearWord{h, dist, away}
+		l.n++
+	}
+	return true
+}
+
+// pieces reads the words of the word t[i:j], split where an identifier's case
+// changes, all at one distance. The whole word counts too, and its hash is given;
+// false where the list takes no more.
+func (l *nearList) pieces(t string, i, j int, at place) (uint64, bool) {
+	whole, humps := uint64(0), true
+	if at.ascii {
+		whole, humps = hashASCII(t, i, j)
+	} else {
+		whole = hashWord(t[i:j])
+	}
+	ok := l.add(whole, at.dist, at.away)
+	if ok && humps {
+		l.humps(t, i, j, whole, at)
+	}
+	return whole, ok
+}
+
+// hashPart hashes a part of a word.
+func hashPart(t string, i, j int, ascii bool) uint64 {
+	if ascii {
+		h, _ := hashASCII(t, i, j)
+		return h
+	}
+	return hashWord(t[i:j])
+}
+
+// place is where a word stands.
+type place struct {
+	dist  int
+	away  bool // on another line or in another sentence
+	ascii bool // it is of ASCII
+}
+
+// humps reads the parts of the word t[i:j], and their pairs.
+func (l *nearList) humps(t string, i, j int, whole uint64, at place) {
+	from := i
+	before, last := uint64(0), whole // what was read last but one, and last
+	for k := i + 1; k < j; k++ {
+		upper := 'A' <= t[k] && t[k] <= 'Z'
+		if upper && 'a' <= t[k-1] && t[k-1] <= 'z' || upper && k+1 < j && 'a' <= t[k+1] && t[k+1] <= 'z' {
+			if h := hashPart(t, from, k, at.ascii); l.add(h, at.dist, at.away) {
+				before, last = last, h
 			}
-			if from > 0 && len(list) < cap(list) {
-				list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist, away})
+			if from > i {
+				if h := hashPair(before, last); l.add(h, at.dist, at.away) {
+					before, last = last, h
+				}
 			}
-			from = i
+			from = k
 		}
 	}
-	if from > 0 && len(list)+1 < cap(list) {
-		list = append(list, nearWord{hashWord(w[from:]), dist, away})
-		list = append(list, nearWord{hashPair(list[len(list)-2].hash, list[len(list)-1].hash), dist, away})
+	if from > i && l.read+1 < nearWords {
+		h := hashPart(t, from, j, at.ascii)
+		l.add(h, at.dist, at.away)
+		l.add(hashPair(last, h), at.dist, at.away)
 	}
-	return list
 }
 
 // wide reports whether a text has a character that parts of a cue begin with:
@@ -184,41 +283,50 @@ func wide(t string) bool {
 // candidate, however many detectors ask.
 func (s *Scan) look(start, end int) {
 	c := &s.around
-	if c.set && c.start == start && c.end == end {
+	if c.start == start && c.end == end && c.before.known == s.known && c.after.known == s.known {
 		return
 	}
-	c.start, c.end, c.set = start, end, true
-	s.context = "" // of another candidate
-	t := s.Text
-	near := c.words[:0]
+	if c.start != start || c.end != end {
+		s.context = "" // of another candidate
+	}
+	if c.start != start || c.before.known != s.known {
+		c.before.known = s.known
+		c.readBefore(s.Text, start)
+		c.end = -1 // how many words behind are read depends on those before
+	}
+	if c.end != end || c.after.known != s.known {
+		c.after.known = s.known
+		c.readAfter(s.Text, end)
+	}
+	c.start, c.end = start, end
+}
+
+// readBefore reads the words before start.
+func (c *surroundings) readBefore(t string, start int) {
+	near, e := &c.before, &c.edges
+	near.n, near.read = 0, 0
 	floor := max(0, start-contextBefore)
 	c.from = floor
+	e.find(t, floor, start)
 	next, nextDist := uint64(0), 0 // the word that follows, for pairs
 	lines := 0                     // line breaks and sentence ends passed
-	seen := byte(0)                // bits of the words' bytes
 	ended := false                 // a full stop was passed, and the word before it not yet
-	for i := start; i > floor && len(near) < nearWords*2/3; {
-		b := t[i-1]
-		if !wordByte(b) {
-			switch {
-			case b == '\n':
-				lines++
+	behind := start                // where the word that follows begins
+	for n := e.n - 2; n >= 0 && near.read < nearWords*2/3; n -= 2 {
+		i, j := floor+int(e.at[n]), floor+int(e.at[n+1])
+		if behind-j != 1 || t[j] != ' ' {
+			breaks, stop := gapBack(t, behind, j)
+			if breaks > 0 {
+				lines += breaks
 				next, ended = 0, false
-			case (b == '.' || b == '!' || b == '?') && i < len(t) && t[i] == ' ':
-				ended = true
 			}
-			i--
-			continue
+			ended = ended || stop
 		}
-		j := i
-		for i > floor && wordByte(t[i-1]) {
-			i--
-			seen |= t[i]
-		}
-		if i == floor && floor > 0 && wordByte(t[floor-1]) {
+		behind = i
+		if i == floor && floor > 0 && letterByte[t[floor-1]] {
 			break // half a word
 		}
-		if hexish(t, i, j) {
+		if j-i <= shortHex && hexish(t, i, j) {
 			continue
 		}
 		if ended && j-i > abbreviation {
@@ -226,82 +334,182 @@ func (s *Scan) look(start, end int) {
 			next = 0
 		}
 		ended = false
-		dist := start - j + lines*lineCost
-		at := len(near)
-		near = pieces(near, t[i:j], dist, lines > 0)
-		if len(near) == at {
+		at := place{start - j + lines*lineCost, lines > 0, !e.high || ascii(t[i:j])}
+		whole, ok := near.pieces(t, i, j, at)
+		if !ok {
 			break
 		}
-		whole := near[at].hash
-		if next != 0 && len(near) < cap(near) {
+		if next != 0 {
 			// A pair is as near as its nearer word.
-			near = append(near, nearWord{hashPair(whole, next), nextDist, lines > 0})
+			near.add(hashPair(whole, next), nextDist, at.away)
 		}
-		next, nextDist = whole, dist
+		next, nextDist = whole, at.dist
 	}
-	ceil := min(len(t), end+contextAfter)
-	before, beforeDist := uint64(0), 0
-	i := end
-after:
-	for i < ceil && len(near) < nearWords {
-		b := t[i]
-		if !wordByte(b) {
-			// What follows a closing quote or bracket belongs to another value.
-			if b == '\n' || b == '"' || b == '{' || b == '}' || b == '<' || (b == '.' || b == '!' || b == '?') && i+1 < len(t) && t[i+1] == ' ' {
-				break after
-			}
-			i++
-			continue
-		}
-		j := i
-		for i < ceil && wordByte(t[i]) {
-			seen |= t[i]
-			i++
-		}
-		if i == ceil && ceil < len(t) && wordByte(t[ceil]) {
-			break
-		}
-		if hexish(t, j, i) {
-			continue
-		}
-		dist := j - end + afterCost
-		at := len(near)
-		near = pieces(near, t[j:i], dist, false)
-		if len(near) == at {
-			break
-		}
-		if before != 0 && len(near) < cap(near) {
-			near = append(near, nearWord{hashPair(before, near[at].hash), beforeDist, false})
-		}
-		before, beforeDist = near[at].hash, dist
-	}
-	c.to, c.n, c.wide = i, len(near), seen >= utf8.RuneSelf && wide(t[floor:max(i, end)])
+	c.wideBefore = e.high && wide(t[floor:start])
 }
 
-// fieldWords appends the words of a field name, and their pairs, to a list of a
-// fixed capacity and gives their number.
-func fieldWords(list []nearWord, k string) int {
+// gapBack goes back over what is no letter, from i to at. It gives the line breaks
+// passed and whether a stop that a space follows was passed before the last of
+// them.
+func gapBack(t string, i, at int) (lines int, stop bool) {
+	for ; i > at; i-- {
+		switch b := t[i-1]; b {
+		case '\n':
+			lines++
+			stop = false
+		case '.', '!', '?':
+			stop = stop || i < len(t) && t[i] == ' '
+		}
+	}
+	return lines, stop
+}
+
+func ascii(w string) bool {
+	for i := range len(w) {
+		if w[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// edges are where the words of a short stretch of text begin and end, in turns.
+type edges struct {
+	at   [maxStretch]uint8
+	n    int
+	high bool // some byte there, or shortly behind, is not of ASCII
+}
+
+// maxStretch bounds the bytes of a stretch.
+const maxStretch = 96
+
+// find finds the words of t[from:to], at most maxStretch bytes. It looks at eight
+// bytes at a time.
+func (e *edges) find(t string, from, to int) {
+	const highs = 0x8080808080808080
+	const ones = 0x0101010101010101
+	var seen, last uint64 // last is the bit of the byte before
+	e.n = 0
+	n := to - from
+	for k := 0; k < n; k += chunk {
+		x := load8(t, from+k)
+		seen |= x
+		f := (x | cases) &^ highs
+		// The highest bit of each byte that is a letter, then a bit each.
+		l := ((f+(0x80-'a')*ones)&^(f+(0x80-'z'-1)*ones) | x) & highs
+		l = l * 0x0002040810204081 >> 56
+		if k+chunk > n {
+			l &= 1<<(n-k) - 1
+		}
+		for d := (l ^ (l<<1 | last)) & 0xFF; d != 0; d &= d - 1 {
+			e.at[e.n] = uint8(k + bits.TrailingZeros64(d))
+			e.n++
+		}
+		last = l >> 7
+	}
+	if last != 0 {
+		e.at[e.n] = uint8(n)
+		e.n++
+	}
+	e.high = seen&highs != 0
+}
+
+// load8 gives the eight bytes of t from i on, zeros behind the end.
+func load8(t string, i int) (x uint64) {
+	if i+chunk <= len(t) {
+		p := t[i : i+chunk]
+		return uint64(p[0]) | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 |
+			uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+	}
+	return lastBytes(t, i)
+}
+
+func lastBytes(t string, i int) (x uint64) {
+	for k := len(t) - 1; k >= i; k-- {
+		x = x<<8 | uint64(t[k])
+	}
+	return x
+}
+
+// readAfter reads the words behind end, as many as the words before leave room for.
+func (c *surroundings) readAfter(t string, end int) {
+	near, e := &c.after, &c.edges
+	near.n, near.read = 0, c.before.read
+	ceil := min(len(t), end+contextAfter)
+	e.find(t, end, ceil)
+	before, beforeDist := uint64(0), 0
+	behind := end // where the word before ends
+	c.to = ceil
+	for n := 0; near.read < nearWords; n += 2 {
+		j, i := ceil, ceil
+		if n < e.n {
+			j, i = end+int(e.at[n]), end+int(e.at[n+1])
+		}
+		if j-behind != 1 || t[behind] != ' ' {
+			if stop := fence(t, behind, j); stop < j {
+				c.to = stop
+				break
+			}
+		}
+		if j == ceil || i == ceil && ceil < len(t) && letterByte[t[ceil]] {
+			break
+		}
+		behind = i
+		if i-j <= shortHex && hexish(t, j, i) {
+			continue
+		}
+		at := place{j - end + afterCost, false, !e.high || ascii(t[j:i])}
+		whole, ok := near.pieces(t, j, i, at)
+		if !ok {
+			break
+		}
+		if before != 0 {
+			near.add(hashPair(before, whole), beforeDist, false)
+		}
+		before, beforeDist = whole, at.dist
+	}
+	c.wideAfter = e.high && wide(t[end:c.to])
+}
+
+// fence gives the place in [i, j) from which on the text belongs to another value or
+// sentence, j where there is none: a closing quote or bracket, a line break, a
+// full stop.
+func fence(t string, i, j int) int {
+	for ; i < j; i++ {
+		switch t[i] {
+		case '\n', '"', '{', '}', '<':
+			return i
+		case '.', '!', '?':
+			if i+1 < len(t) && t[i+1] == ' ' {
+				return i
+			}
+		}
+	}
+	return j
+}
+
+// fieldWords reads the words of a field name, and their pairs.
+func (l *nearList) fieldWords(k string, known *vocabulary) {
+	l.known, l.n, l.read = known, 0, nearWords-keyWords
 	before := uint64(0)
-	for i := 0; i < len(k) && len(list) < keyWords/2; {
-		if !wordByte(k[i]) {
+	for i := 0; i < len(k) && l.read < nearWords-keyWords/2; {
+		if !letterByte[k[i]] {
 			i++
 			continue
 		}
 		j := i
-		for i < len(k) && wordByte(k[i]) {
+		for i < len(k) && letterByte[k[i]] {
 			i++
 		}
-		at := len(list)
-		list = pieces(list, k[j:i], 0, false)
-		if len(list) == at {
-			break
+		whole, ok := l.pieces(k, j, i, place{ascii: ascii(k[j:i])})
+		if !ok {
+			return
 		}
-		if before != 0 && len(list) < cap(list) {
-			list = append(list, nearWord{hashPair(before, list[at].hash), 0, false})
+		if before != 0 {
+			l.add(hashPair(before, whole), 0, false)
 		}
-		before = list[at].hash
+		before = whole
 	}
-	return len(list)
 }
 
 // KeyHas reports whether the segment's field name has a word of the cue.
@@ -314,11 +522,11 @@ func (s *Scan) keyWord(c *Cue) (string, bool) {
 	if s.Key == "" {
 		return "", false
 	}
-	if !s.key.set {
-		s.key.set = true
-		s.key.n = fieldWords(s.key.words[:0], s.Key)
+	learned(s, c)
+	if s.key.known != s.known {
+		s.key.fieldWords(s.Key, s.known)
 	}
-	for _, w := range s.key.words[:s.key.n] {
+	for _, w := range s.key.list() {
 		if word, ok := c.has(w.hash); ok {
 			return word, true
 		}
@@ -349,23 +557,30 @@ func (s *Scan) near(c *Cue, start, end int, away bool) int {
 }
 
 func (s *Scan) nearest(c *Cue, start, end int, away bool) (int, string) {
+	learned(s, c)
 	if w, ok := s.keyWord(c); ok {
 		return 0, w
 	}
 	s.look(start, end)
 	best, word := Far, ""
-	for _, w := range s.around.words[:s.around.n] {
-		if w.dist < best && (away || !w.away) {
-			if found, ok := c.has(w.hash); ok {
-				best, word = w.dist, found
+	for _, l := range [...]*nearList{&s.around.before, &s.around.after} {
+		for i := range l.list() {
+			if w := &l.words[i]; w.dist < best && (away || !w.away) {
+				if found, ok := c.has(w.hash); ok {
+					best, word = w.dist, found
+				}
 			}
 		}
 	}
-	if s.around.wide {
+	if s.around.wideBefore {
 		for _, p := range c.parts {
 			if i := strings.LastIndex(s.Text[s.around.from:start], p); i >= 0 && start-s.around.from-i-len(p) < best {
 				best, word = start-s.around.from-i-len(p), p
 			}
+		}
+	}
+	if s.around.wideAfter {
+		for _, p := range c.parts {
 			if i := strings.Index(s.Text[end:max(end, s.around.to)], p); i >= 0 && i+afterCost < best {
 				best, word = i+afterCost, p
 			}

@@ -17,19 +17,23 @@ import (
 // Findings that overlap form a cluster; inside it the best come first and cover
 // their bytes for their groups. That costs the length of the spans, whatever
 // the overlaps, and a loser never takes a third finding down with it.
-func merge(found []proxy.Finding, traits []trait) []proxy.Finding {
-	if len(found) < 2 {
-		return found
+//
+// What it gives is its own: nothing of found is kept.
+func (m *merger) merge(found []proxy.Finding, traits []trait) []proxy.Finding {
+	switch len(found) {
+	case 0:
+		return nil
+	case 1:
+		return slices.Clone(found)
 	}
-	order := make([]int, len(found))
-	for i := range order {
-		order[i] = i
+	order := m.order[:0]
+	for i := range found {
+		order = append(order, i)
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(cmp.Compare(found[a].Start, found[b].Start), cmp.Compare(a, b))
 	})
-	kept := make([]int, 0, len(found))
-	var cover []groupSet
+	kept, cover := m.kept[:0], m.cover
 	for i := 0; i < len(order); {
 		from, to := found[order[i]].Start, found[order[i]].End
 		j := i + 1
@@ -72,7 +76,15 @@ func merge(found []proxy.Finding, traits []trait) []proxy.Finding {
 	for i, n := range kept {
 		out[i] = found[n]
 	}
+	m.order, m.kept, m.cover = order, kept, cover
 	return out
+}
+
+// merger is what merging works with, kept from one segment to the next: numbers of
+// findings, and nothing of them.
+type merger struct {
+	order, kept []int
+	cover       []groupSet
 }
 
 // maxLook bounds the winners of a cluster that are looked at for the one that a

@@ -91,11 +91,12 @@ type Scan struct {
 	suite   *Suite
 	segment int
 	found   []proxy.Finding
-	base    int     // of found: the first that is of the text that is scanned
-	traits  []trait // of found, by index
-	via     string  // of the text that is scanned; see proxy.Evidence
+	base    int         // of found: the first that is of the text that is scanned
+	traits  []trait     // of found, by index
+	via     string      // of the text that is scanned; see proxy.Evidence
+	known   *vocabulary // of the suite
 	around  surroundings
-	key     field // of the segment
+	key     nearList // the words of Key
 	table   table
 	progress
 	buffers
@@ -121,24 +122,17 @@ type buffers struct {
 	words  [maxWords]Group
 	mac    hash.Hash // of the cache
 	block  []byte
+	merger merger
 }
 
 // surroundings is what stands around one candidate, kept because several detectors
 // ask for it.
 type surroundings struct {
-	words      [nearWords]nearWord
-	n          int
-	set        bool
-	wide       bool // it has characters that parts of cues begin with
-	start, end int  // the candidate
-	from, to   int  // what was looked at
-}
-
-// field is the words of the segment's field name.
-type field struct {
-	words [keyWords]nearWord
-	n     int
-	set   bool
+	before, after         nearList
+	wideBefore, wideAfter bool // characters that parts of cues begin with
+	start, end            int  // the candidate
+	from, to              int  // what was looked at
+	edges                 edges
 }
 
 // clock is the end of a request's time, shared by its scans.
@@ -268,59 +262,68 @@ func (s *Scan) walk(from, to int) {
 func (s *Scan) pass(from, to int) {
 	t, class := s.Text, &s.suite.class
 	run, runBits := from, uint8(0)
-	tick := from + tickBytes
 	terms := s.suite.terms
 	for i := from; i < to; {
-		k := class[t[i]]
-		if k&bWord != 0 {
-			j := i + 1
-			bits := k
-			for j < len(t) {
-				k = class[t[j]]
-				if k&bWord == 0 {
-					break
+		// Between two looks at the clock.
+		for tick := min(to, i+tickBytes); i < tick; {
+			k := class[t[i]]
+			if k == 0 { // a space, mostly
+				if i-run >= MinRun {
+					s.run(run, i, runBits)
+					if s.stop {
+						return
+					}
 				}
-				bits |= k
-				j++
+				i++
+				run, runBits = i, 0
+				continue
 			}
-			runBits |= bits
-			s.word(i, j, bits)
-			if terms != nil {
-				terms.look(s, i)
-			}
-			i = j
-			continue
-		}
-		if k&bRun == 0 {
-			if i-run >= MinRun {
-				s.run(run, i, runBits)
-			}
-			run, runBits = i+1, 0
-			if i >= tick {
-				tick = i + tickBytes
-				if s.clock.out() {
-					s.stop = true
+			if k&bWord != 0 {
+				j, bits := i+1, k
+				for j < len(t) {
+					k = class[t[j]]
+					if k&bWord == 0 {
+						break
+					}
+					bits |= k
+					j++
 				}
+				runBits |= bits
+				s.word(i, j, bits)
+				if terms != nil {
+					terms.look(s, i)
+				}
+				if s.stop {
+					return
+				}
+				i = j
+				continue
+			}
+			if k&bRun == 0 {
+				if i-run >= MinRun {
+					s.run(run, i, runBits)
+				}
+				run, runBits = i+1, 0
+			}
+			if k&bAnchor != 0 {
+				s.anchors(i)
 			}
 			if s.stop {
 				return
 			}
-		}
-		if k&bAnchor != 0 {
-			s.anchors(i)
-		}
-		if k&bHigh != 0 {
-			if terms == nil {
-				i++
+			if k&bHigh != 0 && terms != nil {
+				terms.look(s, i)
+				_, n := utf8.DecodeRuneInString(t[i:])
+				i += n
+				run = i
 				continue
 			}
-			terms.look(s, i)
-			_, n := utf8.DecodeRuneInString(t[i:])
-			i += n
-			run = i
-			continue
+			i++
 		}
-		i++
+		if i < to && s.clock.out() {
+			s.stop = true
+			return
+		}
 	}
 	// A run that begins in this part is this part's, to its end.
 	end := to
@@ -364,23 +367,15 @@ func (s *Scan) word(start, end int, bits uint8) {
 			return
 		}
 	}
-	if start+1 < len(t) {
-		a := &s.suite.prefixes
-		n := a.first[int(literalClass[t[start]])*literalClasses+int(literalClass[t[start+1]])]
-		for i := start + 2; n != 0; i++ {
-			nd := &a.nodes[n]
-			for _, h := range nd.ends {
-				s.call(h.interest, Candidate{Start: start, End: start + h.length, Literal: h.literal})
-			}
-			if i >= len(t) {
-				break
-			}
-			c := literalClass[t[i]]
-			if c == 0 {
-				break
-			}
-			n = nd.next[c]
+	a := &s.suite.prefixes
+	for n, i := a.begins(t, start), start+2; n != 0; i++ {
+		for _, h := range a.ends(n) {
+			s.call(h.interest, Candidate{Start: start, End: start + h.length, Literal: h.literal})
 		}
+		if i >= len(t) {
+			break
+		}
+		n = a.step(n, literalClass[t[i]])
 	}
 	if bits&bDigit == 0 {
 		return

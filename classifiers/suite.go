@@ -83,6 +83,7 @@ type Suite struct {
 	revision  string
 	budget    time.Duration
 	now       func() time.Time
+	known     atomic.Pointer[vocabulary]
 	scans     sync.Pool
 	cache     *cache
 }
@@ -112,6 +113,7 @@ func New(o Options) (*Suite, error) {
 	if s.allow, err = newAllowList(o.Allow, func(n string) (string, bool) { t, ok := s.Lookup(n); return t.Name, ok }); err != nil {
 		return nil, err
 	}
+	var words trie
 	for _, d := range o.Detectors {
 		types := make(map[*Type]trait, len(d.Types))
 		for _, t := range d.Types {
@@ -125,14 +127,12 @@ func New(o Options) (*Suite, error) {
 			continue
 		}
 		for i := range d.Interests {
-			if err := s.subscribe(d, &d.Interests[i], types); err != nil {
+			if err := s.subscribe(d, &d.Interests[i], types, &words); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if len(s.prefixes.nodes) == 0 {
-		s.prefixes.nodes = make([]node, 1)
-	}
+	s.prefixes = words.automaton()
 	s.class = classes(&s.anchors)
 	key := o.Key
 	if len(key) == 0 && len(o.Terms)+len(o.Allow) > 0 {
@@ -148,6 +148,7 @@ func New(o Options) (*Suite, error) {
 	}
 	s.revision = revision(key, o)
 	s.cache = newCache(o.Cache)
+	s.known.Store(newVocabulary())
 	s.scans.New = func() any {
 		return &Scan{suite: s, progress: progress{resume: make([]int, len(s.interests)), off: make([]bool, len(s.interests))}}
 	}
@@ -212,7 +213,7 @@ func typeName(n string) bool {
 	return n != ""
 }
 
-func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait) error {
+func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait, words *trie) error {
 	n := len(s.interests)
 	s.interests = append(s.interests, interest{d, in.Judge, types})
 	switch in.Shape {
@@ -228,7 +229,7 @@ func (s *Suite) subscribe(d *Detector, in *Interest, types map[*Type]trait) erro
 		s.wholes = append(s.wholes, n)
 	case Prefix:
 		for i, lit := range in.Literals {
-			if !s.prefixes.add(lit, hook{n, i, len(lit)}) {
+			if !words.add(lit, hook{n, i, len(lit)}) {
 				return fmt.Errorf("detector %q: literal %d cannot be a prefix", d.Name, i)
 			}
 		}
@@ -347,8 +348,11 @@ func (s *Suite) Classify(ctx context.Context, segments []proxy.Segment) (proxy.R
 			continue
 		}
 		one := sc.segmentOf(c, segments, part{segment: i, to: segments[i].Text.Len(), plain: true, folded: true})
-		one.found = merge(one.found, one.traits)
 		s.cache.put(key, one)
+		if len(r.Findings) == 0 && key == (cacheKey{}) {
+			r.Findings = one.found // nobody else has them
+			one.found = nil
+		}
 		collect(&r, i, one)
 	}
 	return r, nil
@@ -408,6 +412,11 @@ func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) []resul
 	wg.Wait()
 	done := make([]result, len(segments))
 	for n, p := range parts {
+		if p.plain && p.folded {
+			out[p.segment], known[p.segment] = results[n], true
+			s.cache.put(keys[p.segment], results[n])
+			continue
+		}
 		d := &done[p.segment]
 		if room := maxFindings - len(d.found); len(results[n].found) > room {
 			results[n] = result{results[n].found[:room], results[n].traits[:room], gapBudget}
@@ -418,11 +427,12 @@ func (s *Suite) parallel(c clock, segments []proxy.Segment, workers int) []resul
 			d.gap = results[n].gap
 		}
 	}
+	var m merger
 	for i := range segments {
 		if known[i] {
 			continue
 		}
-		out[i].found, out[i].gap = merge(done[i].found, done[i].traits), done[i].gap
+		out[i].found, out[i].gap = m.merge(done[i].found, done[i].traits), done[i].gap
 		s.cache.put(keys[i], out[i])
 	}
 	return out
@@ -480,7 +490,7 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, p part) result {
 	seg := &segments[p.segment]
 	s.clock, s.segment = c, p.segment
 	s.Key, s.Kind, s.Role = seg.Key.Reveal(), seg.Kind, seg.Role
-	s.key.set = false
+	s.known, s.key.known = s.suite.known.Load(), nil
 	var r result
 	for seg.Text.Len() > 0 {
 		failed := s.try(seg.Text.Reveal(), p)
@@ -504,7 +514,10 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, p part) result {
 	} else if s.stop {
 		r.gap = gapBudget
 	}
-	if len(s.found) > 0 {
+	switch {
+	case p.plain && p.folded: // all of it
+		r.found = s.merger.merge(s.found, s.traits)
+	case len(s.found) > 0:
 		r.found, r.traits = slices.Clone(s.found), slices.Clone(s.traits)
 	}
 	// Nothing of a client's is kept in the pool.
@@ -544,7 +557,7 @@ func (s *Scan) try(text string, p part) (failed int) {
 func (s *Scan) over(text, via string) {
 	s.Text, s.via, s.base = text, via, len(s.found)
 	clear(s.resume)
-	s.calls, s.around.set, s.table.set = 0, false, false
+	s.calls, s.around.start, s.around.end, s.table.set = 0, -1, -1, false
 }
 
 // views scans what the text says when it is read as fold does. What is found

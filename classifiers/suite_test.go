@@ -142,7 +142,7 @@ func TestMerge(t *testing.T) {
 		{"the same twice is once", []proxy.Finding{f("A", 0, 4, proxy.Likely), f("A", 0, 4, proxy.Likely)}, []trait{personal, personal}, "A:0-4"},
 	} {
 		var got []string
-		for _, x := range merge(c.found, c.traits) {
+		for _, x := range new(merger).merge(c.found, c.traits) {
 			got = append(got, fmt.Sprintf("%s:%d-%d", x.Type, x.Start, x.End))
 		}
 		if s := strings.Join(got, " "); s != c.want {

@@ -322,6 +322,9 @@ func (d *dictionary) hashGap(t string, i int) (uint64, int, bool) {
 	return 0, 0, false
 }
 
+// fnvPrime is the multiplier of FNV-1a, which hashes the words of terms.
+const fnvPrime = 1099511628211
+
 func finish(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd // the finaliser of MurmurHash3

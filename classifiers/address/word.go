@@ -146,22 +146,16 @@ func read(t string, i int) word {
 	w := word{start: i, end: i}
 	h := uint64(fnvOffset)
 	limit := min(len(t), i+maxWord)
+	seen := uint8(0)
 	for i < limit {
-		b := t[i]
-		switch {
-		case 'a' <= b && b <= 'z':
-			w.lower = true
-			w.letters++
-			h = (h ^ uint64(b)) * fnvPrime
-			i++
-		case 'A' <= b && b <= 'Z':
-			w.capital = w.capital || i == w.start
-			w.letters++
-			h = (h ^ uint64(b+'a'-'A')) * fnvPrime
-			i++
-		case isDigit(b):
-			w.digits = true
-			h = (h ^ uint64(b)) * fnvPrime
+		switch f, b := &plain[t[i]], t[i]; {
+		case f.kind == 0 && b < utf8.RuneSelf && b != '\'' && b != '-':
+			limit = i
+			continue
+		case f.kind != 0:
+			seen |= f.kind
+			w.letters += int(f.letter)
+			h = (h ^ uint64(f.folded)) * fnvPrime
 			i++
 		default:
 			if n := joint(t, i); n > 0 && i > w.start && i+n < limit {
@@ -198,11 +192,38 @@ func read(t string, i int) word {
 		w.end = i
 	}
 	if w.end > w.start {
+		w.lower = w.lower || seen&smallLetter != 0
+		w.digits = seen&someDigit != 0
+		w.capital = w.capital || plain[t[w.start]].kind == bigLetter
 		w.hash = h
 		w.class = lexicon.find(h)
 	}
 	return w
 }
+
+// Kinds of the bytes of a word in ASCII.
+const (
+	smallLetter = 1 << iota
+	bigLetter
+	someDigit
+)
+
+// plain is what the letters and digits of ASCII are in a word.
+var plain = func() (t [256]struct{ kind, letter, folded uint8 }) {
+	for b := range t[:utf8.RuneSelf] {
+		c := byte(b)
+		t[b].folded = lowerASCII(c)
+		switch {
+		case isDigit(c):
+			t[b].kind = someDigit
+		case isAlpha(c) && lowerASCII(c) == c:
+			t[b].kind, t[b].letter = smallLetter, 1
+		case isAlpha(c):
+			t[b].kind, t[b].letter = bigLetter, 1
+		}
+	}
+	return t
+}()
 
 // readBack reads the word that ends at i.
 func readBack(t string, i int) word {

@@ -30,13 +30,13 @@ func (c *collector) collect(t string) {
 	c.word(0)
 	before := uint64(highs) // less of the eight bytes before
 	for i := 0; i < len(t); {
-		var x, y uint64 // the eight bytes at i, and those at i+1
+		var x uint64 // the eight bytes at i
 		p := t[i:]
 		inside := len(p) >= 16
 		if inside {
-			x, y = eight(p), eight(p[1:])
+			x = eight(p)
 		} else {
-			x, y = tail(t, i), tail(t, i+1)
+			x = tail(t, i)
 		}
 		step := 8
 		if h := x & highs; h != 0 {
@@ -72,9 +72,14 @@ func (c *collector) collect(t string) {
 		if s := less & (less >> 16) & (less >> 32); s != 0 {
 			c.spaced(i + bits.TrailingZeros64(s)>>3 + 1)
 		}
-		f, g := x|fold8, y|fold8
-		if w := (equal(f, 'd')|equal(f, 'p'))&equal(g, 'o') | equal(f, 'p')&equal(g, 'u'); w != 0 {
-			for ; w != 0; w &= w - 1 {
+		f := x | fold8
+		if d, p := equal(f, 'd'), equal(f, 'p'); d|p != 0 {
+			// The bytes behind: seven of them are in x.
+			g := f>>8 | ' '<<56
+			if i+8 < len(t) {
+				g = f>>8 | uint64(t[i+8]|' ')<<56
+			}
+			for w := (d|p)&equal(g, 'o') | p&equal(g, 'u'); w != 0; w &= w - 1 {
 				c.dot(i + bits.TrailingZeros64(w)>>3)
 			}
 		}

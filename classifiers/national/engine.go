@@ -1,7 +1,9 @@
 package national
 
 import (
+	"maps"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -39,6 +41,32 @@ type entry struct {
 	foreign  bool              // asks for a word that points to its country
 	doubtful bool              // valid in form only
 	labelled bool              // found at possible and above beside its words only
+	clean    separators        // those that mean nothing in the format
+}
+
+// separators is a set of separators, a bit each by sepIndex.
+type separators uint8
+
+const spaces separators = 1 << 1
+
+// cleanOf gives the separators that mean nothing in a format.
+func cleanOf(f *stdnum.Format) (set separators) {
+	for i := range len(f.Clean) {
+		if n := sepIndex(f.Clean[i]); n > 0 {
+			set |= 1 << n
+		}
+	}
+	return set
+}
+
+// separatorsOf gives the separators of ASCII between words.
+func separatorsOf(text string, g []classifiers.Group) (set separators) {
+	for _, x := range g[1:] {
+		if n := sepIndex(text[x.Start-1]); n > 0 {
+			set |= 1 << n
+		}
+	}
+	return set
 }
 
 // literal is a character that a shape asks for.
@@ -114,11 +142,12 @@ const anyLetters = math.MaxUint64
 type table struct {
 	nodes  []node
 	edges  map[edge]int16
-	bare   [maxCompact + 1][]single // words of digits, by length
-	exact  map[layout][]single      // words with letters, by where they are
-	free   [maxCompact + 1][]single // words of which some characters may be either
-	counts [maxCompact + 1]uint64   // numbers of letters that exact and free have, a bit each
-	union  [maxCompact + 1]*classifiers.Cue
+	bare   [maxCompact + 1][]single         // words of digits, by length
+	exact  map[layout][]single              // words with letters, by where they are
+	free   [maxCompact + 1][]single         // words of which some characters may be either
+	counts [maxCompact + 1]uint64           // numbers of letters that exact and free have, a bit each
+	union  [maxCompact + 1]*classifiers.Cue // words that may name a number of digits, by length
+	mixed  [maxCompact + 1]*classifiers.Cue // and one with letters
 	hints  *classifiers.Cue
 	named  map[string]*entry // by name of the format
 }
@@ -139,7 +168,7 @@ var tables = sync.OnceValue(func() *table {
 
 func compile(list []*entry) *table {
 	t := &table{nodes: make([]node, 2), edges: map[edge]int16{}, exact: map[layout][]single{}, named: map[string]*entry{}} // node 0 is none, node 1 the root
-	var words [maxCompact + 1]map[string]bool
+	var words, mixed [maxCompact + 1]map[string]bool
 	for _, e := range list {
 		if t.named[e.format.Name] == nil {
 			t.named[e.format.Name] = e
@@ -153,11 +182,9 @@ func compile(list []*entry) *table {
 			if p.letters == 0 && n >= minBare { // digits, or either
 				q := p
 				t.bare[n] = append(t.bare[n], q)
-				if words[n] == nil {
-					words[n] = map[string]bool{}
-				}
-				collect(words[n], e)
+				words[n] = collect(words[n], e)
 			}
+			mixed[n] = collect(mixed[n], e)
 			if p.digits != 1<<n-1 {
 				free := n - ones(p.digits|p.letters)
 				if free == 0 {
@@ -189,6 +216,9 @@ func compile(list []*entry) *table {
 		}
 	}
 	for n := range words {
+		if mixed[n] != nil {
+			t.mixed[n] = cueOf(mixed[n])
+		}
 		if words[n] == nil {
 			continue
 		}
@@ -200,12 +230,7 @@ func compile(list []*entry) *table {
 		for _, w := range genericWords {
 			words[n][w] = true
 		}
-		var all []string
-		for w := range words[n] {
-			all = append(all, w)
-		}
-		slices.Sort(all)
-		t.union[n] = classifiers.NewCue(all...)
+		t.union[n] = cueOf(words[n])
 	}
 	return t
 }
@@ -213,19 +238,24 @@ func compile(list []*entry) *table {
 // parted are formats that nobody writes in one word.
 var parted = words("de.kfz")
 
-func collect(set map[string]bool, e *entry) {
+// collect adds the words that name a number to a set.
+func collect(set map[string]bool, e *entry) map[string]bool {
+	if set == nil {
+		set = map[string]bool{}
+	}
 	clear, terse, _ := wordsOf(e.format)
 	for _, w := range append(clear, terse...) {
 		set[w] = true
 	}
+	return set
 }
 
-func ones(m uint64) (n int) {
-	for ; m != 0; m &= m - 1 {
-		n++
-	}
-	return n
+// cueOf makes a cue of a set of words.
+func cueOf(set map[string]bool) *classifiers.Cue {
+	return classifiers.NewCue(slices.Sorted(maps.Keys(set))...)
 }
+
+func ones(m uint64) int { return bits.OnesCount64(m) }
 
 func upper(c byte) byte {
 	if 'a' <= c && c <= 'z' {
@@ -577,7 +607,7 @@ func (t *table) writtenAt(s *classifiers.Scan, sp span, g []classifiers.Group, a
 	}
 	for i := range t.nodes[at].ends {
 		w := &t.nodes[at].ends[i]
-		if w.fits(compact) && w.valid(s.Text[sp.start:sp.end], compact) {
+		if w.fits(compact) && w.valid(s.Text[sp.start:sp.end], compact, sp.seps) {
 			h.add(w.entry, w.worth)
 		}
 	}
@@ -615,7 +645,7 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 		}
 		for i := range t.bare[n] {
 			p := &t.bare[n][i]
-			if p.fits(word, 0) && p.valid(word, word) {
+			if p.fits(word, 0) && p.valid(word, word, 0) {
 				h.add(p.entry, p.worth)
 			}
 		}
@@ -635,7 +665,7 @@ func (t *table) alone(s *classifiers.Scan, g classifiers.Group, glued bool) bool
 			if compact == "" {
 				compact = compactOf(s.Text, []classifiers.Group{g}, &sp)
 			}
-			if p.valid(word, compact) {
+			if p.valid(word, compact, 0) {
 				h.add(p.entry, p.worth)
 			}
 		}
@@ -662,7 +692,23 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 		return 0 // two groups are a decimal fraction, a ratio, a range
 	}
 	sp := span{start: g[i].Start, end: g[len(g)-1].End, unusual: true}
-	if joined(s.At(sp.end), s.At(sp.end+1)) || !letters && (t.union[n] == nil || s.Near(t.union[n], sp.start, sp.end) == classifiers.Far) {
+	if joined(s.At(sp.end), s.At(sp.end+1)) {
+		return 0
+	}
+	names := t.union[n]
+	if letters {
+		names = t.mixed[n]
+		k := 0
+		for _, x := range g[i:] {
+			if x.Letters {
+				k += ones(lettersOf(s.Text[x.Start:x.End]))
+			}
+		}
+		if t.counts[n]>>k&1 == 0 {
+			return 0 // no format has so many
+		}
+	}
+	if names == nil || s.Near(names, sp.start, sp.end) == classifiers.Far && (!letters || sqlColumn(s, sp.start) == 0) {
 		return 0
 	}
 	compact := compactOf(s.Text, g[i:], &sp)
@@ -671,7 +717,7 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 	for _, list := range [3][]single{t.bare[n], t.exact[layout{n, places}], t.free[n]} {
 		for j := range list {
 			p := &list[j]
-			if p.strength >= 10 && p.fits(compact, places) && p.cleans(g[i+1:]) && p.valid(s.Text[sp.start:sp.end], compact) {
+			if p.fits(compact, places) && p.strength >= 10 && sp.seps&^(p.clean|spaces) == 0 && p.mayBeNamed(s, sp) && p.valid(s.Text[sp.start:sp.end], compact, sp.seps) {
 				h.add(p.entry, p.worth)
 			}
 		}
@@ -682,45 +728,33 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 	return 0
 }
 
+// mayBeNamed reports whether a word may stand near enough that names the number:
+// of those that are grouped as nobody writes them, no others are found.
+func (e *entry) mayBeNamed(s *classifiers.Scan, sp span) bool {
+	return s.Near(e.either, sp.start, sp.end) <= nearby || sqlColumn(s, sp.start) > 0
+}
+
 // minPair is the number of digits from which two groups that a space divides may
 // be one number.
 const minPair = 10
 
-// cleans reports whether the separators of the groups mean nothing in the format.
-func (e *entry) cleans(g []classifiers.Group) bool {
-	for _, x := range g {
-		if x.Sep != classifiers.SepSpace && strings.IndexByte(e.format.Clean, x.Sep) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// valid asks the format.
-func (e *entry) valid(written, compact string) bool {
+// valid asks the format about a number, as it is written with separators and
+// without.
+func (e *entry) valid(written, compact string, seps separators) bool {
 	if refine := e.refine; refine != nil && !refine(compact) {
 		return false
 	}
-	if e.format.Compact != nil || len(written) > len(compact) && e.keeps(written) {
+	// A separator that means something, as the sign of the century in 150784-482J.
+	if e.format.Compact != nil || seps&^e.clean != 0 {
 		return e.format.Valid(written)
 	}
 	return e.format.Check(compact)
 }
 
-// keeps reports whether a separator of a number as it is written means something
-// in its format, as the sign of the century in 150784-482J.
-func (e *entry) keeps(written string) bool {
-	for i := 0; i < len(written); i++ {
-		if sepIndex(written[i]) > 0 && strings.IndexByte(e.format.Clean, written[i]) < 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // compactOf joins words without their separators, letters as capitals.
 func compactOf(text string, g []classifiers.Group, sp *span) string {
 	plain := true
+	sp.seps = separatorsOf(text, g)
 	for _, x := range g {
 		if !x.Letters {
 			continue

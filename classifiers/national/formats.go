@@ -135,6 +135,9 @@ func entries() ([]*entry, *classifiers.Cue) {
 			}
 		}
 	}
+	for _, e := range list {
+		e.clean = cleanOf(e.format)
+	}
 	return list, classifiers.NewCue(hints...)
 }
 

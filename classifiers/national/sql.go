@@ -19,6 +19,17 @@ const (
 func sqlColumn(s *classifiers.Scan, start int) int {
 	t := s.Text
 	floor := max(0, start-tupleReach)
+	// Most numbers do not stand right behind a comma or a parenthesis.
+	p := start
+	if p > floor && t[p-1] == '\'' {
+		p--
+	}
+	for p > floor && (t[p-1] == ' ' || t[p-1] == '\n' || t[p-1] == '\t') {
+		p--
+	}
+	if p == floor || t[p-1] != ',' && t[p-1] != '(' {
+		return 0
+	}
 	if strings.IndexByte(t[floor:start], '(') < 0 {
 		return 0
 	}

@@ -16,6 +16,7 @@ type span struct {
 	crowded    bool // groups of digits that look like more of it stand beside
 	silent     bool // no word stands near that could name it
 	unusual    bool // grouped as nobody writes it
+	seps       separators
 }
 
 // hit is a format that a span is valid for.

@@ -57,6 +57,9 @@ var (
 
 func judgeDevice(s *classifiers.Scan, c classifiers.Candidate) {
 	g := c.Groups
+	if c.End-c.Start < minDevice {
+		return
+	}
 	for i := 0; i < len(g); {
 		n := deviceAt(s, g, i)
 		i += max(n, 1)

@@ -52,6 +52,9 @@ var (
 
 func judgeV4(s *classifiers.Scan, c classifiers.Candidate) {
 	g := c.Groups
+	if len(g) < 4 {
+		return
+	}
 	for i := 0; i < len(g); {
 		n := dotted(g, i)
 		if n == 4 || n == 5 {

@@ -120,22 +120,22 @@ func reserved(name string) bool {
 // judgeDomain looks at the full stops of a name from the first on.
 func judgeDomain(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
-	if !letter(s.At(c.Start+1)) || c.Start == 0 || !nameByte(t[c.Start-1]) {
-		if c.Start == 0 || c.Start+1 >= len(t) || !nameByte(t[c.Start+1]) || !nameByte(t[c.Start-1]) {
+	if !letter(s.At(c.Start+1)) || c.Start == 0 || !nameByte[t[c.Start-1]] {
+		if c.Start == 0 || c.Start+1 >= len(t) || !nameByte[t[c.Start+1]] || !nameByte[t[c.Start-1]] {
 			return
 		}
 	}
 	start, end := c.Start, c.Start
-	for start > 0 && c.Start-start <= maxLabel && nameByte(t[start-1]) {
+	for start > 0 && c.Start-start <= maxLabel && nameByte[t[start-1]] {
 		start--
 	}
 	labels := 1
 	last := start // where the last label begins
-	for end < len(t) && end-start <= maxDomain && t[end] == '.' && end+1 < len(t) && nameByte(t[end+1]) {
+	for end < len(t) && end-start <= maxDomain && t[end] == '.' && end+1 < len(t) && nameByte[t[end+1]] {
 		labels++
 		last = end + 1
 		end = last
-		for end < len(t) && end-last <= maxLabel && nameByte(t[end]) {
+		for end < len(t) && end-last <= maxLabel && nameByte[t[end]] {
 			end++
 		}
 	}
@@ -166,7 +166,13 @@ func judgeDomain(s *classifiers.Scan, c classifiers.Candidate) {
 	s.Find(classifiers.Found{Start: start, End: end, Type: &domainType, Likelihood: level, Synthetic: reserved(t[start:end]), Rule: "domain", Validator: "tld"})
 }
 
-func nameByte(b byte) bool { return letter(b) && b < 0x80 || '0' <= b && b <= '9' || b == '-' }
+// nameByte has the bytes of a label of a name.
+var nameByte = func() (t [256]bool) {
+	for b := range t[:0x80] {
+		t[b] = letter(byte(b)) || '0' <= b && b <= '9' || b == '-'
+	}
+	return t
+}()
 
 func hasLetter(t string) bool {
 	for i := range len(t) {

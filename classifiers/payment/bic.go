@@ -156,10 +156,9 @@ func judgeCodeWord(s *classifiers.Scan, c classifiers.Candidate) {
 // found near.
 func judgeBesideIBAN(s *classifiers.Scan, _ classifiers.Candidate) {
 	t := s.Text
-	for n, f := range s.Found() {
-		if n >= maxBeside {
-			return
-		}
+	found := s.Found()
+	for n := range found[:min(len(found), maxBeside)] {
+		f := &found[n]
 		if f.Type != ibanType.Name || f.End > len(t) || f.Start+2 > len(t) {
 			continue
 		}

@@ -79,6 +79,9 @@ const (
 
 func judgeCard(s *classifiers.Scan, c classifiers.Candidate) {
 	g := c.Groups
+	if c.End-c.Start < minCard {
+		return
+	}
 	for i := 0; i < len(g); {
 		if n := cardAt(s, g, i); n > 0 {
 			i += n

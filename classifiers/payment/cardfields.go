@@ -96,6 +96,9 @@ func (w belongings) window(from, to, end int) bool {
 		}
 	}
 	for i := from; i < to; i++ {
+		if labelBegin[t[i]|caseBit] == [4]uint64{} {
+			continue
+		}
 		c := t[i] | 0x20
 		if c < 'a' || c > 'z' && c < utf8.RuneSelf || i > 0 && letter(t[i-1]) && t[i] < utf8.RuneSelf {
 			continue
@@ -128,11 +131,29 @@ func (w belongings) window(from, to, end int) bool {
 
 func letter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
 
+// labelBegin has the first two bytes of the labels, case ignored: few words begin
+// so.
+var labelBegin = func() (t [256][4]uint64) {
+	for _, l := range labels {
+		second := l.word[1] | caseBit
+		t[l.word[0]|caseBit][second>>6] |= 1 << (second & 63)
+	}
+	return t
+}()
+
+// caseBit tells small letters of ASCII from capitals.
+const caseBit = 0x20
+
 // labelAt gives the label that begins at i and the place behind it, 0 for none.
 func labelAt(t string, i, to int) (label, int) {
-	for _, l := range labels {
-		if len(l.word) <= to-i && t[i]|0x20 == l.word[0]|0x20 && strings.EqualFold(t[i:i+len(l.word)], l.word) {
-			return l, i + len(l.word)
+	second := at(t, i+1) | caseBit
+	if labelBegin[t[i]|caseBit][second>>6]>>(second&63)&1 == 0 {
+		return label{}, 0
+	}
+	for k := range labels {
+		l := &labels[k]
+		if len(l.word) <= to-i && t[i]|caseBit == l.word[0]|caseBit && strings.EqualFold(t[i:i+len(l.word)], l.word) {
+			return *l, i + len(l.word)
 		}
 	}
 	return label{}, 0
