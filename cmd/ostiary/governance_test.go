@@ -195,7 +195,7 @@ func TestGrantLifts(t *testing.T) {
 // A policy that only observes leaves its reasons; a candidate leaves its verdict.
 func TestModesAndCandidates(t *testing.T) {
 	policies := writePolicy(t, "glass", breakGlass)
-	next := writePolicy(t, "glass", strings.Replace(breakGlass, "> 400", "> 0", 1))
+	next := writePolicy(t, "glass", breakGlass+"\n# METADATA\n# title: Nothing passes\ndeny contains {\"rule\": \"all\", \"message\": \"No.\"}\n")
 	in := launch(t, "embedded", "policies: "+policies+"\npolicy:\n  modes: [{policy: glass, rule: long, mode: observe}]\n  candidate: {path: "+next+"}\n")
 	r := in.post("/v1/chat/completions", chat("Summarise the minutes. "+strings.Repeat("They postponed the vote again. ", 100)))
 	if r.status != 200 {
@@ -206,7 +206,7 @@ func TestModesAndCandidates(t *testing.T) {
 		t.Errorf("reasons %+v", ev.Decision.Reasons)
 	}
 	s := ev.Decision.Shadow
-	if s == nil || s.Action != proxy.Deny || s.Revision == "" || s.Revision == ev.Policy.Policies || strings.Join(s.Rules, " ") != "glass.long" {
+	if s == nil || s.Action != proxy.Deny || s.Revision == "" || s.Revision == ev.Policy.Policies || strings.Join(s.Rules, " ") != "glass.all" {
 		t.Errorf("shadow %+v", s)
 	}
 	in.end()
