@@ -144,22 +144,26 @@ func hashWord(w string) uint64 {
 }
 
 // hashASCII is hashWord of the letters of ASCII t[i:j]. It also reports whether
-// there is a capital behind the first.
+// there is a capital behind the first, and a small letter.
 func hashASCII(t string, i, j int) (uint64, bool) {
-	h, humps := uint64(hashSeed), uint64(0)
+	h := uint64(hashSeed)
+	var capitals, small uint64
 	skip := uint64(0xFF) // the first letter
 	for {
 		x := load8(t, i)
 		n := j - i
 		if n > chunk {
 			h = blend(h, x|cases)
-			humps |= ^x & cases &^ skip
+			capitals |= ^x & cases &^ skip
+			small |= x & cases
 			i, skip = i+chunk, 0
 			continue
 		}
 		mask := ^uint64(0) >> uint(64-8*n)
 		h = blend(h, (x|cases)&mask)
-		return max(h, 1), humps|^x&cases&mask&^skip != 0
+		capitals |= ^x & cases & mask &^ skip
+		small |= x & cases & mask
+		return max(h, 1), capitals != 0 && small != 0
 	}
 }
 

@@ -28,10 +28,10 @@ type automaton struct {
 	first [literalClasses * literalClasses]uint16
 	nodes []node // node 0 is "none", the last one bounds the ends of that before
 	hooks []hook
-	// begin filters by the first four bytes: of few words it says that a literal may
-	// begin so. short has the first two of literals that are shorter.
-	begin [beginBits / 64]uint64
-	short [literalClasses * literalClasses / 64]uint64
+	// Filters of the first bytes of the literals, of four and more bytes and of
+	// fewer: of few words they say that a literal may begin so.
+	four  [fourBits / 64]uint64
+	three [threeBits / 64]uint64
 }
 
 type node struct {
@@ -40,11 +40,16 @@ type node struct {
 	ends    uint32 // of hooks: those of literals that end here; the next node's begin behind
 }
 
-const beginBits = 1 << 15
+// Sizes of the filters, as powers of two.
+const (
+	fourLog, threeLog   = 15, 13
+	fourBits, threeBits = 1 << fourLog, 1 << threeLog
+)
 
-// beginBit gives the place in the filter for the four bytes of a word, the first
-// lowest, case of ASCII ignored.
-func beginBit(x uint32) uint32 { return (x | 0x20202020) * 0x9E3779B1 >> (32 - 15) }
+// fourBit and threeBit give the places in the filters for the first bytes of a
+// word, the first lowest, case of ASCII ignored.
+func fourBit(x uint32) uint32  { return (x | 0x20202020) * 0x9E3779B1 >> (32 - fourLog) }
+func threeBit(x uint32) uint32 { return ((x | 0x202020) & 0xFFFFFF) * 0x9E3779B1 >> (32 - threeLog) }
 
 // begins gives the node behind the first two bytes at i, 0 where no literal begins
 // so.
@@ -56,14 +61,12 @@ func (a *automaton) begins(t string, i int) uint32 {
 		return uint32(a.first[int(literalClass[t[i]])*literalClasses+int(literalClass[t[i+1]])])
 	}
 	p := t[i : i+4]
-	two := int(literalClass[p[0]])*literalClasses + int(literalClass[p[1]])
-	if n := uint32(a.first[two]); n != 0 {
-		bit := beginBit(uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24)
-		if a.begin[bit>>6]>>(bit&63)&1 != 0 || a.short[two>>6]>>(two&63)&1 != 0 {
-			return n
-		}
+	x := uint32(p[0]) | uint32(p[1])<<8 | uint32(p[2])<<16 | uint32(p[3])<<24
+	f, h := fourBit(x), threeBit(x)
+	if (a.four[f>>6]>>(f&63)|a.three[h>>6]>>(h&63))&1 == 0 {
+		return 0
 	}
-	return 0
+	return uint32(a.first[int(literalClass[p[0]])*literalClasses+int(literalClass[p[1]])])
 }
 
 // step gives the node behind n and a byte of class c, 0 where no literal goes on.
@@ -125,22 +128,24 @@ func (t *trie) add(lit string, h hook) bool {
 // maxNodes bounds the automaton: 16 bits of node number behind two bytes.
 const maxNodes = 1<<16 - 2
 
-// filter enters the first bytes of the literals below t in the filter of a. Before
+// filter enters the first bytes of the literals below t in the filters of a. Before
 // t are n bytes, x.
 func (t *trie) filter(a *automaton, n int, x uint32) {
 	if n == 4 {
-		bit := beginBit(x)
-		a.begin[bit>>6] |= 1 << (bit & 63)
+		bit := fourBit(x)
+		a.four[bit>>6] |= 1 << (bit & 63)
 		return
+	}
+	if len(t.ends) > 0 { // a literal of two or three bytes, whatever follows
+		for b := range 1 << (8 * (3 - n)) {
+			bit := threeBit(x | uint32(b)<<(8*n))
+			a.three[bit>>6] |= 1 << (bit & 63)
+		}
 	}
 	for b, c := range literalClass {
 		// Of two letters that are alike one stands for both.
 		if y := t.next[c]; c != 0 && y != nil && !('A' <= b && b <= 'Z') {
 			y.filter(a, n+1, x|uint32(b)<<(8*n))
-			if n > 0 && n < 3 && len(y.ends) > 0 {
-				two := int(literalClass[byte(x)])*literalClasses + int(literalClass[byte((x|uint32(b)<<(8*n))>>8)])
-				a.short[two>>6] |= 1 << (two & 63)
-			}
 		}
 	}
 }

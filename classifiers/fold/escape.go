@@ -342,7 +342,9 @@ func (c escapes) equals(i int) int {
 	}
 	switch b {
 	case '@':
-		if alnum(c.byteAt(i-1)) && alnum(c.byteAt(i+3)) {
+		// Numbers behind an equals sign, such as id=4012345, are not the @ of an
+		// address.
+		if alnum(c.byteAt(i-1)) && c.domain(i+3) {
 			c.put(i, i+3, "@", kQuoted, true)
 		}
 	case '.', '-', '_', '+', '=', ' ', ':', '/':
@@ -352,6 +354,19 @@ func (c escapes) equals(i int) int {
 	}
 	return i + 3
 }
+
+// domain reports whether a label, a full stop and a letter stand at i, as in the
+// name of a host.
+func (c escapes) domain(i int) bool {
+	j := i
+	for j-i <= maxLabel && (alnum(c.byteAt(j)) || c.byteAt(j) == '-') {
+		j++
+	}
+	return j > i && c.byteAt(j) == '.' && alnum(c.byteAt(j+1)) && !digit(c.byteAt(j+1))
+}
+
+// maxLabel is the length of a label of a domain (RFC 1035, 2.3.4).
+const maxLabel = 63
 
 // isQuoted reports whether the text near i is quoted-printable: it has escapes
 // that other texts do not have.

@@ -46,6 +46,7 @@ func TestReads(t *testing.T) {
 		{`{"m":"jane\u0040acme.io","n":"M\u00fcller"}`, `{"m":"jane@acme.io","n":"Müller"}`},
 		{`jane\x40acme.io 05\/12\/1980`, "jane@acme.io 05/12/1980"},
 		{"jane=40acme.io", "jane@acme.io"},
+		{"request_id=401234567890 status=200, bytes=407060. So", ""},
 		{"text amFuZS5kb2VAYWNtZS5pbyBpcyBoZXJl end", "text jane.doe@acme.io is here end"},
 		{"YW1GdVpTNWtiMlZBWVdOdFpTNXBieUJwY3lCb1pYSmw=", "jane.doe@acme.io is here"},
 		{"6a616e652e646f654061636d652e696f", "jane.doe@acme.io"},

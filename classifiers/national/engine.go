@@ -118,6 +118,7 @@ func (w *written) fits(compact string) bool {
 // separator and length, others by separator, length and places of letters.
 type node struct {
 	digits [seps][maxWordDigits + 1]int16
+	mixed  [seps]uint64 // lengths of the words with letters that go on, a bit each
 	ends   []written
 	wild   bool // a word goes on that may be of letters or digits
 }
@@ -435,6 +436,7 @@ func (t *table) word(e edge) int16 {
 	t.nodes = append(t.nodes, node{})
 	n := int16(len(t.nodes) - 1)
 	t.edges[e] = n
+	t.nodes[e.from].mixed[e.sep] |= 1 << e.length
 	return n
 }
 
@@ -446,7 +448,7 @@ func (t *table) follow(from int16, sep int, text string, g classifiers.Group) in
 			return to
 		}
 	}
-	if n > maxCompact || !g.Letters && !t.nodes[from].wild {
+	if n > maxCompact || !g.Letters && !t.nodes[from].wild || t.nodes[from].mixed[sep]>>n&1 == 0 {
 		return 0
 	}
 	if to := t.edges[edge{from, int8(sep), int8(n), lettersOf(text[g.Start:g.End])}]; to != 0 {
@@ -698,14 +700,15 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 	names := t.union[n]
 	if letters {
 		names = t.mixed[n]
-		k := 0
+		places, at := uint64(0), 0
 		for _, x := range g[i:] {
 			if x.Letters {
-				k += ones(lettersOf(s.Text[x.Start:x.End]))
+				places |= lettersOf(s.Text[x.Start:x.End]) << at
 			}
+			at += x.Len()
 		}
-		if t.counts[n]>>k&1 == 0 {
-			return 0 // no format has so many
+		if !t.laid(n, places) {
+			return 0
 		}
 	}
 	if names == nil || s.Near(names, sp.start, sp.end) == classifiers.Far && (!letters || sqlColumn(s, sp.start) == 0) {
@@ -717,7 +720,7 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 	for _, list := range [3][]single{t.bare[n], t.exact[layout{n, places}], t.free[n]} {
 		for j := range list {
 			p := &list[j]
-			if p.fits(compact, places) && p.strength >= 10 && sp.seps&^(p.clean|spaces) == 0 && p.mayBeNamed(s, sp) && p.valid(s.Text[sp.start:sp.end], compact, sp.seps) {
+			if p.fits(compact, places) && p.strength >= minUnusual && sp.seps&^(p.clean|spaces) == 0 && p.mayBeNamed(s, sp) && p.valid(s.Text[sp.start:sp.end], compact, sp.seps) {
 				h.add(p.entry, p.worth)
 			}
 		}
@@ -733,6 +736,29 @@ func (t *table) otherwise(s *classifiers.Scan, g []classifiers.Group, i int, glu
 func (e *entry) mayBeNamed(s *classifiers.Scan, sp span) bool {
 	return s.Near(e.either, sp.start, sp.end) <= nearby || sqlColumn(s, sp.start) > 0
 }
+
+// laid reports whether some format has letters at these places of a number of n
+// characters.
+func (t *table) laid(n int, places uint64) bool {
+	if t.counts[n]>>ones(places)&1 == 0 {
+		return false
+	}
+	for i := range t.free[n] {
+		if p := &t.free[n][i]; places&p.digits == 0 && places&p.letters == p.letters && p.strength >= minUnusual {
+			return true
+		}
+	}
+	for _, p := range t.exact[layout{n, places}] {
+		if p.strength >= minUnusual {
+			return true
+		}
+	}
+	return false
+}
+
+// minUnusual is the strength of a check from which a number may be grouped as
+// nobody writes it.
+const minUnusual = 10
 
 // minPair is the number of digits from which two groups that a space divides may
 // be one number.

@@ -149,7 +149,8 @@ func cardAt(s *classifiers.Scan, g []classifiers.Group, i int) int {
 			level = classifiers.Raise(level, 1)
 		}
 	default:
-		if grouped && g[i].Len() > 1 {
+		// Three groups of four are as well a number of Aadhaar.
+		if grouped && g[i].Len() > 1 && digits > minCard {
 			level = classifiers.Raise(level, 1)
 		}
 	}

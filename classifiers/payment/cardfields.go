@@ -96,7 +96,7 @@ func (w belongings) window(from, to, end int) bool {
 		}
 	}
 	for i := from; i < to; i++ {
-		if labelBegin[t[i]|caseBit] == [4]uint64{} {
+		if !labelFirst[t[i]|caseBit] {
 			continue
 		}
 		c := t[i] | 0x20
@@ -137,6 +137,14 @@ var labelBegin = func() (t [256][4]uint64) {
 	for _, l := range labels {
 		second := l.word[1] | caseBit
 		t[l.word[0]|caseBit][second>>6] |= 1 << (second & 63)
+	}
+	return t
+}()
+
+// labelFirst has the first of them.
+var labelFirst = func() (t [256]bool) {
+	for i := range labelBegin {
+		t[i] = labelBegin[i] != [4]uint64{}
 	}
 	return t
 }()
