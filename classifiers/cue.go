@@ -293,16 +293,65 @@ func (s *Scan) look(start, end int) {
 	if c.start != start || c.end != end {
 		s.context = "" // of another candidate
 	}
-	if c.start != start || c.before.known != s.known {
+	if c.before.known != s.known || c.start != start && !c.shiftBefore(s.Text, start) {
 		c.before.known = s.known
 		c.readBefore(s.Text, start)
 		c.end = -1 // how many words behind are read depends on those before
 	}
-	if c.end != end || c.after.known != s.known {
+	if c.after.known != s.known || c.end != end && !c.shiftAfter(s.Text, end) {
 		c.after.known = s.known
 		c.readAfter(s.Text, end)
 	}
 	c.start, c.end = start, end
+}
+
+// maxShift bounds the distance between two candidates of which the second has the
+// words of the first.
+const maxShift = 16
+
+// shiftBefore makes the words before the last candidate those before start, where
+// they are the same: the groups of a number are asked for one by one.
+func (c *surroundings) shiftBefore(t string, start int) bool {
+	d := start - c.start
+	floor := max(0, start-contextBefore)
+	if c.start < 0 || d > maxShift || -d > maxShift || floor > c.first || d < 0 && !c.full || !wordless(t, min(start, c.start), max(start, c.start)) {
+		return false
+	}
+	for i := range c.before.list() {
+		c.before.words[i].dist += d
+	}
+	c.from = floor
+	c.wideBefore = (c.wideBefore || d < 0) && wide(t[floor:start])
+	return true
+}
+
+// shiftAfter makes the words behind the last candidate those behind end, where they
+// are the same.
+func (c *surroundings) shiftAfter(t string, end int) bool {
+	d := c.end - end
+	ceil := min(len(t), end+contextAfter)
+	if c.end < 0 || d < 0 || d > maxShift || c.last > ceil || !wordless(t, end, c.end) {
+		return false
+	}
+	for i := range c.after.list() {
+		c.after.words[i].dist += d
+	}
+	c.to = min(c.to, ceil)
+	c.wideAfter = c.wideAfter && wide(t[end:c.to])
+	return true
+}
+
+// wordless reports whether t[from:to] has digits and what joins them only.
+func wordless(t string, from, to int) bool {
+	for _, b := range []byte(t[from:to]) {
+		switch {
+		case '0' <= b && b <= '9':
+		case b == ' ', b == '-', b == '/', b == '(', b == ')', b == '+', b == ',':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // readBefore reads the words before start.
@@ -310,7 +359,7 @@ func (c *surroundings) readBefore(t string, start int) {
 	near, e := &c.before, &c.edges
 	near.n, near.read = 0, 0
 	floor := max(0, start-contextBefore)
-	c.from = floor
+	c.from, c.first = floor, start
 	e.find(t, floor, start)
 	next, nextDist := uint64(0), 0 // the word that follows, for pairs
 	lines := 0                     // line breaks and sentence ends passed
@@ -330,6 +379,7 @@ func (c *surroundings) readBefore(t string, start int) {
 		if i == floor && floor > 0 && letterByte[t[floor-1]] {
 			break // half a word
 		}
+		c.first = i
 		if j-i <= shortHex && hexish(t, i, j) {
 			continue
 		}
@@ -349,6 +399,7 @@ func (c *surroundings) readBefore(t string, start int) {
 		}
 		next, nextDist = whole, at.dist
 	}
+	c.full = near.read >= nearWords*2/3
 	c.wideBefore = e.high && wide(t[floor:start])
 }
 
@@ -443,7 +494,7 @@ func (c *surroundings) readAfter(t string, end int) {
 	e.find(t, end, ceil)
 	before, beforeDist := uint64(0), 0
 	behind := end // where the word before ends
-	c.to = ceil
+	c.to, c.last = ceil, end
 	for n := 0; near.read < nearWords; n += 2 {
 		j, i := ceil, ceil
 		if n < e.n {
@@ -458,7 +509,7 @@ func (c *surroundings) readAfter(t string, end int) {
 		if j == ceil || i == ceil && ceil < len(t) && letterByte[t[ceil]] {
 			break
 		}
-		behind = i
+		behind, c.last = i, i
 		if i-j <= shortHex && hexish(t, j, i) {
 			continue
 		}

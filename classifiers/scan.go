@@ -132,6 +132,8 @@ type surroundings struct {
 	wideBefore, wideAfter bool // characters that parts of cues begin with
 	start, end            int  // the candidate
 	from, to              int  // what was looked at
+	first, last           int  // where the first word begins that was read, and the last one ends
+	full                  bool // no more words before are read, however far one looks
 	edges                 edges
 }
 

@@ -16,7 +16,8 @@ func marker(folded []byte) bool {
 }
 
 // numberLast reads a street whose number is [i, e): Hauptstraße 12, Calle Mayor 5.
-func numberLast(t string, i, e int) (street, bool) {
+// before is the word before the number, if it was read.
+func numberLast(t string, i, e int, before word) (street, bool) {
 	f := street{end: e, tail: e}
 	if run(t, i) > 5 {
 		return f, false
@@ -37,7 +38,7 @@ func numberLast(t string, i, e int) (street, bool) {
 	}
 	var b [2 * maxWord]byte
 	if isAlpha(at(t, q-1)) || q != p && at(t, q-1) == 0xB4 {
-		if w := readBack(t, q); w.end > w.start && w.letters <= 6 && (marker(foldInto(&b, t[w.start:w.end])) || t[w.start:w.end] == "д") {
+		if w := readBackTo(t, q, before); w.end > w.start && w.letters <= 6 && (marker(foldInto(&b, t[w.start:w.end])) || t[w.start:w.end] == "д") {
 			if sp := blanksBack(t, w.start); sp > 0 {
 				p = w.start - sp
 				marked = true
@@ -52,7 +53,7 @@ func numberLast(t string, i, e int) (street, bool) {
 	if dotted {
 		p--
 	}
-	last := readBack(t, p)
+	last := readBackTo(t, p, before)
 	if last.end == last.start || last.letters == 0 && !marked {
 		return f, false
 	}

@@ -146,14 +146,16 @@ func judgeAt(s *classifiers.Scan, i int) int {
 			return 0
 		}
 	}
-	if (b == ' ' || b == ':' || b == '.' || b == '#' || b == 0xBA || b == 0xB0) && named(t, i) {
-		if f, ok := numberLast(t, i, e); ok {
-			if end := settle(s, f, i); end > 0 {
+	if b == ' ' || b == ':' || b == '.' || b == '#' || b == 0xBA || b == 0xB0 {
+		if w, ok := named(t, i); ok {
+			if f, ok := numberLast(t, i, e, w); ok {
+				if end := settle(s, f, i); end > 0 {
+					return end
+				}
+			}
+			if end := flat(s, i, e); end > 0 {
 				return end
 			}
-		}
-		if end := flat(s, i, e); end > 0 {
-			return end
 		}
 	}
 	if b != '#' && b != '.' {
@@ -173,20 +175,29 @@ func judgeAt(s *classifiers.Scan, i int) int {
 }
 
 // named reports whether what stands before a number can be the name of a street:
-// most numbers of prose stand behind a word of grammar.
-func named(t string, i int) bool {
+// most numbers of prose stand behind a word of grammar. It gives the word, where
+// one was read.
+func named(t string, i int) (word, bool) {
 	p := i - blanksBack(t, i)
 	if b := at(t, p-1); p == i || !isAlpha(b) && b < 0x80 {
-		return true
+		return word{}, true
 	}
 	w := readBack(t, p)
 	switch {
 	case w.end == w.start, w.capital:
-		return true
+		return w, true
 	case w.class == 0:
-		return w.letters > 3
+		return w, w.letters > 3
 	}
-	return w.class&^(goesOn|determiner|particle) != 0
+	return w, w.class&^(goesOn|determiner|particle) != 0
+}
+
+// readBackTo is readBack where the word may have been read before.
+func readBackTo(t string, i int, before word) word {
+	if before.end == i && before.start < i {
+		return before
+	}
+	return readBack(t, i)
 }
 
 // houseNumber reads the number of a house at i: 12, 12a, 12-14, 12/3, 189-2, 208a.
