@@ -87,6 +87,9 @@ type Scan struct {
 	// Kind and Role are those of the segment.
 	Kind proxy.Kind
 	Role proxy.Role
+	// Partial is set by a Judge whose own bound kept it from looking at all that
+	// it should: the segment then counts as not wholly looked at, never as clean.
+	Partial bool
 
 	suite   *Suite
 	segment int

@@ -265,6 +265,26 @@ func TestGapsAreNotRemembered(t *testing.T) {
 	}
 }
 
+// A Judge that met a bound of its own makes the segment one that was not wholly
+// looked at; it is looked at again when it comes again, and the next one is not
+// tainted.
+func TestPartial(t *testing.T) {
+	d := digitsDetector("d", typ("T", Personal), proxy.Likely)
+	judge := d.Interests[0].Judge
+	d.Interests[0].Judge = func(s *Scan, c Candidate) {
+		judge(s, c)
+		s.Partial = s.Partial || strings.HasPrefix(s.Text, "many")
+	}
+	s := mustNew(t, Options{Detectors: []*Detector{d}})
+	filler := strings.Repeat(" words", 60)
+	for range 2 {
+		r := report(t, s, "many 1234567"+filler, "few 1234567"+filler)
+		if len(r.Findings) != 2 || len(r.Gaps) != 1 || r.Gaps[0] != (proxy.Gap{Segment: 0, Reason: gapBudget}) {
+			t.Errorf("%d findings, gaps %v", len(r.Findings), r.Gaps)
+		}
+	}
+}
+
 // Evidence is constant words: the rule, the validator, the word of the cue that
 // was met, and what a loser took the place for.
 func TestEvidence(t *testing.T) {

@@ -511,7 +511,7 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, p part) result {
 	}
 	if r.gap != "" {
 		clear(s.off)
-	} else if s.stop {
+	} else if s.stop || s.Partial {
 		r.gap = gapBudget
 	}
 	switch {
@@ -531,7 +531,7 @@ func (s *Scan) segmentOf(c clock, segments []proxy.Segment, p part) result {
 // did, the number of interests where something else failed.
 func (s *Scan) try(text string, p part) (failed int) {
 	s.found, s.traits = s.found[:0], s.traits[:0]
-	s.stop = false
+	s.stop, s.Partial = false, false
 	s.current = len(s.off)
 	failed = -1
 	defer func() {

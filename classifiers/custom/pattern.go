@@ -236,7 +236,13 @@ func (j *judge) within(s *classifiers.Scan, c classifiers.Candidate) {
 	for to < len(s.Text) && to-c.End < maxMatch/8 && s.Text[to] > ' ' {
 		to++
 	}
-	j.window(s, from, min(to, from+2*Window))
+	// A long chain is looked at in windows that share a match's length.
+	for ; ; from += 2*Window - maxMatch {
+		j.window(s, from, min(to, from+2*Window))
+		if from+2*Window >= to {
+			return
+		}
+	}
 }
 
 // around tries it near a keyword.
@@ -252,7 +258,11 @@ func (j *judge) around(s *classifiers.Scan, c classifiers.Candidate) {
 }
 
 func (j *judge) window(s *classifiers.Scan, from, to int) {
-	for n := 0; from < to && n < maxMatches; n++ {
+	for n := 0; from < to; n++ {
+		if n == maxMatches {
+			s.Partial = true
+			return
+		}
 		m := j.expression.FindStringIndex(s.Text[from:to])
 		if m == nil {
 			return

@@ -67,6 +67,29 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
+// A chain of codes that is longer than a window is looked at to its end, and a
+// window with more matches than are looked for is not taken for clean.
+func TestLongChains(t *testing.T) {
+	lot := custom.Pattern{Type: "LOT", Expression: `[A-Z]\d{12}Z`, Match: []string{"A123456789012Z"}, NoMatch: []string{"A12Z"}}
+	text := strings.Repeat("B123456789012 ", 43) + "A123456789012Z"
+	if got := levels(t, lot, text); len(got) != 1 {
+		t.Errorf("%d found behind a long chain, want 1", len(got))
+	}
+	short := custom.Pattern{Type: "SHORT", Expression: `[a-z]\d`, Keywords: []string{"slot"}, Match: []string{"slot a1"}, NoMatch: []string{"slot aa"}}
+	d, err := short.Detector("own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := classifiers.New(classifiers.Options{Detectors: []*classifiers.Detector{d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText("slot " + strings.Repeat("a1 ", 200))}})
+	if err != nil || len(r.Gaps) != 1 {
+		t.Errorf("gaps %v (%v), want one", r.Gaps, err)
+	}
+}
+
 // What cannot work is refused with its place, and without what was written.
 func TestRefusals(t *testing.T) {
 	ok := staff

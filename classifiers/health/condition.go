@@ -122,6 +122,7 @@ func judgeConditions(s *classifiers.Scan, c classifiers.Candidate) {
 			continue
 		}
 		if n++; n > maxJudged {
+			s.Partial = true
 			return
 		}
 		t := tieCues.around(s, f.Start, f.End)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ostiary/ostiary/classifiers"
@@ -89,6 +90,18 @@ func TestTogether(t *testing.T) {
 					t.Errorf("%s, near-miss %d: %s (%s) at %d-%d", d.Name, i, f.Type, f.Likelihood, f.Start, f.End)
 				}
 			}
+		}
+	}
+}
+
+// More words of illness than are judged make the text one that was not wholly
+// looked at.
+func TestManyWords(t *testing.T) {
+	s := suite(t)
+	for n, gaps := range map[int]int{1: 0, maxJudged + 1: 1} {
+		r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(strings.Repeat("diabetes, ", n) + "my daughter was diagnosed with leukaemia.")}})
+		if err != nil || len(r.Gaps) != gaps {
+			t.Errorf("%d times: gaps %v (%v), want %d", n, r.Gaps, err, gaps)
 		}
 	}
 }

@@ -119,6 +119,7 @@ func judgeTraits(s *classifiers.Scan, c classifiers.Candidate) {
 			continue
 		}
 		if n++; n > maxJudged {
+			s.Partial = true
 			return
 		}
 		t := traitCues.around(s, f.Start, f.End)

@@ -396,9 +396,13 @@ func sqlTable(s *classifiers.Scan, from, a int) {
 	}
 	p += 6
 	pair(&kinds)
-	for range maxTuples {
+	for n := 0; ; n++ {
 		k := strings.IndexByte(t[p:min(len(t), p+64)], '(')
 		if k < 0 || strings.IndexByte(t[p:p+k], ';') >= 0 {
+			break
+		}
+		if n == maxTuples {
+			s.Partial = true
 			break
 		}
 		p = tuple(s, p+k+1, &kinds)

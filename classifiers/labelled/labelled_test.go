@@ -262,3 +262,15 @@ var idle = &classifiers.Detector{
 	Types: []*classifiers.Type{&personType}, Positives: []string{"[[PERSON|x]]"}, NearMisses: []string{"x"},
 	Interests: []classifiers.Interest{{Shape: classifiers.Code, Judge: func(*classifiers.Scan, classifiers.Candidate) {}}},
 }
+
+// More rows of an INSERT than are read make the text one that was not wholly
+// looked at.
+func TestManyRows(t *testing.T) {
+	s := suite(t)
+	for n, gaps := range map[int]int{1: 0, maxTuples + 1: 1} {
+		r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText("INSERT INTO staff (full_name, a) VALUES " + strings.Repeat("('Ruth Carver',1),", n) + "('Ruth Carver',1);")}})
+		if err != nil || len(r.Gaps) != gaps {
+			t.Errorf("%d times: gaps %v (%v), want %d", n, r.Gaps, err, gaps)
+		}
+	}
+}

@@ -124,3 +124,15 @@ func FuzzSecrets(f *testing.F) {
 		}
 	})
 }
+
+// More words than are looked at make the text one that was not wholly looked at:
+// a password behind them is not clean.
+func TestManyForeignWords(t *testing.T) {
+	s := newSuite(t)
+	for n, gaps := range map[int]int{1: 0, maxForeign + 1: 1} {
+		r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(strings.Repeat("密码很重要。", n) + "\n我的密码是 kX9#tq!Lw2vZ\n")}})
+		if err != nil || len(r.Gaps) != gaps {
+			t.Errorf("%d times: gaps %v (%v), want %d", n, r.Gaps, err, gaps)
+		}
+	}
+}

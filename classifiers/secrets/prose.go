@@ -283,10 +283,14 @@ func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
 		if f.word[0] >= utf8.RuneSelf && !has[f.word[0]] {
 			continue
 		}
-		for at := 0; seen < maxForeign; seen++ {
+		for at := 0; ; seen++ {
 			n := strings.Index(t[at:], f.word)
 			if n < 0 {
 				break
+			}
+			if seen >= maxForeign {
+				s.Partial = true
+				return
 			}
 			at += n + len(f.word)
 			told(s, c.Start+at, clue{of: f.of})
