@@ -125,14 +125,13 @@ func FuzzSecrets(f *testing.F) {
 	})
 }
 
-// More words than are looked at make the text one that was not wholly looked at:
-// a password behind them is not clean.
+// However often a text speaks of passwords, the one behind it all is found.
 func TestManyForeignWords(t *testing.T) {
 	s := newSuite(t)
-	for n, gaps := range map[int]int{1: 0, maxForeign + 1: 1} {
+	for _, n := range []int{1, 5000} {
 		r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(strings.Repeat("密码很重要。", n) + "\n我的密码是 kX9#tq!Lw2vZ\n")}})
-		if err != nil || len(r.Gaps) != gaps {
-			t.Errorf("%d times: gaps %v (%v), want %d", n, r.Gaps, err, gaps)
+		if err != nil || len(r.Gaps) != 0 || len(r.Findings) == 0 {
+			t.Errorf("%d times: %d findings, gaps %v (%v)", n, len(r.Findings), r.Gaps, err)
 		}
 	}
 }

@@ -101,7 +101,6 @@ const (
 	maxTold     = 32  // characters of a password that nothing links
 	proseReach  = 110 // bytes behind the word
 	proseTokens = 16
-	maxForeign  = 64 // words looked at in one text
 )
 
 // inProse finds secrets that sentences tell.
@@ -277,20 +276,17 @@ func judgeForeign(s *classifiers.Scan, c classifiers.Candidate) {
 	if !any {
 		return
 	}
-	seen := 0
 	for i := range foreign {
 		f := &foreign[i]
 		if f.word[0] >= utf8.RuneSelf && !has[f.word[0]] {
 			continue
 		}
-		for at := 0; ; seen++ {
+		// What is read behind a word is bounded (proseReach), so the work grows no
+		// faster than the text does.
+		for at := 0; ; {
 			n := strings.Index(t[at:], f.word)
 			if n < 0 {
 				break
-			}
-			if seen >= maxForeign {
-				s.Partial = true
-				return
 			}
 			at += n + len(f.word)
 			told(s, c.Start+at, clue{of: f.of})
