@@ -3,6 +3,7 @@ package policies
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -15,6 +16,19 @@ type ModeRule struct {
 	Mode         string   // observe, warn or enforce
 	Applications []string // whose requests; empty, with Teams: everybody's
 	Teams        []string
+}
+
+// sentence tells an operator at start what is not enforced.
+func (m *ModeRule) sentence() string {
+	what := "the policy " + m.Policy
+	if m.Rule != "" {
+		what = "the rule " + m.Policy + "." + m.Rule
+	}
+	who := "for everybody"
+	if names := slices.Concat(m.Applications, m.Teams); len(names) > 0 {
+		who = "for " + strings.Join(names, ", ")
+	}
+	return what + " does not act " + who + ": its mode is " + m.Mode
 }
 
 // The modes of policies. An observed policy leaves reasons and nothing else; one

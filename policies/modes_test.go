@@ -44,6 +44,21 @@ func TestModes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		warned := 0
+		for _, w := range s.Warnings() {
+			if strings.Contains(w, "does not act") {
+				warned++
+			}
+		}
+		silent := 0
+		for _, m := range c.modes {
+			if m.Mode != policies.ModeEnforce {
+				silent++
+			}
+		}
+		if warned != silent {
+			t.Errorf("%+v: %d of %d are told at start", c.modes, warned, silent)
+		}
 		v, err := s.Decide(context.Background(), f)
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -21,9 +22,13 @@ type Rollout struct {
 
 var _ proxy.Decider = Rollout{}
 
+// watchLimit bounds the time of the side that only watches. It takes at most half
+// of what a request has left, so that it cannot make one run out of time.
+const watchLimit = 100 * time.Millisecond
+
 // Decide implements [proxy.Decider]. The other side's verdict stands in the
-// verdict's Shadow. What goes wrong on the side that only watches is recorded as
-// the action "unknown" and changes nothing.
+// verdict's Shadow. What goes wrong on the side that only watches, or takes too
+// long there, is recorded as the action "unknown" and changes nothing.
 func (r Rollout) Decide(ctx context.Context, f *proxy.Facts) (proxy.Verdict, error) {
 	acts, watches := r.Live, r.Candidate
 	if f.Conversation.Bucket < r.Share {
@@ -34,7 +39,13 @@ func (r Rollout) Decide(ctx context.Context, f *proxy.Facts) (proxy.Verdict, err
 		return v, err
 	}
 	w := &proxy.WouldRecord{Action: proxy.Action(proxy.Unknown), Revision: watches.Revision()}
-	if other, err := watches.Decide(ctx, f); err == nil {
+	limit := watchLimit
+	if end, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(end)/2)
+	}
+	watch, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if other, err := watches.Decide(watch, f); err == nil {
 		w.Action, w.Code = other.Action, other.Code
 		w.Rules = actingRules(&other)
 	}

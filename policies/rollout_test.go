@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
@@ -57,5 +58,22 @@ func TestRollout(t *testing.T) {
 	}
 	if a, b := (policies.Rollout{Live: live, Candidate: candidate}), (policies.Rollout{Live: live, Candidate: candidate, Share: 5}); a.Revision() != live.Revision() || b.Revision() == a.Revision() {
 		t.Error("the revision must change with what decides, and only then")
+	}
+}
+
+// A side that only watches and does not end leaves the request its time.
+func TestRolloutIsNotHeldUp(t *testing.T) {
+	live := loadText(t, twoRules)
+	endless := loadText(t, "package ostiary.policies.team\n\nd := [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n\n# METADATA\n# title: Endless\ndeny contains {\"rule\": \"all\", \"message\": \"No.\"} if {\n\tsome a in d\n\tsome b in d\n\tsome c in d\n\tsome k in d\n\tsome e in d\n\tsome f in d\n\tsome g in d\n\tsome h in d\n\tsome i in d\n\tsome j in d\n\t(((((((((a + b) + c) + e) + f) + g) + h) + i) + j) + input.request.tokens) < 0\n}\n")
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	start := time.Now()
+	v, err := policies.Rollout{Live: live, Candidate: endless}.Decide(ctx, policies.Example())
+	if err != nil || ctx.Err() != nil || v.Action != proxy.Allow || v.Shadow.Action != proxy.Action(proxy.Unknown) {
+		t.Errorf("%s, shadow %+v, %v, %v", v.Action, v.Shadow, err, ctx.Err())
+	}
+	// The limit is a tenth of a second; a busy machine gets a hundred times that.
+	if d := time.Since(start); d > 10*time.Second {
+		t.Errorf("the watching side held the request for %v", d)
 	}
 }

@@ -131,6 +131,11 @@ func (s *Set) warn() {
 	if len(s.program.policies) == 0 {
 		s.warnings = append(s.warnings, "no policies loaded: every request is refused")
 	}
+	for _, m := range s.modes {
+		if m.Mode != ModeEnforce {
+			s.warnings = append(s.warnings, m.sentence())
+		}
+	}
 	for _, name := range s.absent {
 		s.warnings = append(s.warnings, "the policy "+name+" is expected and not loaded: every request is refused")
 	}

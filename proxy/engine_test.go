@@ -564,3 +564,43 @@ func TestIDsSortByTime(t *testing.T) {
 		s.Close()
 	}
 }
+
+// Whatever becomes of a request, the use of a grant is an event beside its
+// decision: where it is released, refused and answered by Ostiary itself.
+func TestTheUseOfAGrantIsRecorded(t *testing.T) {
+	for name, c := range map[string]struct {
+		path   string
+		action proxy.Action
+	}{
+		"released": {"/v1/chat/completions", proxy.Allow},
+		"refused":  {"/v1/chat/completions", proxy.Deny},
+		"answered": {"/v1/models", proxy.Allow},
+	} {
+		for _, granted := range []bool{true, false} {
+			h := &house{
+				identify: func() (proxy.Principal, error) {
+					return proxy.Principal{Method: "key", Application: "bot", Grant: proxy.GrantFacts{ID: "grant-1"}}, nil
+				},
+				decide: func(context.Context, *proxy.Facts) (proxy.Verdict, error) {
+					return proxy.Verdict{Action: c.action, Granted: granted}, nil
+				},
+			}
+			run(t, h, proxy.Enforce, post(c.path), "hello")
+			decisions, _ := h.kinds()
+			var uses []*proxy.Event
+			for _, e := range h.events {
+				if e.Kind == proxy.EventGrant {
+					uses = append(uses, e)
+				}
+			}
+			switch {
+			case len(decisions) != 1:
+				t.Fatalf("%s: %d decisions", name, len(decisions))
+			case !granted && len(uses) != 0:
+				t.Errorf("%s: a grant that lifted nothing was used", name)
+			case granted && (len(uses) != 1 || uses[0].DecisionID != decisions[0].ID || uses[0].Admin == nil || uses[0].Admin.Detail != "grant-1"):
+				t.Errorf("%s: %d events of the grant's use", name, len(uses))
+			}
+		}
+	}
+}

@@ -255,7 +255,7 @@ func (s *Session) answer(a Answer) Ruling {
 		Bytes: int64(len(a.Body)), DurationMS: e.now().Sub(s.x.Head.Received).Milliseconds(),
 		Inspected: true, Sent: "no", Status: a.Status, Reason: "answered_by_ostiary",
 	}
-	if err := e.record(s.ctx, s.snap, ev, e.outcomeEvent(s.x.ID, out)); err != nil {
+	if err := e.record(s.ctx, s.snap, append(s.withGrant(ev), e.outcomeEvent(s.x.ID, out))...); err != nil {
 		s.state = stateBody
 		return s.refuse(denialOf(&Error{Op: "record", Kind: Unrecorded}))
 	}

@@ -103,7 +103,12 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 	if c := cfg.Policy.Candidate; c.Path != "" && suite != nil {
 		o := policyOptions(cfg, suite)
 		o.Path = c.Path
-		candidate, err := policies.Load(o)
+		// Where policies must be signed, so must those that may decide a share.
+		var candidate *policies.Set
+		o.Keys, err = bundleKeys(cfg)
+		if err == nil {
+			candidate, err = policies.Load(o)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("policy.candidate: %w", err))
 		} else {

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -263,6 +264,10 @@ func grant(g proxy.GrantFacts) proxy.GrantFacts {
 	return g
 }
 
+// bucketBytes is how much of a conversation's first message tells it from others,
+// with the message's length.
+const bucketBytes = 4 << 10
+
 // bucket gives the conversation's share of a hundred: the turns of a
 // conversation begin with the same message of the user, and so have the same
 // one. It is a keyed hash cut to a hundred values, which say nothing of the text.
@@ -273,8 +278,8 @@ func (s *Stater) bucket(p *proxy.Prompt) int {
 			continue
 		}
 		mac := hmac.New(sha256.New, s.HashKey)
-		io.WriteString(mac, "conversation")
-		io.WriteString(mac, seg.Text.Reveal())
+		io.WriteString(mac, "conversation "+strconv.Itoa(seg.Text.Len())+" ")
+		io.WriteString(mac, seg.Text.Reveal()[:min(seg.Text.Len(), bucketBytes)])
 		return int(binary.BigEndian.Uint64(mac.Sum(nil)) % 100)
 	}
 	return 0
