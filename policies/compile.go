@@ -168,11 +168,20 @@ func Example() *proxy.Facts {
 		Destination:  proxy.DestinationFacts{Boundary: string(proxy.External), ChosenBy: "dialect", Jurisdiction: "US", Pool: "openai"},
 		Findings:     proxy.FindingFacts{Groups: map[string]proxy.Tally{}, Types: map[string]proxy.Tally{}},
 		Grant:        proxy.GrantFacts{Approved: "no", ID: "none", Justification: "none", Lifts: []string{}},
+		Labels:       proxy.LabelFacts{Classification: proxy.Unknown, Severity: "none"},
 		Mode:         proxy.Enforce,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools: []proxy.PoolFacts{
-			{Available: "yes", Boundary: string(proxy.External), Context: 128000, Dialects: []string{proxy.DialectOpenAI}, Jurisdiction: "US", Name: "openai", Retention: "30d", Serves: true, Training: "no"},
-			{Available: "yes", Boundary: string(proxy.Internal), Context: 32768, Dialects: []string{proxy.DialectAnthropic, proxy.DialectOpenAI}, Jurisdiction: proxy.Unknown, Name: "house", Retention: "none", Serves: true, Training: "no"},
+			{
+				Abilities: []string{"images", "json", "tools"}, Available: "yes", Boundary: string(proxy.External), Context: 128000,
+				Dialects: []string{proxy.DialectOpenAI}, Health: proxy.Unknown, Jurisdiction: "US", Labels: []string{}, Name: "openai",
+				Price: proxy.PriceFacts{Currency: proxy.Unknown}, Retention: "30d", Serves: true, Training: "no",
+			},
+			{
+				Abilities: []string{"json", "tools"}, Available: "yes", Boundary: string(proxy.Internal), Context: 32768,
+				Dialects: []string{proxy.DialectAnthropic, proxy.DialectOpenAI}, Health: proxy.Unknown, Jurisdiction: proxy.Unknown, Labels: []string{}, Name: "house",
+				Price: proxy.PriceFacts{Currency: proxy.Unknown}, Retention: "none", Serves: true, Training: "no",
+			},
 		},
 		Principal: proxy.PrincipalFacts{Application: proxy.Unknown, Asserted: proxy.Unknown, Groups: []string{}, Method: "peer", Team: proxy.Unknown},
 		Request: proxy.RequestFacts{

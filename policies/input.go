@@ -15,18 +15,25 @@ type pair = [2]*ast.Term
 
 // The keys of Facts, made once: terms are never written.
 var (
+	kAbilities    = ast.InternedTerm("abilities")
 	kAtLeast      = ast.InternedTerm("at_least")
 	kAvailable    = ast.InternedTerm("available")
 	kBoundary     = ast.InternedTerm("boundary")
 	kContext      = ast.InternedTerm("context")
 	kCount        = ast.InternedTerm("count")
+	kCurrency     = ast.InternedTerm("currency")
 	kDialects     = ast.InternedTerm("dialects")
 	kGroups       = ast.InternedTerm("groups")
+	kHealth       = ast.InternedTerm("health")
+	kInput        = ast.InternedTerm("input")
 	kJurisdiction = ast.InternedTerm("jurisdiction")
+	kLabels       = ast.InternedTerm("labels")
 	kLikely       = ast.InternedTerm("likely")
 	kName         = ast.InternedTerm("name")
+	kOutput       = ast.InternedTerm("output")
 	kPools        = ast.InternedTerm("pools")
 	kPossible     = ast.InternedTerm("possible")
+	kPrice        = ast.InternedTerm("price")
 	kReasons      = ast.InternedTerm("reasons")
 	kRetention    = ast.InternedTerm("retention")
 	kRoles        = ast.InternedTerm("roles")
@@ -83,6 +90,9 @@ func sections() plan {
 			field("id", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Grant.ID) }),
 			field("justification", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Grant.Justification) }),
 			field("lifts", func(f *proxy.Facts, _ *memo) *ast.Term { return strs(f.Grant.Lifts) })),
+		object("labels",
+			field("classification", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Labels.Classification) }),
+			field("severity", func(f *proxy.Facts, _ *memo) *ast.Term { return str(f.Labels.Severity) })),
 		whole("mode", func(f *proxy.Facts, _ *memo) *ast.Term { return str(string(f.Mode)) }),
 		object("opaque",
 			field("bytes", func(f *proxy.Facts, _ *memo) *ast.Term { return num(f.Opaque.Bytes) }),
@@ -170,8 +180,12 @@ func pools(list []proxy.PoolFacts) *ast.Term {
 	for i := range list {
 		p := &list[i]
 		out[i] = ast.ObjectTerm(
-			pair{kAvailable, str(p.Available)}, pair{kBoundary, str(p.Boundary)}, pair{kContext, num(p.Context)},
-			pair{kDialects, strs(p.Dialects)}, pair{kJurisdiction, str(p.Jurisdiction)}, pair{kName, str(p.Name)},
+			pair{kAbilities, strs(p.Abilities)}, pair{kAvailable, str(p.Available)}, pair{kBoundary, str(p.Boundary)},
+			pair{kContext, num(p.Context)}, pair{kDialects, strs(p.Dialects)}, pair{kHealth, str(p.Health)},
+			pair{kJurisdiction, str(p.Jurisdiction)}, pair{kLabels, strs(p.Labels)}, pair{kName, str(p.Name)},
+			pair{kPrice, ast.ObjectTerm(
+				pair{kCurrency, str(p.Price.Currency)}, pair{kInput, num(p.Price.Input)}, pair{kOutput, num(p.Price.Output)},
+			)},
 			pair{kRetention, str(p.Retention)}, pair{kServes, ast.InternedTerm(p.Serves)}, pair{kTraining, str(p.Training)},
 		)
 	}
@@ -262,16 +276,18 @@ func (m *memo) pools(list []proxy.PoolFacts) *ast.Term {
 	}
 	e = &poolsEntry{slices.Clone(list), pools(list)}
 	for i := range e.list {
-		e.list[i].Dialects = slices.Clone(e.list[i].Dialects)
+		p := &e.list[i]
+		p.Abilities, p.Dialects, p.Labels = slices.Clone(p.Abilities), slices.Clone(p.Dialects), slices.Clone(p.Labels)
 	}
 	m.present.Store(e)
 	return e.term
 }
 
 func samePool(a, b proxy.PoolFacts) bool {
-	dialects := slices.Equal(a.Dialects, b.Dialects)
-	return dialects && a.Available == b.Available && a.Boundary == b.Boundary && a.Context == b.Context && a.Jurisdiction == b.Jurisdiction &&
-		a.Name == b.Name && a.Retention == b.Retention && a.Serves == b.Serves && a.Training == b.Training
+	lists := slices.Equal(a.Abilities, b.Abilities) && slices.Equal(a.Dialects, b.Dialects) && slices.Equal(a.Labels, b.Labels)
+	return lists && a.Available == b.Available && a.Boundary == b.Boundary && a.Context == b.Context && a.Health == b.Health &&
+		a.Jurisdiction == b.Jurisdiction && a.Name == b.Name && a.Price == b.Price && a.Retention == b.Retention &&
+		a.Serves == b.Serves && a.Training == b.Training
 }
 
 func levels(l *proxy.Levels) *ast.Term {

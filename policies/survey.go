@@ -109,6 +109,7 @@ func (s Study) edges() []edge {
 		for i := range f.Pools {
 			p := &f.Pools[i]
 			p.Available, p.Jurisdiction, p.Retention, p.Training, p.Context = proxy.Unknown, proxy.Unknown, proxy.Unknown, proxy.Unknown, 0
+			p.Abilities, p.Labels, p.Health = []string{}, []string{}, proxy.Unknown
 		}
 	})
 	for _, kind := range strings.Fields("image audio file file_id url token_ids encrypted signature prompt_id binary other") {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -34,11 +35,8 @@ func (s *Session) decide(ctx context.Context, body []byte, phase Phase) Ruling {
 	verdict, err := s.snap.Decider.Decide(work, s.facts)
 	done()
 	s.timing.DecideUS = s.engine.since(start)
-	if err != nil {
+	if err = cmp.Or(err, work.Err()); err != nil {
 		return s.refuse(denialOf(&Error{Op: "decide", Kind: Undecided, Err: err}))
-	}
-	if work.Err() != nil {
-		return s.refuse(denialOf(&Error{Op: "decide", Kind: Undecided, Err: work.Err()}))
 	}
 	s.verdict = &verdict
 

@@ -108,7 +108,7 @@ func (e *Engine) Complete(decisionID string, t Transfer) bool {
 	}
 	o := &OutcomeRecord{
 		Attempts: t.Attempts, Bytes: t.Bytes, DurationMS: t.Duration.Milliseconds(), Reason: t.Reason,
-		Sent: yes(t.Sent), SentBytes: t.SentBytes, Status: t.Status, TTFBMS: t.TTFB.Milliseconds(),
+		Sent: sentWords[t.Sent], SentBytes: t.SentBytes, Status: t.Status, TTFBMS: t.TTFB.Milliseconds(),
 	}
 	if o.Reason == "" {
 		o.Reason = ReasonNotInspected
@@ -152,15 +152,12 @@ func (e *Engine) Pending() int {
 // It is an alarm: the audit log gets an event of kind gap. The reason is a
 // constant word.
 func (e *Engine) Ungoverned(ctx context.Context, reason string) error {
-	return e.admin(ctx, EventGap, "ungoverned", reason)
+	return e.Admin(ctx, EventGap, "ungoverned", reason)
 }
 
-// Admin records a change of the process itself: start, stop, reload.
-func (e *Engine) Admin(ctx context.Context, action, detail string) error {
-	return e.admin(ctx, EventAdmin, action, detail)
-}
-
-func (e *Engine) admin(ctx context.Context, kind, action, detail string) error {
+// Admin records a change of the process itself: an event of kind [EventAdmin],
+// [EventPolicy] or [EventConfig].
+func (e *Engine) Admin(ctx context.Context, kind, action, detail string) error {
 	ev := e.event(kind)
 	ev.Admin = &AdminRecord{Action: action, Detail: detail}
 	snap := e.Snapshot()
@@ -254,12 +251,7 @@ func (e *Engine) outcomeEvent(decisionID string, o *OutcomeRecord) *Event {
 	return ev
 }
 
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
-}
+var sentWords = map[bool]string{true: "yes", false: "no"}
 
 // crockford is the alphabet of ULIDs, which sorts as its values do.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -272,10 +264,9 @@ func newID(t time.Time) string {
 	rand.Read(b[6:]) // never fails (crypto/rand, Go 1.24)
 	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
 	var s [26]byte
-	for i := len(s) - 1; i >= 0; i-- {
-		s[i] = crockford[lo&31]
-		lo = lo>>5 | hi<<59
-		hi >>= 5
+	for i := range s {
+		s[len(s)-1-i] = crockford[lo&31]
+		lo, hi = lo>>5|hi<<59, hi>>5
 	}
 	return string(s[:])
 }

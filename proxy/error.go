@@ -69,10 +69,10 @@ var kinds = [...]kindRow{
 }
 
 func (k ErrorKind) row() kindRow {
-	if int(k) < len(kinds) {
-		return kinds[k]
+	if int(k) >= len(kinds) {
+		k = Fault
 	}
-	return kinds[Fault]
+	return kinds[k]
 }
 
 // Label is the kind's name in metrics and events.

@@ -5,11 +5,17 @@ const EventVersion = 1
 
 // Kinds of events of today.
 const (
-	EventDecision = "decision"
-	EventOutcome  = "outcome"
-	EventAdmin    = "admin" // start, stop, reload
-	EventGap      = "gap"   // something was sent or lost that no decision covers
-	EventGrant    = "grant" // a grant lifted a rule
+	EventDecision   = "decision"
+	EventOutcome    = "outcome"
+	EventAdmin      = "admin"             // start, stop, the data plane, keys and repair of the log
+	EventGap        = "gap"               // something was sent or lost that no decision covers
+	EventGrant      = "grant"             // a grant lifted a rule
+	EventAccess     = "access"            // somebody read, looked for or took out what may name a person
+	EventPolicy     = "policy_activation" // policies came into force, or were refused
+	EventConfig     = "config_change"     // a configuration came into force, or was refused
+	EventErasure    = "erasure"           // personal parts were erased
+	EventRetention  = "retention"         // segments were removed, holds set or lifted
+	EventCheckpoint = "checkpoint_ack"    // a witness signed a checkpoint
 )
 
 // Event is one entry of the audit log. It holds no content. Its fields stand in
@@ -32,10 +38,18 @@ type Event struct {
 	V          int             `json:"v"`
 }
 
-// AdminRecord is a change of the process itself, or the use of a grant.
+// AdminRecord is what was done to the process or to the log: the kinds of events
+// beside decisions and outcomes have it. Who did it, and in which words, stands in
+// the personal part.
 type AdminRecord struct {
-	Action string `json:"action"` // start, stop, reload, reload_failed, data_plane_started, data_plane_ended, grant_used, policy_activated, policy_refused
-	Detail string `json:"detail,omitempty"`
+	Action string `json:"action"`           // start, stop, reload …; search, show, export, hash, reveal, erase, hold, release, retain, rotate …
+	Code   string `json:"code,omitempty"`   // why, of a closed list: subject_request, incident, litigation, review, retention …
+	Count  int64  `json:"count,omitempty"`  // of events that it was about
+	Detail string `json:"detail,omitempty"` // in words of ours: a place, a revision, the id of a grant or of a hold
+	From   int64  `json:"from,omitempty"`   // first index that it was about
+	Role   string `json:"role,omitempty"`   // in which it was done: viewer, reviewer, dpo, admin
+	Signed string `json:"signed,omitempty"` // a signed note (C2SP signed-note) that proves it
+	To     int64  `json:"to,omitempty"`     // index behind the last
 }
 
 // DecisionRecord is a decision as it was carried out.
@@ -107,12 +121,31 @@ type OutcomeRecord struct {
 	TTFBMS     int64  `json:"ttfb_ms,omitempty"`
 }
 
-// PersonalRecord is the part of an event that may name a person. It is what an
+// PersonalRecord is the part of an event that may name a person. It is recorded
+// beside the event, which holds nothing of it but the commitment, and is what an
 // erasure removes.
 type PersonalRecord struct {
-	Address   string `json:"address,omitempty"`
-	UID       int    `json:"uid,omitempty"`
-	UserAgent string `json:"user_agent,omitempty"`
+	Address       string           `json:"address,omitempty"`
+	Approver      string           `json:"approver,omitempty"`      // second person of what an admin record tells
+	Commitment    string           `json:"commitment,omitempty"`    // in the event alone: SHA-256 of the recorded part, in hex
+	Conversation  string           `json:"conversation,omitempty"`  // fingerprint of a conversation's beginning
+	Evidence      []EvidenceRecord `json:"evidence,omitempty"`      // sealed; only where it was asked for
+	Fingerprints  []string         `json:"fingerprints,omitempty"`  // of values found, keyed; sorted
+	Justification string           `json:"justification,omitempty"` // as the caller wrote it
+	Query         string           `json:"query,omitempty"`         // of an access
+	Salt          string           `json:"salt,omitempty"`          // 16 random bytes in hex; the recorder's
+	Subject       string           `json:"subject,omitempty"`       // who asked or acted: a user's name at the identity provider
+	Ticket        string           `json:"ticket,omitempty"`        // of an admin record
+	UID           int              `json:"uid,omitempty"`
+	UserAgent     string           `json:"user_agent,omitempty"`
+}
+
+// EvidenceRecord is an excerpt sealed to the data-protection officer's key
+// (HPKE, RFC 9180). Whoever sealed it cannot open it.
+type EvidenceRecord struct {
+	Sealed string `json:"sealed"` // base64 of encapsulated key and ciphertext
+	To     string `json:"to"`     // name of the key
+	Type   string `json:"type"`
 }
 
 // PolicyRecord says which revisions decided.

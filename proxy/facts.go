@@ -23,6 +23,7 @@ type Facts struct {
 	Destination  DestinationFacts  `json:"destination"`
 	Findings     FindingFacts      `json:"findings"`
 	Grant        GrantFacts        `json:"grant"`
+	Labels       LabelFacts        `json:"labels"`
 	Mode         Mode              `json:"mode"`
 	Opaque       OpaqueFacts       `json:"opaque"`
 	Pools        []PoolFacts       `json:"pools"`
@@ -83,6 +84,12 @@ type GrantFacts struct {
 	Lifts         []string `json:"lifts"`         // rules, as POLICY.RULE, that a valid grant names
 }
 
+// LabelFacts says how much the request is to be protected.
+type LabelFacts struct {
+	Classification string `json:"classification"` // of the caller's data, as configured
+	Severity       string `json:"severity"`       // the greatest of what was found at likely and above: none, low, medium, high, critical
+}
+
 // OpaqueFacts counts the parts that cannot be read as text.
 type OpaqueFacts struct {
 	Bytes int            `json:"bytes"`
@@ -93,15 +100,26 @@ type OpaqueFacts struct {
 // PoolFacts is a pool that the caller may use, in the order of the
 // configuration.
 type PoolFacts struct {
-	Available    string   `json:"available"` // yes, no, unknown
-	Boundary     string   `json:"boundary"`
-	Context      int      `json:"context"` // tokens, 0 where not stated
-	Dialects     []string `json:"dialects"`
-	Jurisdiction string   `json:"jurisdiction"` // "unknown" where not stated
-	Name         string   `json:"name"`
-	Retention    string   `json:"retention"`
-	Serves       bool     `json:"serves"` // offers the operation in the dialect of the request
-	Training     string   `json:"training"`
+	Abilities    []string   `json:"abilities"` // tools, images, audio, files, json that it is known to have; sorted
+	Available    string     `json:"available"` // yes, no, unknown
+	Boundary     string     `json:"boundary"`
+	Context      int        `json:"context"` // tokens, 0 where not stated
+	Dialects     []string   `json:"dialects"`
+	Health       string     `json:"health"`       // whether it answered lately: yes, no, unknown
+	Jurisdiction string     `json:"jurisdiction"` // "unknown" where not stated
+	Labels       []string   `json:"labels"`       // configured words; sorted
+	Name         string     `json:"name"`
+	Price        PriceFacts `json:"price"`
+	Retention    string     `json:"retention"`
+	Serves       bool       `json:"serves"` // offers the operation in the dialect of the request
+	Training     string     `json:"training"`
+}
+
+// PriceFacts is what a million tokens cost, in millionths of the currency's unit.
+type PriceFacts struct {
+	Currency string `json:"currency"` // "unknown" where no price is stated
+	Input    int    `json:"input"`
+	Output   int    `json:"output"`
 }
 
 // PrincipalFacts is who asks, by configured names only.

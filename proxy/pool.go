@@ -19,6 +19,8 @@ type Pool struct {
 	Context      int // tokens; 0 where not stated
 	Abilities    Abilities
 	Credential   CredentialMode
+	Labels       []string // configured words for policies
+	Price        PriceFacts
 }
 
 // ModelAlias gives the name that a pool knows a model by. Pattern may end in *.
@@ -77,22 +79,6 @@ func (p *Pool) Serves(r Route) bool {
 // an alias inside the pool, never a reason to be chosen.
 func (p *Pool) Lists(model string) bool {
 	return model != "" && slices.ContainsFunc(p.Models, func(m ModelAlias) bool { return model == m.Name || model == m.Pattern })
-}
-
-// Resolve gives the name under which the pool knows a model; the exact pattern
-// wins over a wildcard, a longer wildcard over a shorter one. A pool without
-// models, or one that knows none that fits, takes the name as it is.
-func (p *Pool) Resolve(model string) string {
-	best, length := model, -1
-	for _, m := range p.Models {
-		if m.Pattern == model || m.Name == model {
-			return m.Name
-		}
-		if strings.HasSuffix(m.Pattern, "*") && match(m.Pattern, model) && len(m.Pattern) > length {
-			best, length = m.Name, len(m.Pattern)
-		}
-	}
-	return best
 }
 
 // match compares s with a pattern whose only wildcard is a trailing *.

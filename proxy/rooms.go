@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -126,6 +127,7 @@ type Inspection struct {
 	Report   *Report
 	Bytes    int // of the body, decoded
 	Phase    Phase
+	Verdict  *Verdict // nil where the policies were not reached; for Describe
 }
 
 // Stater states what may be said of an exchange without its content.
@@ -164,6 +166,7 @@ type Snapshot struct {
 	Mode       Mode
 	Limits     Limits
 	Revision   string // of the configuration
+	Binary     string // revision of the program
 	Pools      string // digest of the pools, see [Directory]
 }
 
@@ -188,20 +191,10 @@ const (
 
 // WithDefaults fills the zero fields.
 func (l Limits) WithDefaults() Limits {
-	if l.Body == 0 {
-		l.Body = DefaultBodyLimit
-	}
-	if l.Decision == 0 {
-		l.Decision = DefaultDecisionLimit
-	}
-	if l.Commit == 0 {
-		l.Commit = DefaultCommitLimit
-	}
-	if l.Exchanges == 0 {
-		l.Exchanges = DefaultExchangeLimit
-	}
-	if l.Pending == 0 {
-		l.Pending = DefaultPendingLimit
-	}
+	l.Body = cmp.Or(l.Body, DefaultBodyLimit)
+	l.Decision = cmp.Or(l.Decision, DefaultDecisionLimit)
+	l.Commit = cmp.Or(l.Commit, DefaultCommitLimit)
+	l.Exchanges = cmp.Or(l.Exchanges, DefaultExchangeLimit)
+	l.Pending = cmp.Or(l.Pending, DefaultPendingLimit)
 	return l
 }

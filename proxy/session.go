@@ -278,6 +278,7 @@ func (s *Session) decisionEvent(d *DecisionRecord) *Event {
 		d.Notify, d.Shadow = s.verdict.Notify, s.verdict.Shadow
 		ev.Policy.Policies = cmp.Or(s.verdict.Revision, ev.Policy.Policies) // of several, the one that decided
 	}
+	s.seen.Verdict = s.verdict
 	s.snap.Stater.Describe(&s.seen, ev)
 	return ev
 }
@@ -293,7 +294,7 @@ func (s *Session) withGrant(decision *Event) []*Event {
 }
 
 func (s *Snapshot) policyRecord() *PolicyRecord {
-	return &PolicyRecord{Config: s.Revision, Policies: s.Decider.Revision(), Suite: s.Classifier.Revision()}
+	return &PolicyRecord{Binary: s.Binary, Config: s.Revision, Policies: s.Decider.Revision(), Suite: s.Classifier.Revision()}
 }
 
 // since gives the microseconds since t, at least 1: a step that ran is never 0.

@@ -40,12 +40,7 @@ func (t Text) Reveal() string {
 }
 
 // Len gives the length in bytes.
-func (t Text) Len() int {
-	if t.p == nil {
-		return 0
-	}
-	return len(*t.p)
-}
+func (t Text) Len() int { return len(t.Reveal()) }
 
 // Format implements [fmt.Formatter] for every verb: it prints a placeholder.
 func (t Text) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }

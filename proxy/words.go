@@ -1,5 +1,7 @@
 package proxy
 
+import "slices"
+
 // Action is what is done with a request. Actions are ordered
 // allow < mask < reroute < deny; where several rules speak, the greatest wins.
 type Action string
@@ -16,13 +18,8 @@ const (
 // Rank gives the action's place in the order, 0 for allow to 3 for deny.
 // Whatever is not a known action ranks as deny.
 func (a Action) Rank() int {
-	switch a {
-	case Allow:
-		return 0
-	case Mask:
-		return 1
-	case Reroute:
-		return 2
+	if i := slices.Index([]Action{Allow, Mask, Reroute}, a); i >= 0 {
+		return i
 	}
 	return 3
 }
@@ -81,12 +78,8 @@ func (l Likelihood) String() string {
 // ParseLikelihood reads a level's name. The second result is false for any
 // other word.
 func ParseLikelihood(s string) (Likelihood, bool) {
-	for l := VeryUnlikely; l <= VeryLikely; l++ {
-		if l.String() == s {
-			return l, true
-		}
-	}
-	return 0, false
+	l := Likelihood(slices.Index(likelihoods[1:], s) + 1)
+	return l, l > 0
 }
 
 // Role is who speaks in a [Segment].

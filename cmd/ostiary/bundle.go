@@ -286,7 +286,7 @@ func (s *server) activate(ctx context.Context, o *offer) {
 
 func recordActivation(ctx context.Context, s *server, a *bundle.Admitted, from string) {
 	s.log.Info("policies activated", "policies", a.Set.Revision(), "bundle", a.Bundle.Digest, "from", from)
-	if err := s.engine.Admin(ctx, adminActivated, a.Set.Revision()+" bundle "+a.Bundle.Digest+" "+from); err != nil {
+	if err := s.engine.Admin(ctx, proxy.EventPolicy, adminActivated, a.Set.Revision()+" bundle "+a.Bundle.Digest+" "+from); err != nil {
 		s.log.Error("the activation could not be recorded", "error", err)
 	}
 }
@@ -306,7 +306,7 @@ func recordRefusal(ctx context.Context, s *server, r *bundle.Refusal) {
 	if r.Digest != "" {
 		detail += " bundle " + r.Digest
 	}
-	if err := s.engine.Admin(ctx, adminRefused, detail); err != nil {
+	if err := s.engine.Admin(ctx, proxy.EventPolicy, adminRefused, detail); err != nil {
 		s.log.Error("the refusal of policies could not be recorded", "error", err)
 	}
 }

@@ -214,7 +214,7 @@ func (p *envoyPlane) start(ctx context.Context, b *built) error {
 		Exited: func(e envoy.Exit) {
 			s.log.Error("Envoy ended and is started anew", "code", e.Code, "signal", e.Signal, "up", e.Uptime)
 			s.engine.Orphan("data_plane_ended")
-			_ = s.engine.Admin(context.Background(), "data_plane_ended", p.describe())
+			_ = s.engine.Admin(context.Background(), proxy.EventAdmin, "data_plane_ended", p.describe())
 		},
 	})
 	if err != nil {

@@ -189,7 +189,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if s.plane, err = s.choosePlane(ctx, cfg); err != nil {
 		return err
 	}
-	if err = s.engine.Admin(ctx, "start", s.plane.describe()); err != nil {
+	if err = s.engine.Admin(ctx, proxy.EventAdmin, "start", s.plane.describe()); err != nil {
 		return fmt.Errorf("the audit log does not record: %w", err)
 	}
 	s.adoptFeed(ctx)
@@ -278,7 +278,7 @@ func (s *server) reload(ctx context.Context) {
 	if err != nil {
 		s.log.Error("reload failed; the former configuration keeps serving", "error", err)
 		fmt.Fprintf(s.out, "\nRELOAD FAILED: the former configuration keeps serving.\n%v\n\n", err)
-		_ = s.engine.Admin(ctx, "reload_failed", "")
+		_ = s.engine.Admin(ctx, proxy.EventConfig, "reload_failed", "")
 		return
 	}
 	s.current.Store(b)
@@ -290,7 +290,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.log.Info("reloaded", "config", b.snap.Revision, "policies", b.snap.Decider.Revision(), "mode", string(b.snap.Mode))
 	fmt.Fprintf(s.out, "reloaded: policies %s, mode %s\n", b.snap.Decider.Revision(), b.snap.Mode)
-	if err := s.engine.Admin(ctx, "reload", ""); err != nil {
+	if err := s.engine.Admin(ctx, proxy.EventConfig, "reload", ""); err != nil {
 		s.log.Error("the reload could not be recorded", "error", err)
 	}
 }
@@ -336,7 +336,7 @@ func (s *server) stop() error {
 	cancel()
 	last, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
-	err = errors.Join(err, s.engine.Admin(last, "stop", ""), s.engine.Close(last))
+	err = errors.Join(err, s.engine.Admin(last, proxy.EventAdmin, "stop", ""), s.engine.Close(last))
 	return errors.Join(err, s.audit.Close(), s.closeTelemetry(last))
 }
 

@@ -337,10 +337,12 @@ func complete(list *[]proxy.PoolFacts) {
 	}
 	for i := range *list {
 		p := &(*list)[i]
-		if p.Dialects == nil {
-			p.Dialects = []string{}
+		for _, l := range []*[]string{&p.Abilities, &p.Dialects, &p.Labels} {
+			if *l == nil {
+				*l = []string{}
+			}
 		}
-		for _, s := range []*string{&p.Available, &p.Boundary, &p.Jurisdiction, &p.Name, &p.Retention, &p.Training} {
+		for _, s := range []*string{&p.Available, &p.Boundary, &p.Health, &p.Jurisdiction, &p.Name, &p.Price.Currency, &p.Retention, &p.Training} {
 			if *s == "" {
 				*s = proxy.Unknown
 			}
@@ -356,6 +358,7 @@ func blank() *proxy.Facts {
 		Destination:  proxy.DestinationFacts{Boundary: u, ChosenBy: u, Jurisdiction: u, Pool: u},
 		Findings:     proxy.FindingFacts{Groups: map[string]proxy.Tally{}, Types: map[string]proxy.Tally{}},
 		Grant:        proxy.GrantFacts{Approved: "no", ID: "none", Justification: "none", Lifts: []string{}},
+		Labels:       proxy.LabelFacts{Classification: u, Severity: u},
 		Mode:         u,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools:        []proxy.PoolFacts{},

@@ -45,6 +45,7 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		Destination:  proxy.DestinationFacts{Boundary: proxy.Unknown, ChosenBy: x.AskedBy, Jurisdiction: proxy.Unknown, Pool: proxy.Unknown},
 		Findings:     tally(p.Segments, in.Report.Findings),
 		Grant:        grant(x.Principal.Grant),
+		Labels:       proxy.LabelFacts{Classification: proxy.Unknown, Severity: proxy.Unknown},
 		Mode:         s.Mode,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools:        []proxy.PoolFacts{},
@@ -77,10 +78,12 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 	}
 	for _, pool := range s.Directory.Pools() {
 		pf := proxy.PoolFacts{
-			Available: yes(s.Directory.Available(pool.Name) == ""), Boundary: string(pool.Boundary), Context: pool.Context,
-			Dialects: sorted(pool.Dialects), Jurisdiction: orUnknown(pool.Jurisdiction), Name: pool.Name,
+			Abilities: abilities(pool.Abilities), Available: yes(s.Directory.Available(pool.Name) == ""), Boundary: string(pool.Boundary), Context: pool.Context,
+			Dialects: sorted(pool.Dialects), Health: proxy.Unknown, Jurisdiction: orUnknown(pool.Jurisdiction),
+			Labels: sorted(pool.Labels), Name: pool.Name, Price: pool.Price,
 			Retention: orUnknown(pool.Retention), Serves: pool.Serves(x.Route), Training: orUnknown(pool.Training),
 		}
+		pf.Price.Currency = orUnknown(pf.Price.Currency)
 		f.Pools = append(f.Pools, pf)
 		if pool.Name == x.Asked {
 			f.Destination.Boundary, f.Destination.Jurisdiction, f.Destination.Pool = pf.Boundary, pf.Jurisdiction, pf.Name
@@ -97,6 +100,20 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		return proxy.Facts{}, &proxy.Error{Op: "state facts", Kind: proxy.TooLarge, Code: "facts_too_large"}
 	}
 	return f, nil
+}
+
+// abilities names what a pool is known to be able to do, sorted.
+func abilities(a proxy.Abilities) []string {
+	out := []string{}
+	for _, x := range [...]struct {
+		name string
+		can  proxy.Ability
+	}{{"audio", a.Audio}, {"files", a.Files}, {"images", a.Images}, {"json", a.JSON}, {"tools", a.Tools}} {
+		if x.can == proxy.Can {
+			out = append(out, x.name)
+		}
+	}
+	return out
 }
 
 // reasonReduced is why facts that were too large are not whole.
@@ -177,8 +194,8 @@ func count(l *proxy.Levels, k proxy.Likelihood) {
 // Bounds on the length of parts of Facts as JSON, for fits: names of
 // configured things add their own length.
 const (
-	baseBound   = 1400
-	poolBound   = 220
+	baseBound   = 1460
+	poolBound   = 380
 	tallyBound  = 260
 	levelsBound = 110
 	wordBound   = 24
@@ -190,7 +207,11 @@ func fits(f *proxy.Facts, limit int) bool {
 	n := baseBound
 	for i := range f.Pools {
 		p := &f.Pools[i]
-		n += poolBound + 2*len(p.Name) + len(p.Jurisdiction) + len(p.Retention) + wordBound*len(p.Dialects)
+		n += poolBound + 2*len(p.Name) + len(p.Jurisdiction) + len(p.Retention) + len(p.Training) + len(p.Price.Currency)
+		n += wordBound * (len(p.Dialects) + len(p.Abilities))
+		for _, l := range p.Labels {
+			n += len(l) + 3
+		}
 	}
 	for _, m := range []map[string]proxy.Tally{f.Findings.Types, f.Findings.Groups} {
 		for name, t := range m {

@@ -63,8 +63,8 @@ func (c Chooser) Choose(x *proxy.Exchange, p *proxy.Prompt, tokens int, v *proxy
 			why := c.unfit(x, p, tokens, pool)
 			if why == "" {
 				out.Pool = pool
-				if model := p.Model.Reveal(); model != "" && pool.Resolve(model) != model {
-					out.Model = pool.Resolve(model)
+				if model := p.Model.Reveal(); model != "" && resolve(pool, model) != model {
+					out.Model = resolve(pool, model)
 				}
 				return out
 			}
@@ -106,7 +106,7 @@ func (c Chooser) unfit(x *proxy.Exchange, p *proxy.Prompt, tokens int, pool *pro
 		return whyDialect
 	case moved && (len(p.State) > 0 || x.Route.Operation == proxy.OpState):
 		return whyState
-	case pool.Boundary == proxy.Internal && leavesHouse(pool.Resolve(p.Model.Reveal())):
+	case pool.Boundary == proxy.Internal && leavesHouse(resolve(pool, p.Model.Reveal())):
 		return whyModel
 	case pool.Context > 0 && tokens > pool.Context:
 		return "context"
@@ -193,4 +193,20 @@ func (c Chooser) Models() []proxy.ModelEntry {
 		}
 	}
 	return out
+}
+
+// resolve gives the name under which a pool knows a model; the exact pattern
+// wins over a wildcard, a longer wildcard over a shorter one. A pool without
+// models, or one that knows none that fits, takes the name as it is.
+func resolve(p *proxy.Pool, model string) string {
+	best, length := model, -1
+	for _, m := range p.Models {
+		if m.Pattern == model || m.Name == model {
+			return m.Name
+		}
+		if prefix, ok := strings.CutSuffix(m.Pattern, "*"); ok && strings.HasPrefix(model, prefix) && len(prefix) > length {
+			best, length = m.Name, len(prefix)
+		}
+	}
+	return best
 }

@@ -136,7 +136,7 @@ func TestDetect(t *testing.T) {
 			}
 			// No name leads out of the house but by the names found.
 			for _, name := range []string{"gpt-oss:120b-cloud", "mine-that-is-remote", "gpt-5", ""} {
-				if r := p.Resolve(name); !strings.Contains(","+strings.Join(f.Models, ",")+",", ","+r+",") {
+				if r := pools.Resolve(&p, name); !strings.Contains(","+strings.Join(f.Models, ",")+",", ","+r+",") {
 					t.Errorf("%s: %q reaches the server as %q", tt.name, name, r)
 				}
 			}

@@ -1,0 +1,4 @@
+package pools
+
+// Resolve is resolve, for tests.
+var Resolve = resolve
