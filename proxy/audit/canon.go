@@ -2,15 +2,13 @@ package audit
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"slices"
 	"strconv"
-	"unicode/utf16"
-
-	"github.com/ostiary/ostiary/proxy"
+	"strings"
+	"unicode/utf8"
 )
 
 // Errors of encoding an event. Both are faults of whoever made the event.
@@ -18,176 +16,259 @@ var (
 	// ErrTooLarge: the event is longer than [MaxRecord], or the events of one
 	// call are more than a segment takes.
 	ErrTooLarge = errors.New("event is too large to be recorded")
-	// ErrNotCanonical: the event holds a number that canonical JSON cannot carry.
+	// ErrNotCanonical: the event holds a number that canonical JSON cannot carry,
+	// or a map two keys that are one once what is not UTF-8 is replaced.
 	ErrNotCanonical = errors.New("event has no canonical form")
 )
 
 // safeInteger is the greatest integer of which a double says exactly which one
 // it is (RFC 8785, section 3.2.2.3; RFC 7493, section 2.2).
-const (
-	safeInteger = 1<<53 - 1
-	safeDigits  = 16
-)
+const safeInteger = 1<<53 - 1
 
-// nestingLimit bounds the depth of events; those of today have six levels.
+// nestingLimit bounds the depth of documents; events of today have eight levels.
 const nestingLimit = 32
 
-// encoder encodes events into a buffer that it keeps.
-type encoder struct {
-	buf bytes.Buffer
-	enc *json.Encoder
+// canon writes canonical JSON (RFC 8785) value by value into a buffer that it
+// keeps. Its caller writes the names of members, with their commas, in the order
+// of their UTF-16 units; for keys of maps it does so itself. The first error
+// stays, and from then on strings and lists are left out.
+type canon struct {
+	b    []byte
+	keys []string // of the maps that are being written
+	err  error
 }
 
-func newEncoder() *encoder {
-	e := &encoder{}
-	e.enc = json.NewEncoder(&e.buf)
-	e.enc.SetEscapeHTML(false)
-	return e
+// lit writes what is JSON already.
+func (c *canon) lit(s string) { c.b = append(c.b, s...) }
+
+// open begins an object that may come out empty, or of which the first member may
+// be left out: every member begins with a comma, and close makes a brace of the
+// first. It gives what close needs.
+func (c *canon) open() int { return len(c.b) }
+
+// close ends the object that was begun at a place.
+func (c *canon) close(at int) {
+	if at == len(c.b) {
+		c.b = append(c.b, "{}"...)
+		return
+	}
+	c.b[at] = '{'
+	c.b = append(c.b, '}')
 }
 
-// encode gives the event's canonical JSON (RFC 8785), valid until the next call.
-// It fails with [ErrTooLarge] or [ErrNotCanonical].
-func (e *encoder) encode(ev *proxy.Event) ([]byte, error) {
-	e.buf.Reset()
-	if err := e.enc.Encode(ev); err != nil {
-		// The library's error may quote a value.
-		return nil, ErrNotCanonical
+// integer writes an integer (section 3.2.2.3).
+func (c *canon) integer(n int64) {
+	if n > safeInteger || n < -safeInteger {
+		c.fail(ErrNotCanonical)
 	}
-	b := bytes.TrimSuffix(e.buf.Bytes(), []byte("\n"))
-	state := formSame
-	if !plain(b) {
-		state = inspect(b)
-	}
-	if state == formWrong {
-		return nil, ErrNotCanonical
-	}
-	if state == formOther {
-		var err error
-		if b, err = canonical(b); err != nil {
-			return nil, err
-		}
-	}
-	if len(b) > MaxRecord {
-		return nil, ErrTooLarge
-	}
-	return b, nil
+	c.b = strconv.AppendInt(c.b, n, 10)
 }
 
-// form says how the output of encoding/json stands to RFC 8785.
-type form int
+func (c *canon) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
 
+// boolean writes true or false.
+func (c *canon) boolean(v bool) { c.b = strconv.AppendBool(c.b, v) }
+
+// Classes of bytes in a string: those that stand as they are, those that are
+// escaped, and those of which UTF-8 has to be looked at.
 const (
-	formSame  form = iota // it is canonical
-	formOther             // it has to be written again
-	formWrong             // it cannot be canonical
+	byteSame = iota
+	byteEscaped
+	byteWide
 )
 
-// plain says, of most events and at little cost, that inspect need not look: all
-// is ASCII, nothing is escaped, and no run of digits is as long as the integers
-// that have no canonical form. Events hold no numbers but integers.
-func plain(b []byte) bool {
-	const (
-		word   = 8 // any 16 digits in a row hold one aligned word of digits
-		high   = 0x8080808080808080
-		upper  = 0xF0F0F0F0F0F0F0F0
-		zeroes = 0x3030303030303030
-		sixes  = 0x0606060606060606
-	)
-	if bytes.IndexByte(b, '\\') >= 0 {
-		return false
-	}
-	i := 0
-	for ; i+word <= len(b); i += word {
-		w := binary.LittleEndian.Uint64(b[i:])
-		if w&high != 0 {
-			return false
-		}
-		if w&upper == zeroes && (w+sixes)&upper == zeroes && digitRun(b, i) >= safeDigits {
-			return false
+// byteClass has the class of every byte (section 3.2.2.2).
+var byteClass = func() (t [256]uint8) {
+	for i := range t {
+		switch {
+		case i < 0x20 || i == '"' || i == '\\':
+			t[i] = byteEscaped
+		case i >= utf8.RuneSelf:
+			t[i] = byteWide
 		}
 	}
-	for ; i < len(b); i++ {
-		if b[i] >= 0x80 {
-			return false
+	return t
+}()
+
+// text writes a string (section 3.2.2.2). Every byte that is not part of a
+// character in UTF-8 becomes U+FFFD, as encoding/json has it.
+func (c *canon) text(s string) {
+	// No string is shorter in JSON, so that a string beyond the bound need not
+	// be copied to know.
+	if c.err != nil || len(c.b)+len(s) > MaxRecord {
+		c.fail(ErrTooLarge)
+		return
+	}
+	b := append(c.b, '"')
+	for i := 0; i < len(s); i++ {
+		if byteClass[s[i]] != byteSame {
+			c.b = append(appendText(b, s, i), '"')
+			return
 		}
 	}
-	return true
+	c.b = append(append(b, s...), '"')
 }
 
-// digitRun gives the length of the run of digits around i.
-func digitRun(b []byte, i int) int {
-	start, end := i, i
-	for start > 0 && b[start-1] >= '0' && b[start-1] <= '9' {
-		start--
-	}
-	for end < len(b) && b[end] >= '0' && b[end] <= '9' {
-		end++
-	}
-	return end - start
-}
-
-// inspect looks for the few things in which encoding/json differs from RFC 8785,
-// given structs whose fields stand in the order of their names: it escapes
-// U+2028, U+2029 and U+FFFD, and sorts the keys of maps by bytes where the RFC
-// sorts by UTF-16 units. Events hold integers only.
-func inspect(b []byte) form {
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			end, plain, ascii := scanString(b, i+1)
-			if end < 0 {
-				return formWrong
-			}
-			isKey := end+1 < len(b) && b[end+1] == ':'
-			if !plain || isKey && !ascii {
-				return formOther
-			}
-			i = end
-		case c >= '0' && c <= '9':
-			start := i
-			for i+1 < len(b) && b[i+1] >= '0' && b[i+1] <= '9' {
-				i++
-			}
-			if i+1 < len(b) && (b[i+1] == '.' || b[i+1] == 'e' || b[i+1] == 'E') || !safe(b[start:i+1]) {
-				return formWrong
-			}
-		}
-	}
-	return formSame
-}
-
-// safe says whether the digits are an integer that RFC 8785 writes as they are.
-func safe(digits []byte) bool {
-	if len(digits) < safeDigits {
-		return true
-	}
-	n, err := strconv.ParseInt(string(digits), 10, 64)
-	return err == nil && n <= safeInteger
-}
-
-// scanString scans the string that begins at i, after its quotation mark, and
-// gives the place of the closing one. plain is false where it has an escape that
-// RFC 8785 does not have; ascii is false where it has an escape or a byte that is
-// not ASCII.
-func scanString(b []byte, i int) (end int, plain, ascii bool) {
-	plain, ascii = true, true
-	for ; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			return i, plain, ascii
-		case c == '\\':
-			ascii = false
+// appendText appends the inside of a string of which the first i bytes stand as
+// they are.
+func appendText(b []byte, s string, i int) []byte {
+	const hex = "0123456789abcdef"
+	from := 0 // what is before it is in b
+	for i < len(s) {
+		ch := s[i]
+		switch byteClass[ch] {
+		case byteSame:
 			i++
-			// encoding/json has short escapes where the RFC has them; of the long
-			// ones only those of control characters are the RFC's.
-			if i < len(b) && b[i] == 'u' && !bytes.HasPrefix(b[i+1:], []byte("00")) {
-				plain = false
+			continue
+		case byteWide:
+			if r, n := utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || n > 1 {
+				i += n
+				continue
 			}
-		case c >= 0x80:
-			ascii = false
+			b = append(append(b, s[from:i]...), string(utf8.RuneError)...)
+		default:
+			b = append(append(b, s[from:i]...), '\\')
+			switch ch {
+			case '"', '\\':
+				b = append(b, ch)
+			case '\b':
+				b = append(b, 'b')
+			case '\t':
+				b = append(b, 't')
+			case '\n':
+				b = append(b, 'n')
+			case '\f':
+				b = append(b, 'f')
+			case '\r':
+				b = append(b, 'r')
+			default:
+				b = append(b, 'u', '0', '0', hex[ch>>4], hex[ch&15])
+			}
+		}
+		i++
+		from = i
+	}
+	return append(b, s[from:]...)
+}
+
+// appendString appends a string in canonical form.
+func appendString(dst []byte, s string) []byte {
+	return append(appendText(append(dst, '"'), s, 0), '"')
+}
+
+// texts writes a list of strings, null where there is none.
+func (c *canon) texts(list []string) {
+	if list == nil {
+		c.lit("null")
+		return
+	}
+	c.b = append(c.b, '[')
+	for i, s := range list {
+		if c.err != nil {
+			return
+		}
+		if i > 0 {
+			c.b = append(c.b, ',')
+		}
+		c.text(s)
+	}
+	c.b = append(c.b, ']')
+}
+
+// array writes a list, null where there is none.
+func array[T any](c *canon, list []T, element func(*canon, *T)) {
+	if list == nil {
+		c.lit("null")
+		return
+	}
+	c.b = append(c.b, '[')
+	for i := range list {
+		if c.err != nil {
+			return
+		}
+		if len(c.b) > MaxRecord {
+			c.fail(ErrTooLarge)
+			return
+		}
+		if i > 0 {
+			c.b = append(c.b, ',')
+		}
+		element(c, &list[i])
+	}
+	c.b = append(c.b, ']')
+}
+
+// object writes a map with its keys in order, null where there is none. Values
+// are passed by value: what is passed by pointer to a function that the compiler
+// does not know is allocated.
+func object[V any](c *canon, m map[string]V, value func(*canon, V)) {
+	if m == nil {
+		c.lit("null")
+		return
+	}
+	start := len(c.keys)
+	for k := range m {
+		c.keys = append(c.keys, k)
+	}
+	end := len(c.keys)
+	slices.SortFunc(c.keys[start:end], compareKeys)
+	c.b = append(c.b, '{')
+	for i := start; i < end && c.err == nil; i++ {
+		k := c.keys[i] // nested maps may have moved the list
+		if i > start {
+			if compareKeys(c.keys[i-1], k) == 0 {
+				c.fail(ErrNotCanonical)
+				break
+			}
+			c.b = append(c.b, ',')
+		}
+		c.text(k)
+		c.b = append(c.b, ':')
+		value(c, m[k])
+	}
+	c.b = append(c.b, '}')
+	clear(c.keys[start:end])
+	c.keys = c.keys[:start]
+}
+
+// compareKeys compares two keys by their UTF-16 units (section 3.2.3) as they
+// are written.
+func compareKeys(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		x, y := a[i], b[i]
+		if x >= utf8.RuneSelf || y >= utf8.RuneSelf {
+			return compareWide(a[i:], b[i:])
+		}
+		if x != y {
+			return int(x) - int(y)
 		}
 	}
-	return -1, false, false
+	return len(a) - len(b)
+}
+
+func compareWide(a, b string) int {
+	for a != "" && b != "" {
+		x, n := utf8.DecodeRuneInString(a)
+		y, m := utf8.DecodeRuneInString(b)
+		if x != y {
+			// A character beyond the basic plane begins with a surrogate, which
+			// lies below U+E000.
+			const first, plane = 0xE000, 0x10000
+			switch {
+			case x >= plane && y >= first && y < plane:
+				return -1
+			case y >= plane && x >= first && x < plane:
+				return 1
+			}
+			return int(x - y)
+		}
+		a, b = a[n:], b[m:]
+	}
+	return strings.Compare(a, b) // one of them is empty
 }
 
 // canonical writes a JSON document in canonical form.
@@ -206,8 +287,8 @@ func canonical(b []byte) ([]byte, error) {
 
 // member is one member of an object.
 type member struct {
-	key  []uint16 // in UTF-16, by which members are sorted (RFC 8785, section 3.2.3)
-	json []byte   // key, colon and value
+	key  string
+	json []byte // key, colon and value
 }
 
 func appendCanonical(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
@@ -263,7 +344,7 @@ func appendObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
 		if err != nil || !ok {
 			return nil, ErrNotCanonical
 		}
-		m := member{key: utf16.Encode([]rune(key))}
+		m := member{key: key}
 		if m.json, err = appendCanonical(append(appendString(nil, key), ':'), dec, depth+1); err != nil {
 			return nil, err
 		}
@@ -272,11 +353,11 @@ func appendObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
 	if _, err := dec.Token(); err != nil {
 		return nil, ErrNotCanonical
 	}
-	slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.key, b.key) })
+	slices.SortFunc(members, func(a, b member) int { return compareKeys(a.key, b.key) })
 	dst = append(dst, '{')
 	for i, m := range members {
 		if i > 0 {
-			if slices.Equal(m.key, members[i-1].key) {
+			if m.key == members[i-1].key {
 				return nil, ErrNotCanonical
 			}
 			dst = append(dst, ',')
@@ -284,31 +365,4 @@ func appendObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
 		dst = append(dst, m.json...)
 	}
 	return append(dst, '}'), nil
-}
-
-// appendString writes a string as RFC 8785, section 3.2.2.2, has it.
-func appendString(dst []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			dst = append(dst, '\\', byte(r))
-		case r == '\b':
-			dst = append(dst, '\\', 'b')
-		case r == '\t':
-			dst = append(dst, '\\', 't')
-		case r == '\n':
-			dst = append(dst, '\\', 'n')
-		case r == '\f':
-			dst = append(dst, '\\', 'f')
-		case r == '\r':
-			dst = append(dst, '\\', 'r')
-		case r < 0x20:
-			dst = append(dst, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
-		default:
-			dst = append(dst, string(r)...)
-		}
-	}
-	return append(dst, '"')
 }
