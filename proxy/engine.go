@@ -158,7 +158,7 @@ func (e *Engine) Ungoverned(ctx context.Context, reason string) error {
 // Admin records a change of the process itself: an event of kind [EventAdmin],
 // [EventPolicy] or [EventConfig].
 func (e *Engine) Admin(ctx context.Context, kind, action, detail string) error {
-	ev := e.event(kind)
+	ev := NewEvent(kind, e.now())
 	ev.Admin = &AdminRecord{Action: action, Detail: detail}
 	snap := e.Snapshot()
 	ev.Policy = snap.policyRecord()
@@ -240,13 +240,13 @@ func (e *Engine) record(ctx context.Context, s *Snapshot, events ...*Event) erro
 	return err
 }
 
-func (e *Engine) event(kind string) *Event {
-	now := e.now()
+// NewEvent makes an event of a kind with a new id. Its recorder fills Origin.
+func NewEvent(kind string, now time.Time) *Event {
 	return &Event{V: EventVersion, ID: newID(now), Kind: kind, Time: now.UTC().Format("2006-01-02T15:04:05.000Z")}
 }
 
 func (e *Engine) outcomeEvent(decisionID string, o *OutcomeRecord) *Event {
-	ev := e.event(EventOutcome)
+	ev := NewEvent(EventOutcome, e.now())
 	ev.DecisionID, ev.Outcome = decisionID, o
 	return ev
 }

@@ -267,7 +267,7 @@ func (s *Session) answer(a Answer) Ruling {
 
 // decisionEvent makes the decision's event of what is known so far.
 func (s *Session) decisionEvent(d *DecisionRecord) *Event {
-	ev := s.engine.event(EventDecision)
+	ev := NewEvent(EventDecision, s.engine.now())
 	timing := s.timing
 	ev.ID, ev.Timing, ev.Policy, ev.Decision = s.x.ID, &timing, s.snap.policyRecord(), d
 	d.Asked, d.Facts, d.Masks, d.Mode, d.Phase, d.Would = s.x.Asked, s.facts, masksOf(s.verdict), s.snap.Mode, s.seen.Phase, s.would
@@ -288,7 +288,7 @@ func (s *Session) withGrant(decision *Event) []*Event {
 	if s.verdict == nil || !s.verdict.Granted {
 		return []*Event{decision}
 	}
-	use := s.engine.event(EventGrant)
+	use := NewEvent(EventGrant, s.engine.now())
 	use.DecisionID, use.Admin = s.x.ID, &AdminRecord{Action: "grant_used", Detail: s.x.Principal.Grant.ID}
 	return []*Event{decision, use}
 }

@@ -88,7 +88,7 @@ func testTime(n int) string {
 // quiet are options under which checkpoints are signed only when asked for, and
 // the disk is not waited for.
 func quiet() Options {
-	return Options{Segment: minSegment, Ahead: 1, CheckpointEvery: time.Hour, Origin: "test.example/log", fs: memory{}}
+	return Options{Segment: minSegment, Ahead: 1, CheckpointEvery: time.Hour, Origin: "test.example/log", fs: memory{}, noSeal: true}
 }
 
 func open(t testing.TB, dir string, o Options) *Log {

@@ -13,14 +13,15 @@ import (
 // tlog-tiles prefix an entry with a length of 16 bits.
 const MaxRecord = 65535
 
-// A record on disk is a frame: 24 bytes of header, the canonical JSON, zeros up
-// to a multiple of eight. Integers are little-endian.
+// A record on disk is a frame: 24 bytes of header, the canonical JSON of the event,
+// that of its personal part where it has one, zeros up to a multiple of eight.
+// Integers are little-endian.
 //
-//	 0  u32  length of the JSON, 1 to 65,535; a header of zeros ends the segment
-//	 4  u32  CRC-32C (Castagnoli) of the header without this field and the JSON
+//	 0  u32  length of the event, 1 to 65,535; a header of zeros ends the segment
+//	 4  u32  CRC-32C (Castagnoli) of the header without this field, event and personal part
 //	 8  u64  index of the record in the log, from 0
 //	16  u32  bytes of this segment that were durable before this frame's batch was written
-//	20  u32  zero
+//	20  u32  length of the personal part, 0 to 65,535
 //
 // The index keeps a frame from being read in another's place. The fourth field
 // tells a torn tail from damage: whatever lies below the figure that a later
@@ -38,14 +39,16 @@ var (
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// frame is a record as read. JSON aliases the bytes it was read from.
+// frame is a record as read. json and personal alias the bytes they were read from.
 type frame struct {
-	index   int64
-	durable int64
-	json    []byte
+	index    int64
+	durable  int64
+	json     []byte
+	personal []byte // nil where there is none
 }
 
-// frameSize gives the bytes that a record of n bytes takes on disk.
+// frameSize gives the bytes that a record takes on disk whose event and personal
+// part have n bytes together.
 func frameSize(n int) int { return (frameHeader + n + frameAlign - 1) / frameAlign * frameAlign }
 
 // appendFrame appends a record's frame to dst.
@@ -54,18 +57,20 @@ func appendFrame(dst []byte, f frame) []byte {
 	binary.LittleEndian.PutUint32(h[0:], uint32(len(f.json)))
 	binary.LittleEndian.PutUint64(h[8:], uint64(f.index))
 	binary.LittleEndian.PutUint32(h[16:], uint32(f.durable))
-	binary.LittleEndian.PutUint32(h[4:], frameSum(h[:], f.json))
-	end := len(dst) + frameSize(len(f.json))
-	dst = append(append(dst, h[:]...), f.json...)
+	binary.LittleEndian.PutUint32(h[20:], uint32(len(f.personal)))
+	start, end := len(dst), len(dst)+frameSize(len(f.json)+len(f.personal))
+	dst = append(append(append(dst, h[:]...), f.json...), f.personal...)
+	binary.LittleEndian.PutUint32(dst[start+4:], frameSum(dst[start:]))
 	for len(dst) < end {
 		dst = append(dst, 0)
 	}
 	return dst
 }
 
-func frameSum(h, json []byte) uint32 {
+// frameSum gives the CRC of a frame without the zeros at its end.
+func frameSum(f []byte) uint32 {
 	t := castagnoli()
-	return crc32.Update(crc32.Update(crc32.Update(0, t, h[0:4]), t, h[8:frameHeader]), t, json)
+	return crc32.Update(crc32.Update(0, t, f[0:4]), t, f[8:])
 }
 
 // readFrame reads the frame at the beginning of b and gives its size on disk.
@@ -82,21 +87,25 @@ func readFrame(b []byte) (frame, int, error) {
 		}
 		return frame{}, 0, errBad
 	}
-	if n > MaxRecord || !isZero(h[20:]) {
+	m := int(binary.LittleEndian.Uint32(h[20:]))
+	if n > MaxRecord || m > MaxRecord {
 		return frame{}, 0, errBad
 	}
-	size := frameSize(n)
+	size := frameSize(n + m)
 	if len(b) < size {
 		return frame{}, 0, errPart
 	}
-	json := b[frameHeader : frameHeader+n]
-	if binary.LittleEndian.Uint32(h[4:]) != frameSum(h, json) || !isZero(b[frameHeader+n:size]) {
+	end := frameHeader + n + m
+	if binary.LittleEndian.Uint32(h[4:]) != frameSum(b[:end]) || !isZero(b[end:size]) {
 		return frame{}, 0, errBad
 	}
 	f := frame{
 		index:   int64(binary.LittleEndian.Uint64(h[8:])),
 		durable: int64(binary.LittleEndian.Uint32(h[16:])),
-		json:    json,
+		json:    b[frameHeader : frameHeader+n],
+	}
+	if m > 0 {
+		f.personal = b[frameHeader+n : end]
 	}
 	if f.index < 0 {
 		return frame{}, 0, errBad
@@ -121,7 +130,7 @@ func isZero(b []byte) bool {
 // record, so that a segment can be read, and the log gone on with, without the
 // segments before it.
 //
-//	   0  16 bytes "ostiary log v1\n\x00"
+//	   0  16 bytes "ostiary log v1\n\x00", or "ostiary seal v1\n" where it was packed
 //	  16  u64  number of the segment
 //	  24  u64  index of its first record
 //	  32  u64  milliseconds since 1970 when it was begun
@@ -131,7 +140,8 @@ func isZero(b []byte) bool {
 //	4092  u32  CRC-32C of all before
 const (
 	segmentHeader = 4096
-	segmentMagic  = "ostiary log v1\n\x00"
+	segmentMagic  = "ostiary log v1\n\x00" // of a segment that is appended to
+	sealedMagic   = "ostiary seal v1\n"    // of one that was packed
 	originLimit   = 255
 	headerFixed   = 44
 )
@@ -142,11 +152,15 @@ type header struct {
 	began  int64 // Unix milliseconds
 	origin string
 	tree   frontier // before the first record
+	sealed bool     // the segment was packed
 }
 
 func (h *header) encode() []byte {
 	b := make([]byte, segmentHeader)
 	copy(b, segmentMagic)
+	if h.sealed {
+		copy(b, sealedMagic)
+	}
 	binary.LittleEndian.PutUint64(b[16:], uint64(h.number))
 	binary.LittleEndian.PutUint64(b[24:], uint64(h.tree.size))
 	binary.LittleEndian.PutUint64(b[32:], uint64(h.began))
@@ -170,12 +184,14 @@ func decodeHeader(b []byte) (*header, error) {
 	if isZero(b) {
 		return nil, errEnd
 	}
-	if string(b[:16]) != segmentMagic || binary.LittleEndian.Uint32(b[segmentHeader-4:]) != crc32.Checksum(b[:segmentHeader-4], castagnoli()) {
+	magic := string(b[:len(segmentMagic)])
+	if magic != segmentMagic && magic != sealedMagic || binary.LittleEndian.Uint32(b[segmentHeader-4:]) != crc32.Checksum(b[:segmentHeader-4], castagnoli()) {
 		return nil, errBad
 	}
 	h := &header{
 		number: int64(binary.LittleEndian.Uint64(b[16:])),
 		began:  int64(binary.LittleEndian.Uint64(b[32:])),
+		sealed: magic == sealedMagic,
 	}
 	h.tree.size = int64(binary.LittleEndian.Uint64(b[24:]))
 	origin, nodes := int(binary.LittleEndian.Uint16(b[40:])), int(binary.LittleEndian.Uint16(b[42:]))

@@ -150,7 +150,7 @@ func TestTooLarge(t *testing.T) {
 		t.Fatalf("record: %v", err)
 	}
 	big.Admin.Detail = big.Admin.Detail[:MaxRecord-1000]
-	if err := l.Record(context.Background(), big, big, big); !errors.Is(err, ErrTooLarge) {
+	if err := l.Record(context.Background(), big, big, big, big, big); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("more than a segment in one call: %v", err)
 	}
 	if l.Size() != 0 {

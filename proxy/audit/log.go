@@ -20,7 +20,7 @@ const (
 	// DefaultSegment is the size of a segment in bytes.
 	DefaultSegment = 64 << 20
 	// minSegment holds the header and a record of any permitted length.
-	minSegment = 128 << 10
+	minSegment = 256 << 10
 	maxSegment = 1 << 30 // frames state offsets in 32 bits
 	// firstSegment is the size of a new log's first segment. It is small so that
 	// a new log opens at once; the next is prepared behind its back.
@@ -84,11 +84,15 @@ type Options struct {
 	CheckpointEvery time.Duration
 	// Observe is called after each commit. It must not block.
 	Observe func(Commit)
+	// Sealed is called, from a goroutine of the log, after a segment was packed.
+	// It must not block for long.
+	Sealed func(segment int64)
 	// Alarm is called, from a goroutine of the log, when an operator should look:
 	// the log has failed, the disk is full. It must not block. Each new
 	// condition is reported once.
 	Alarm func(error)
 
+	noSeal bool             // segments are packed when asked only
 	fs     fileSystem       // nil for the disk
 	now    func() time.Time // nil for the clock
 	random io.Reader        // nil for crypto/rand
@@ -134,6 +138,7 @@ type Log struct {
 	writer   *writer
 	spares   *spares
 	notary   *notary
+	sealer   *sealer
 	encoders sync.Pool // of *encoder
 }
 
@@ -141,13 +146,17 @@ var _ proxy.Recorder = (*Log)(nil)
 
 // call is one call of Record on its way through the writer.
 type call struct {
-	records [][]byte
+	records []written
 	leaves  []tlog.Hash
-	bytes   int // on disk
+	bytes   int  // on disk
+	rotate  bool // nothing to write: a new segment is begun
 	began   time.Time
 	state   atomic.Int32
 	done    chan error // gets one value if the writer took the call
 }
+
+// written is one event as it is written.
+type written struct{ json, personal []byte }
 
 // States of a call. A call that was given up before the writer took it is not
 // written.
@@ -211,18 +220,24 @@ func (l *Log) encode(events []*proxy.Event) (*call, error) {
 	enc := l.encoders.Get().(*encoder)
 	defer l.encoders.Put(enc)
 	c := &call{done: make(chan error, 1), began: l.opt.now()}
-	c.records = make([][]byte, 0, len(events))
+	c.records = make([]written, 0, len(events))
 	c.leaves = make([]tlog.Hash, 0, len(events))
 	for _, ev := range events {
 		own := *ev // the event belongs to the caller
 		own.Origin = l.origin
+		personal, commitment, err := l.setApart(ev.Personal)
+		if err != nil {
+			return nil, err
+		}
+		own.Personal = commitment
 		b, err := enc.encode(&own)
 		if err != nil {
 			return nil, err
 		}
-		c.records = append(c.records, append(make([]byte, 0, len(b)), b...))
+		r := written{append(make([]byte, 0, len(b)), b...), personal}
+		c.records = append(c.records, r)
 		c.leaves = append(c.leaves, tlog.RecordHash(b))
-		c.bytes += frameSize(len(b))
+		c.bytes += frameSize(len(r.json) + len(r.personal))
 	}
 	if int64(c.bytes) > min(callLimit, l.opt.Segment-segmentHeader) {
 		return nil, ErrTooLarge

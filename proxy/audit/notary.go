@@ -40,6 +40,7 @@ type notary struct {
 	sealed   []string    // partial tiles of the last seal, which recovery begins with
 	history  history
 	lacking  bool // the last run found no room
+	first    bool // it is the first run: a segment may wait to be packed
 }
 
 // bound is the size of the log at which a segment was begun.
@@ -116,6 +117,8 @@ func (n *notary) run() error {
 	n.inbox.leaves, n.inbox.bounds = n.inbox.leaves[:0], n.inbox.bounds[:0]
 	tree := n.inbox.tree.clone()
 	n.inbox.Unlock()
+	full := len(n.bounds) > 0 || n.first
+	n.first = false
 
 	err := n.tiles(tree.size)
 	if err == nil && tree.size > n.signed.Load() {
@@ -124,6 +127,9 @@ func (n *notary) run() error {
 	switch {
 	case err == nil:
 		n.lacking = false
+		if full && !n.log.opt.noSeal {
+			n.log.sealer.wake()
+		}
 	case noSpace(err):
 		if !n.lacking {
 			n.log.alarm(ErrNoSpace)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
@@ -20,11 +21,18 @@ var ErrNoLog = errors.New("no audit log")
 // Reader reads the log of a directory, also while another process appends to it.
 // It sees durable records only and takes no lock. Its methods are safe for
 // concurrent use; each looks at the directory anew.
-type Reader struct{ dir string }
+type Reader struct {
+	dir      string
+	personal bool
+}
+
+// WithPersonal gives a reader that reads the personal parts of events too. Whoever
+// lets somebody see them records that first.
+func (r *Reader) WithPersonal() *Reader { return &Reader{dir: r.dir, personal: true} }
 
 // OpenReader gives a reader of the log in dir. It fails with [ErrNoLog].
 func OpenReader(dir string) (*Reader, error) {
-	r := &Reader{filepath.Clean(dir)}
+	r := &Reader{dir: filepath.Clean(dir)}
 	_, _, err := r.segments()
 	if err != nil {
 		return nil, err
@@ -32,10 +40,13 @@ func OpenReader(dir string) (*Reader, error) {
 	return r, nil
 }
 
-// Record is one record: its index in the log and the event's JSON as stored.
+// Record is one record: its index in the log and the event's JSON as stored, and
+// from a reader [Reader.WithPersonal] the JSON of its personal part. That is nil
+// where there was none, and empty where it was erased.
 type Record struct {
-	Index int64
-	JSON  []byte
+	Index    int64
+	JSON     []byte
+	Personal []byte
 }
 
 // Event decodes the event. Fields of later versions are passed over.
@@ -111,10 +122,7 @@ func (r *Reader) Records(from int64) iter.Seq2[Record, error] {
 			if end <= from {
 				continue
 			}
-			for e, err := range r.segment(s, end) {
-				if err == nil && e.Index < from {
-					continue
-				}
+			for e, err := range r.segment(s, max(from, s.header.tree.size), end) {
 				if !yield(e, err) || err != nil {
 					return
 				}
@@ -123,31 +131,153 @@ func (r *Reader) Records(from int64) iter.Seq2[Record, error] {
 	}
 }
 
-// segment gives the records of one segment up to an index.
-func (r *Reader) segment(s segmentFile, end int64) iter.Seq2[Record, error] {
+// segment gives the records of one segment from an index on to before another.
+func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		sc, f, err := openScan(r.dir, s, segmentHeader)
-		if err != nil {
-			yield(Record{}, fmt.Errorf("read the audit log: %w", err))
-			return
+		sc, err := openScan(r.dir, s, segmentHeader, r.personal)
+		if errors.Is(err, os.ErrNotExist) && !s.packed {
+			// It was packed meanwhile.
+			s.packed, s.name = true, sealedName(s.number)
+			sc, err = openScan(r.dir, s, segmentHeader, r.personal)
 		}
-		defer f.Close()
-		for index := s.header.tree.size; index < end; index++ {
-			fr, err := sc.next()
-			switch {
-			case errors.Is(err, errEnd), errors.Is(err, errBad), err == nil && fr.index != index:
-				yield(Record{}, &Damage{Place: s.name, Index: index, Why: "cannot be read", Remedy: "`ostiary audit verify` says more"})
-				return
-			case err != nil:
-				yield(Record{}, fmt.Errorf("read the audit log: %w", err))
+		index := s.header.tree.size
+		if err == nil && s.packed && from > index {
+			index, err = from, sc.seek(from)
+		}
+		if sc != nil {
+			defer sc.close()
+		}
+		for ; err == nil && index < end; index++ {
+			var fr frame
+			if fr, err = sc.next(); err != nil {
+				break
+			}
+			if fr.index != index {
+				err = errBad
+				break
+			}
+			if index < from {
+				continue
+			}
+			e := Record{Index: index, JSON: slices.Clone(fr.json)}
+			if r.personal {
+				e.Personal = slices.Clone(fr.personal)
+			}
+			if !yield(e, nil) {
 				return
 			}
-			if !yield(Record{index, slices.Clone(fr.json)}, nil) {
+		}
+		switch {
+		case errors.Is(err, errEnd), errors.Is(err, errBad):
+			yield(Record{}, &Damage{Place: s.name, Index: index, Why: "cannot be read", Remedy: "`ostiary audit verify` says more"})
+		case err != nil:
+			yield(Record{}, fmt.Errorf("read the audit log: %w", err))
+		}
+	}
+}
+
+// ErrNoRecord: the log has no record of that index, or has it no more.
+var ErrNoRecord = errors.New("no such record in the audit log")
+
+// At gives the record of an index. It fails with [ErrNoRecord] where there is none,
+// or where it was removed with its segment.
+func (r *Reader) At(index int64) (Record, error) {
+	list, size, err := r.segments()
+	if err != nil {
+		return Record{}, err
+	}
+	for i, s := range list {
+		end := size
+		if i+1 < len(list) {
+			end = min(size, list[i+1].header.tree.size)
+		}
+		if index < s.header.tree.size || index >= end {
+			continue
+		}
+		for e, err := range r.segment(s, index, index+1) {
+			return e, err
+		}
+	}
+	return Record{}, ErrNoRecord
+}
+
+// Segment is a part of the log that lies in one file.
+type Segment struct {
+	Number     int64
+	First, End int64 // indices of its first record and behind its last
+	Began      time.Time
+	Sealed     bool  // it is packed: nothing is appended to it any more
+	Bytes      int64 // of its files
+}
+
+// Segments gives the segments that are there, in order, with what of them is
+// durable.
+func (r *Reader) Segments() ([]Segment, error) {
+	list, size, err := r.segments()
+	if err != nil {
+		return nil, err
+	}
+	var out []Segment
+	for i, s := range list {
+		x := Segment{Number: s.number, First: s.header.tree.size, End: size, Began: time.UnixMilli(s.header.began).UTC(), Sealed: s.packed, Bytes: s.size}
+		if i+1 < len(list) {
+			x.End = list[i+1].header.tree.size
+		}
+		x.End = max(min(x.End, size), x.First)
+		if info, err := os.Stat(filepath.Join(r.dir, s.personalName())); s.packed && err == nil {
+			x.Bytes += info.Size()
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+// Segment gives the records of one segment that are durable, in order. It fails
+// with [ErrNoRecord] where there is no such segment, or none any more.
+func (r *Reader) Segment(number int64) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		list, err := r.Segments()
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		i := slices.IndexFunc(list, func(s Segment) bool { return s.Number == number })
+		if i < 0 {
+			yield(Record{}, ErrNoRecord)
+			return
+		}
+		for e, err := range r.Records(list[i].First) {
+			if err == nil && e.Index >= list[i].End || !yield(e, err) || err != nil {
 				return
 			}
 		}
 	}
 }
+
+// Checkpoint gives the last checkpoint that was signed, as a signed note. It fails
+// with [ErrNoLog] where there is none.
+func (r *Reader) Checkpoint() ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(r.dir, checkpointFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: no checkpoint in %s", ErrNoLog, r.dir)
+	}
+	return b, err
+}
+
+// Tile gives the file of a tile as C2SP tlog-tiles names it: tile/L/N[.p/W]. It
+// fails with [ErrNoRecord] where there is no such tile.
+func (r *Reader) Tile(name string) ([]byte, error) {
+	if !tilePattern.MatchString(name) {
+		return nil, ErrNoRecord
+	}
+	b, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(name)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, ErrNoRecord
+	}
+	return b, err
+}
+
+var tilePattern = regexp.MustCompile(`^tile/[0-9]{1,2}(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?$`)
 
 // backwards calls visit with the records of one segment at a time, the last
 // segment first, each in order, as long as visit wants more.
@@ -161,7 +291,7 @@ func (r *Reader) backwards(visit func(iter.Seq2[Record, error]) (bool, error)) e
 		if i+1 < len(list) {
 			end = min(size, list[i+1].header.tree.size)
 		}
-		more, err := visit(r.segment(list[i], end))
+		more, err := visit(r.segment(list[i], list[i].header.tree.size, end))
 		if err != nil || !more {
 			return err
 		}

@@ -271,7 +271,7 @@ func TestReaderShowsDurableRecordsOnly(t *testing.T) {
 	l := open(t, dir, quiet())
 	record(t, l, small(0))
 	w := l.writer
-	f := appendFrame(nil, frame{1, w.offset, []byte(`{"not":"durable"}`)})
+	f := appendFrame(nil, frame{1, w.offset, []byte(`{"not":"durable"}`), nil})
 	if _, err := w.segment.file.WriteAt(f, w.offset); err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func FuzzParseQuery(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			got, err := q.Match(Record{0, b})
+			got, err := q.Match(Record{Index: 0, JSON: b})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -339,7 +339,7 @@ func FuzzParseQuery(f *testing.F) {
 			for k := range slow.terms {
 				slow.terms[k].needle = nil
 			}
-			if want, err := slow.Match(Record{0, b}); err != nil || want != got {
+			if want, err := slow.Match(Record{Index: 0, JSON: b}); err != nil || want != got {
 				t.Fatalf("event %d: %v with the quick look, %v without (%v)", i, got, want, err)
 			}
 		}

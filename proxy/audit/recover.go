@@ -48,11 +48,13 @@ func Open(dir string, o Options) (*Log, error) {
 	l.encoders.New = func() any { return newEncoder() }
 	l.writer = &writer{log: l}
 	l.spares = &spares{log: l, kick: make(chan struct{}, 1)}
-	l.notary = &notary{log: l, signer: o.Signer, kick: make(chan struct{}, 1)}
+	l.notary = &notary{log: l, signer: o.Signer, kick: make(chan struct{}, 1), first: true}
+	l.sealer = &sealer{log: l, kick: make(chan struct{}, 1)}
 	if err := l.start(); err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
-	l.done.Add(3)
+	l.done.Add(4)
+	go l.sealer.run()
 	go l.writer.run()
 	go l.spares.run()
 	go l.notary.loop()
@@ -366,11 +368,14 @@ func loadEdge(dir string, size int64) (edge, []string, bool) {
 
 // segment scans one segment. Only the last may end with a torn write.
 func (r *recovery) segment(s segmentFile, last bool) error {
-	sc, f, err := openScan(r.log.dir, s, segmentHeader)
+	sc, err := openScan(r.log.dir, s, segmentHeader, false)
+	if errors.Is(err, errBad) {
+		return &Damage{Place: s.name, Index: r.tree.size, Why: "cannot be read", Remedy: remedy}
+	}
 	if err != nil {
 		return fmt.Errorf("read the audit log: %w", err)
 	}
-	defer f.Close()
+	defer sc.close()
 	for {
 		at := sc.offset
 		fr, err := sc.next()

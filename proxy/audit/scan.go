@@ -11,7 +11,8 @@ import (
 	"strconv"
 )
 
-// scanner reads the frames of one segment, or of one history of checkpoints.
+// scanner reads the frames of one segment, packed or not, or of one history of
+// checkpoints.
 type scanner struct {
 	r      io.ReaderAt
 	offset int64 // of the next frame
@@ -19,6 +20,46 @@ type scanner struct {
 
 	buf []byte // of the file, from at
 	at  int64
+
+	events   *pack // of a segment that was packed; then r is nil
+	personal *pack // its personal parts, nil where they are not wanted or not there
+	file     io.Closer
+}
+
+func (s *scanner) close() error {
+	var err error
+	if s.file != nil {
+		err = s.file.Close()
+	}
+	for _, p := range []*pack{s.events, s.personal} {
+		if p != nil {
+			err = errors.Join(err, p.close())
+		}
+	}
+	return err
+}
+
+// packed gives the next frame of a segment that was packed.
+func (s *scanner) packed() (frame, error) {
+	index, b, err := s.events.nextEntry()
+	if err != nil {
+		return frame{}, err
+	}
+	f := frame{index: index, json: b}
+	if s.personal != nil {
+		if f.personal, err = s.personal.find(index); err != nil {
+			return frame{}, err
+		}
+	}
+	return f, nil
+}
+
+// seek makes next go on with the record of an index, as far as that spares reading.
+func (s *scanner) seek(index int64) error {
+	if s.events == nil {
+		return nil
+	}
+	return s.events.seek(index)
 }
 
 // scanWindow is how much is read at once.
@@ -29,6 +70,9 @@ const scanWindow = 1 << 20
 // read (offset stays), and with the error of reading. The frame is valid until
 // the next call.
 func (s *scanner) next() (frame, error) {
+	if s.events != nil {
+		return s.packed()
+	}
 	for {
 		b := s.window()
 		f, n, err := readFrame(b)
@@ -85,10 +129,16 @@ func (s *scanner) load() (bool, error) {
 // a frame begins at a multiple of eight and carries a greater index than the
 // last one.
 func (s *scanner) rest(index int64) (used int64, durable int64, err error) {
+	if s.events != nil {
+		if _, _, err := s.events.nextEntry(); !errors.Is(err, errEnd) {
+			return 1, 0, nil // something is there that cannot be read
+		}
+		return 0, 0, nil
+	}
 	start := s.offset
 	for s.offset < s.limit {
 		b := s.window()
-		if len(b) < frameHeader+MaxRecord+frameAlign {
+		if len(b) < frameHeader+2*MaxRecord+frameAlign {
 			if _, err := s.load(); err != nil {
 				return 0, 0, err
 			}
@@ -136,12 +186,18 @@ type segmentFile struct {
 	size   int64
 	header *header // nil where it was not begun, or cannot be read
 	bad    bool    // the header cannot be read
+	packed bool    // it is a pack
 }
 
-var segmentPattern = regexp.MustCompile(`^[0-9]{8,}\.log$`)
+// Files of the directories segments and checkpoints.
+var (
+	segmentPattern = regexp.MustCompile(`^([0-9]{8,})\.(log|seg)$`)
+	historyPattern = regexp.MustCompile(`^[0-9]{8,}\.log$`)
+)
 
-// listSegments lists the segments of a log, by number. It fails only where the
-// directory or a header cannot be read at all.
+// listSegments lists the segments of a log, by number. Of a segment that is there
+// both packed and as it was written, packing was not finished: the pack is passed
+// over. It fails only where the directory or a header cannot be read at all.
 func listSegments(dir string) ([]segmentFile, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, "segments"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -151,15 +207,18 @@ func listSegments(dir string) ([]segmentFile, error) {
 		return nil, err
 	}
 	var out []segmentFile
-	for _, e := range entries {
-		if !segmentPattern.MatchString(e.Name()) {
+	raw := map[int64]bool{}
+	for _, e := range entries { // NNNNNNNN.log sorts before NNNNNNNN.seg
+		m := segmentPattern.FindStringSubmatch(e.Name())
+		if m == nil {
 			continue
 		}
-		n, err := strconv.ParseInt(e.Name()[:len(e.Name())-len(".log")], 10, 64)
-		if err != nil {
+		n, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil || raw[n] {
 			continue
 		}
-		s := segmentFile{number: n, name: filepath.Join("segments", e.Name())}
+		s := segmentFile{number: n, name: filepath.Join("segments", e.Name()), packed: m[2] == "seg"}
+		raw[n] = !s.packed
 		if err := s.read(dir); err != nil {
 			if errors.Is(err, os.ErrNotExist) {
 				continue // a spare that was given up meanwhile
@@ -195,7 +254,7 @@ func (s *segmentFile) read(dir string) error {
 	if errors.Is(err, errEnd) {
 		return nil
 	}
-	if err != nil || h.number != s.number {
+	if err != nil || h.number != s.number || h.sealed != s.packed {
 		s.bad = true
 		return nil
 	}
@@ -211,6 +270,10 @@ func begun(dir string, list []segmentFile) ([]segmentFile, *Damage, error) {
 	last := -1
 	for i := range list {
 		if list[i].header != nil {
+			last = i
+			continue
+		}
+		if list[i].packed {
 			last = i
 			continue
 		}
@@ -272,14 +335,28 @@ func (d *Damage) Error() string {
 	return s
 }
 
-// openScan opens a segment for reading from an offset on. The caller closes the
-// file.
-func openScan(dir string, s segmentFile, offset int64) (*scanner, *os.File, error) {
+// openScan opens a segment for reading, from an offset on where it is not packed.
+// personal asks for the personal parts too. The caller closes the scanner.
+func openScan(dir string, s segmentFile, offset int64, personal bool) (*scanner, error) {
+	if s.packed {
+		sc := &scanner{}
+		var err error
+		if sc.events, err = openPack(filepath.Join(dir, s.name)); err != nil {
+			return nil, err
+		}
+		if personal {
+			sc.personal, err = openPack(filepath.Join(dir, s.personalName()))
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				return nil, errors.Join(err, sc.close())
+			}
+		}
+		return sc, nil
+	}
 	f, err := os.Open(filepath.Join(dir, s.name))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &scanner{r: f, offset: offset, limit: s.size}, f, nil
+	return &scanner{r: f, offset: offset, limit: s.size, file: f}, nil
 }
 
 // readMarker reads the marker of a log.

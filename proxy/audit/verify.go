@@ -187,7 +187,7 @@ func (v *verification) gather() ([]signedNote, error) {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
 	for _, e := range names {
-		if segmentPattern.MatchString(e.Name()) {
+		if historyPattern.MatchString(e.Name()) {
 			notes, _, err := readHistory(v.dir, filepath.Join("checkpoints", e.Name()))
 			if err != nil {
 				return nil, fmt.Errorf("read the checkpoints: %w", err)
@@ -250,7 +250,12 @@ func (v *verification) scan(list []segmentFile) error {
 			v.bad = true
 			return nil
 		}
-		sc, f, err := openScan(v.dir, s, segmentHeader)
+		sc, err := openScan(v.dir, s, segmentHeader, false)
+		if errors.Is(err, errBad) {
+			v.altered("%s cannot be read", s.name)
+			v.bad = true
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("read the audit log: %w", err)
 		}
@@ -258,7 +263,7 @@ func (v *verification) scan(list []segmentFile) error {
 		if err == nil && !v.bad {
 			err = v.after(sc, s, i == len(list)-1)
 		}
-		if err := errors.Join(err, f.Close()); err != nil {
+		if err := errors.Join(err, sc.close()); err != nil {
 			return fmt.Errorf("read the audit log: %w", err)
 		}
 		if v.bad {

@@ -37,9 +37,9 @@ func locate(t *testing.T, dir string, index int64) (name string, offset int64, s
 		if s.header == nil {
 			continue
 		}
-		sc, f, err := openScan(dir, s, segmentHeader)
+		sc, err := openScan(dir, s, segmentHeader, false)
 		must(t, err)
-		defer f.Close()
+		defer sc.close()
 		for {
 			at := sc.offset
 			fr, err := sc.next()
@@ -63,7 +63,7 @@ func forge(t *testing.T, dir string, index int64) {
 		f, _, err := readFrame(b[at : at+int64(size)])
 		must(t, err)
 		json := bytes.Replace(f.json, []byte(`"kind":"`), []byte(`"kine":"`), 1)
-		copy(b[at:], appendFrame(nil, frame{index, f.durable, json}))
+		copy(b[at:], appendFrame(nil, frame{index, f.durable, json, f.personal}))
 	})
 }
 
@@ -268,7 +268,7 @@ func TestAlterations(t *testing.T) {
 				name, at, size := locate(t, dir, specimenSize-1)
 				end := at + int64(size)
 				patch(t, filepath.Join(dir, name), func(b []byte) {
-					f := appendFrame(nil, frame{specimenSize, end, []byte(`{"torn":"write"}`)})
+					f := appendFrame(nil, frame{specimenSize, end, []byte(`{"torn":"write"}`), nil})
 					copy(b[end:], f[:len(f)-9])
 				})
 			}},
@@ -277,9 +277,9 @@ func TestAlterations(t *testing.T) {
 				name, at, size := locate(t, dir, specimenSize-1)
 				end := at + int64(size)
 				patch(t, filepath.Join(dir, name), func(b []byte) {
-					lost := len(appendFrame(nil, frame{specimenSize, end, []byte(`{"lost":1}`)}))
+					lost := len(appendFrame(nil, frame{specimenSize, end, []byte(`{"lost":1}`), nil}))
 					later := end + int64(lost)
-					copy(b[later:], appendFrame(nil, frame{specimenSize + 1, later, []byte(`{"later":1}`)}))
+					copy(b[later:], appendFrame(nil, frame{specimenSize + 1, later, []byte(`{"later":1}`), nil}))
 				})
 			}},
 		{name: "the marker ahead of the records", answer: Altered, bad: specimenSize, says: "acknowledged",
@@ -345,7 +345,7 @@ func TestVerifyWithoutLog(t *testing.T) {
 // FuzzFrame: a frame that is read has a good checksum, which means that it is what
 // appendFrame writes; nothing else is read.
 func FuzzFrame(f *testing.F) {
-	good := appendFrame(nil, frame{3, 4096, []byte(`{"a":1}`)})
+	good := appendFrame(nil, frame{3, 4096, []byte(`{"a":1}`), nil})
 	f.Add(good)
 	f.Add(append(bytes.Clone(good), good...))
 	f.Add(make([]byte, 64))
@@ -364,7 +364,7 @@ func FuzzFrame(f *testing.F) {
 			if !bytes.Equal(appendFrame(nil, fr), b[at:s.offset]) {
 				t.Fatal("a frame was read that was not written")
 			}
-			if binary.LittleEndian.Uint32(b[at+4:]) != frameSum(b[at:at+frameHeader], fr.json) {
+			if binary.LittleEndian.Uint32(b[at+4:]) != frameSum(b[at:at+frameHeader+int64(len(fr.json)+len(fr.personal))]) {
 				t.Fatal("a frame with a bad checksum was read")
 			}
 		}

@@ -78,6 +78,15 @@ func (w *writer) commit() {
 			c.done <- err
 			continue
 		}
+		if c.rotate {
+			w.flush()
+			var err error
+			if w.offset > segmentHeader {
+				err = w.rotate()
+			}
+			c.done <- err
+			continue
+		}
 		// A call's frames stay in one segment.
 		if w.offset+int64(len(w.buf)+c.bytes) > w.segment.size {
 			w.flush()
@@ -87,7 +96,7 @@ func (w *writer) commit() {
 			}
 		}
 		for _, r := range c.records {
-			w.buf = appendFrame(w.buf, frame{index: w.tree.size + w.frames, durable: w.offset, json: r})
+			w.buf = appendFrame(w.buf, frame{index: w.tree.size + w.frames, durable: w.offset, json: r.json, personal: r.personal})
 			w.frames++
 		}
 		w.took = append(w.took, c)
