@@ -139,9 +139,9 @@ func knownKeys(have map[string]json.RawMessage, names []string, of string) error
 }
 
 // State gives the facts of a fixture without a text, or makes them of base where
-// there is one: base is what was stated of the text. groups gives the groups of a
+// there is one: base is what was stated of the text. kinds gives what is known of a
 // type, and false for one that is not known.
-func (f *Fixture) State(base *proxy.Facts, groups func(typ string) ([]string, bool)) (*proxy.Facts, error) {
+func (f *Fixture) State(base *proxy.Facts, kinds func(typ string) (Kind, bool)) (*proxy.Facts, error) {
 	facts := base
 	if facts == nil {
 		facts = Example()
@@ -158,8 +158,9 @@ func (f *Fixture) State(base *proxy.Facts, groups func(typ string) ([]string, bo
 			facts.Request.Operation = f.Operation
 		}
 	}
+	worst := facts.Labels.Severity
 	for _, t := range sortedKeys(f.Found) {
-		g, ok := groups(t)
+		k, ok := kinds(t)
 		if !ok {
 			return nil, fmt.Errorf("found: no type is called %q; 'ostiary types' lists them", t)
 		}
@@ -168,8 +169,14 @@ func (f *Fixture) State(base *proxy.Facts, groups func(typ string) ([]string, bo
 			n = 1
 		}
 		for range n {
-			Add(facts, t, g, string(proxy.RoleUser), proxy.Likely)
+			Add(facts, t, k.Groups, string(proxy.RoleUser), proxy.Likely)
 		}
+		if n > 0 {
+			worst = worse(worst, k.Severity)
+		}
+	}
+	if f.Found != nil {
+		facts.Labels.Severity = worst
 	}
 	if f.Facts != nil {
 		changed, err := Change(facts, f.Facts)
@@ -194,7 +201,29 @@ func (f *Fixture) State(base *proxy.Facts, groups func(typ string) ([]string, bo
 	return nil, fmt.Errorf("pool: there is no pool %q. %s", f.Pool, suggest(f.Pool, names))
 }
 
-// Add counts one finding in facts, as it is counted of a request.
+// Kind is what is known of a type of finding.
+type Kind struct {
+	Groups   []string
+	Severity string // low, medium, high, critical
+}
+
+// severities are the words of [proxy.LabelFacts] in their order. What is not known
+// may be anything but is not said to be critical.
+var severities = []string{"none", "low", "medium", "high", proxy.Unknown, "critical"}
+
+// worse gives the greater of two severities.
+func worse(a, b string) string {
+	rank := func(s string) int {
+		if i := slices.Index(severities, s); i >= 0 {
+			return i
+		}
+		return slices.Index(severities, proxy.Unknown)
+	}
+	return severities[max(rank(a), rank(b))]
+}
+
+// Add counts one finding in facts, as it is counted of a request. Of what severity
+// it is is not known.
 func Add(f *proxy.Facts, typ string, groups []string, role string, l proxy.Likelihood) {
 	groups = slices.Sorted(slices.Values(groups))
 	one := func(m map[string]proxy.Tally, key string, groups []string) {
@@ -212,6 +241,9 @@ func Add(f *proxy.Facts, typ string, groups []string, role string, l proxy.Likel
 		raise(&r, l)
 		t.Roles[role] = r
 		m[key] = t
+	}
+	if l >= proxy.Likely {
+		f.Labels.Severity = worse(f.Labels.Severity, proxy.Unknown)
 	}
 	one(f.Findings.Types, typ, groups)
 	for _, g := range groups {

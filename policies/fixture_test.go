@@ -38,9 +38,9 @@ func TestReadFixtureSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func groups(name string) ([]string, bool) {
-	g, ok := map[string][]string{"CREDIT_CARD": {"personal", "financial"}, "US_SSN": {"identifier"}}[name]
-	return g, ok
+func kinds(name string) (policies.Kind, bool) {
+	k, ok := map[string]policies.Kind{"CREDIT_CARD": {[]string{"personal", "financial"}, "high"}, "US_SSN": {[]string{"identifier"}, "medium"}}[name]
+	return k, ok
 }
 
 func TestFixtureState(t *testing.T) {
@@ -49,7 +49,7 @@ func TestFixtureState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := fx.State(nil, groups)
+	got, err := fx.State(nil, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +57,7 @@ func TestFixtureState(t *testing.T) {
 	found(want, "CREDIT_CARD", []string{"financial", "personal"}, "user", proxy.Likely)
 	found(want, "CREDIT_CARD", []string{"financial", "personal"}, "user", proxy.Likely)
 	found(want, "US_SSN", []string{"identifier"}, "user", proxy.Likely)
+	want.Labels.Severity = "high"
 	want.Principal.Team, want.Principal.Groups = "law", []string{"x"}
 	want.Request.Operation, want.Time.Office = "embeddings", "no"
 	want.Opaque = proxy.OpaqueFacts{Count: 2, Kinds: map[string]int{"image": 2}}
@@ -78,7 +79,7 @@ func TestFixtureState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = fx.State(nil, groups); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err = fx.State(nil, kinds); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.in, err, c.want)
 		}
 	}

@@ -148,6 +148,15 @@ func (s Study) edges() []edge {
 	add("a known application", func(f *proxy.Facts) {
 		f.Principal = proxy.PrincipalFacts{Application: "application", Asserted: proxy.Other, Groups: []string{"a", "b"}, Method: "key", Team: "team"}
 	})
+	for _, s := range severities {
+		add("severity "+s, func(f *proxy.Facts) { f.Labels.Severity = s })
+	}
+	add("a class of data", func(f *proxy.Facts) { f.Labels.Classification = "class" })
+	add("pools with labels and prices", func(f *proxy.Facts) {
+		for i := range f.Pools {
+			f.Pools[i].Labels, f.Pools[i].Price = []string{"a", "b"}, proxy.PriceFacts{Currency: "EUR", Input: 1 << 40, Output: 1 << 40}
+		}
+	})
 	add("observe mode", func(f *proxy.Facts) { f.Mode = proxy.Observe })
 	add("a grant for everything", func(f *proxy.Facts) {
 		f.Grant = proxy.GrantFacts{Approved: "yes", ID: "grant", Justification: proxy.Other, Lifts: s.program.ids()}

@@ -135,10 +135,12 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 	}
 
 	mode := proxy.Mode(cfg.Mode)
+	state := stater(cfg, set, suite)
+	state.Mode, state.HashKey, state.Office = mode, hashKey, open
 	b.snap = &proxy.Snapshot{
 		Dialects:   dialect.New(dialect.Options{BodyLimit: int(cfg.Limits.Body)}),
 		Classifier: suite,
-		Stater:     &facts.Stater{Directory: set, Mode: mode, HashKey: hashKey, Office: open},
+		Stater:     state,
 		Decider:    decider,
 		Chooser:    pools.Chooser{Directory: set},
 		Identifier: who,
@@ -151,6 +153,23 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 		Pools:    set.Digest(),
 	}
 	return b, nil
+}
+
+// stater states facts in enforce mode, with what the configuration says of
+// applications and the suite of types.
+func stater(cfg *config.Config, d proxy.Directory, suite *classifiers.Suite) *facts.Stater {
+	severity := map[string]string{}
+	for _, t := range suite.Types() {
+		severity[t.Name] = t.Severity.String()
+	}
+	s := &facts.Stater{
+		Directory: d, Mode: proxy.Enforce, Classes: map[string]string{},
+		Severity: func(name string) string { return severity[name] },
+	}
+	for _, a := range cfg.Applications {
+		s.Classes[a.Name] = a.Classification
+	}
+	return s
 }
 
 // upstreams maps the configured pools.
@@ -166,6 +185,7 @@ func upstreams(cfg *config.Config) ([]pools.Upstream, error) {
 			Pool: proxy.Pool{
 				Name: p.Name, Boundary: proxy.Boundary(p.Boundary), Jurisdiction: p.Jurisdiction, Retention: p.Retention, Training: p.Training,
 				Dialects: p.Dialects, Endpoints: p.Endpoints, Context: p.Context, Credential: proxy.CredentialMode(p.Credential.Mode),
+				Labels: p.Labels, Price: proxy.PriceFacts{Currency: p.Price.Currency, Input: int(p.Price.Input), Output: int(p.Price.Output)},
 				Abilities: proxy.Abilities{
 					Tools: ability(p.Abilities.Tools), Images: ability(p.Abilities.Images), Audio: ability(p.Abilities.Audio),
 					Files: ability(p.Abilities.Files), JSON: ability(p.Abilities.JSON),

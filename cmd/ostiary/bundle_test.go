@@ -145,7 +145,7 @@ func TestBundleHotSwap(t *testing.T) {
 		t.Errorf("decided by %d revisions, want %d: %v", len(messages), versions+1, messages)
 	}
 	activated := 0
-	for _, ev := range readEvents(t, log, proxy.EventAdmin) {
+	for _, ev := range readEvents(t, log, proxy.EventPolicy) {
 		if ev.Admin.Action == adminActivated {
 			activated++
 			if !strings.HasPrefix(ev.Admin.Detail, ev.Policy.Policies+" bundle sha256:") {
@@ -252,7 +252,7 @@ func TestBundleLifecycle(t *testing.T) {
 		t.Error(err)
 	}
 	var words []string
-	for _, ev := range readEvents(t, log, proxy.EventAdmin) {
+	for _, ev := range readEvents(t, log, proxy.EventPolicy) {
 		switch ev.Admin.Action {
 		case adminActivated:
 			words = append(words, ev.Admin.Detail[strings.LastIndexByte(ev.Admin.Detail, ' ')+1:])

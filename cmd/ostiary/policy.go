@@ -19,7 +19,6 @@ import (
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/dialect"
-	"github.com/ostiary/ostiary/proxy/facts"
 	"github.com/ostiary/ostiary/proxy/pools"
 )
 
@@ -123,6 +122,13 @@ func examplePools() []config.Pool {
 		if p.Jurisdiction != proxy.Unknown {
 			c.Jurisdiction = p.Jurisdiction
 		}
+		can := func(name string) *bool {
+			if !slices.Contains(p.Abilities, name) {
+				return nil
+			}
+			return new(true)
+		}
+		c.Abilities = config.Abilities{Tools: can("tools"), Images: can("images"), Audio: can("audio"), Files: can("files"), JSON: can("json")}
 		if p.Boundary == string(proxy.Internal) {
 			c.Models = []config.Model{{Pattern: "*", Name: "house-model"}}
 		}
@@ -152,13 +158,13 @@ func (st *stage) at(path string) policies.Options {
 	return o
 }
 
-// groups gives the groups of a type of finding.
-func (st *stage) groups(name string) ([]string, bool) {
+// kind gives what is known of a type of finding.
+func (st *stage) kind(name string) (policies.Kind, bool) {
 	t, ok := st.suite.Lookup(name)
 	if !ok {
-		return nil, false
+		return policies.Kind{}, false
 	}
-	return t.Groups, true
+	return policies.Kind{Groups: t.Groups, Severity: t.Severity.String()}, true
 }
 
 // textRoles are the roles that a text can have in a request that is made of it.
@@ -265,13 +271,15 @@ func (st *stage) facts(ctx context.Context, fx *policies.Fixture) (*proxy.Facts,
 		if err != nil {
 			return nil, err
 		}
-		f, err := (&facts.Stater{Directory: st.directory, Mode: proxy.Enforce, Office: open}).Facts(in)
+		s := stater(st.cfg, st.directory, st.suite)
+		s.Office = open
+		f, err := s.Facts(in)
 		if err != nil {
 			return nil, err
 		}
 		base = &f
 	}
-	return fx.State(base, st.groups)
+	return fx.State(base, st.kind)
 }
 
 // fixtureLimit bounds the bytes of one file of fixtures, fixtureFiles their

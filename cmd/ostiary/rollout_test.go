@@ -255,7 +255,7 @@ func TestHotSwapUnderLoad(t *testing.T) {
 		t.Errorf("%d decisions in the log, %d answers", total, got)
 	}
 	reloads := 0
-	for _, ev := range in.events(proxy.EventAdmin) {
+	for _, ev := range in.events(proxy.EventConfig) {
 		switch ev.Admin.Action {
 		case "reload":
 			reloads++

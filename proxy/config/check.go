@@ -31,6 +31,8 @@ var (
 	headForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 	schemeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 	retainForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+	moneyUnit  = regexp.MustCompile(`^[A-Z]{3}$`)
+	moneyForm  = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(?:\.([0-9]{1,6}))?$`)
 	hostForm   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?$`)
 )
 
@@ -90,6 +92,19 @@ func packageName(s string) string {
 
 func retention(s string) string {
 	return form(retainForm, s, "must be a word such as none, 30d or contract")
+}
+
+// classWord takes words that policies see. Those of the vocabulary for what is not
+// known or not named would say the opposite there.
+func classWord(s string) string {
+	if s == "other" || s == "unknown" {
+		return "stands for what is not known and cannot be configured"
+	}
+	return form(retainForm, s, "must be made of a-z, 0-9, _ and -, at most 32 characters, and begin with a letter or digit")
+}
+
+func currency(s string) string {
+	return form(moneyUnit, s, "must be a currency's code of three capitals (ISO 4217)")
 }
 
 func scheme(s string) string { return form(schemeForm, s, "must be a word such as Bearer") }

@@ -150,6 +150,10 @@ type Pool struct {
 	// true or false, or the list of all that they can. What is not stated does
 	// not exclude the pool.
 	Abilities Abilities `json:"abilities"`
+	// Words of your own for policies, which see them as input.pools[_].labels.
+	Labels []string `json:"labels,omitempty"`
+	// What tokens cost, for policies. Left out: unknown to them.
+	Price Price `json:"price,omitzero"`
 	// Whose key is sent: none (the default), client (the client's own passes),
 	// or where the pool's own key is to be had.
 	Credential Credential `json:"credential"`
@@ -159,6 +163,18 @@ type Pool struct {
 	// HTTP proxy (http://HOST:PORT) through which the pool is reached. Left
 	// out: that of upstream, else none.
 	Proxy string `json:"proxy,omitempty"`
+}
+
+// Price is what a million tokens cost, in millionths of the currency's unit; it is
+// written as a decimal number of the unit.
+type Price struct {
+	// Currency, required: ISO 4217, such as EUR.
+	Currency string `json:"currency"`
+	// Price of a million tokens of the prompt, required: 2.50; at most six digits
+	// behind the point.
+	Input int64 `json:"input"`
+	// Price of a million tokens of the answer, required.
+	Output int64 `json:"output"`
 }
 
 // Model says under which name a pool knows what a client asks for. A name in a
@@ -224,6 +240,10 @@ type Application struct {
 	Team string `json:"team,omitempty"`
 	// Groups, for policies.
 	Groups []string `json:"groups,omitempty"`
+	// Class of the data that it handles, a word of your own: internal,
+	// confidential, … Policies see it as input.labels.classification. Left out:
+	// unknown to them.
+	Classification string `json:"classification,omitempty"`
 	// Its keys, written as key (one) or keys (a list; the old and the new one
 	// while a key is being changed): env, file or command each. Without a key
 	// the name is one that clients may merely assert.

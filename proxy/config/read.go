@@ -268,6 +268,8 @@ func readPool(v value) (p Pool) {
 		field{"models", func(v value) { readModels(v, &p) }},
 		field{"context", func(v value) { v.number(&p.Context, 1, 1_000_000_000) }},
 		field{"abilities", func(v value) { readAbilities(v, &p.Abilities) }},
+		field{"labels", func(v value) { v.texts(&p.Labels, classWord) }},
+		field{"price", func(v value) { readPrice(v, &p.Price) }},
 		field{"credential", func(v value) { readCredential(v, &p.Credential) }},
 		field{"ca", func(v value) { v.file(&p.CA) }},
 		field{"proxy", func(v value) { v.proxy(&p.Proxy) }},
@@ -292,6 +294,18 @@ func readPool(v value) (p Pool) {
 		c.Scheme = "Bearer"
 	}
 	return p
+}
+
+func readPrice(v value, p *Price) {
+	before := len(v.r.problems)
+	seen := v.mapping(
+		field{"currency", func(v value) { v.into(&p.Currency, currency) }},
+		field{"input", func(v value) { v.money(&p.Input) }},
+		field{"output", func(v value) { v.money(&p.Output) }},
+	)
+	if len(v.r.problems) == before && len(seen) < 3 {
+		v.fail(v.what()+" needs currency, input and output", "price: {currency: EUR, input: 2.50, output: 10}, of a million tokens")
+	}
 }
 
 // readTraining takes true and false too: for YAML 1.1 readers yes and no are
@@ -456,6 +470,7 @@ func readApplication(v value) (a Application) {
 		field{"name", func(v value) { v.into(&a.Name, applicationName) }},
 		field{"team", func(v value) { v.into(&a.Team, label) }},
 		field{"groups", func(v value) { v.texts(&a.Groups, label) }},
+		field{"classification", func(v value) { v.into(&a.Classification, classWord) }},
 		field{"key", func(v value) { a.Keys = append(a.Keys, readSecret(v)) }},
 		field{"keys", func(v value) {
 			v.quiet = true

@@ -519,6 +519,20 @@ func (v value) share(to *float64) {
 	v.fail(v.what()+" must be a number from 0 to 1", "for example 0.1")
 }
 
+// money reads a decimal number as millionths, digit by digit: a float has no 0.1.
+func (v value) money(to *int64) {
+	s := ""
+	switch n := v.node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		s = n.GetToken().Value
+	}
+	if m := moneyForm.FindStringSubmatch(s); m != nil {
+		*to, _ = strconv.ParseInt(m[1]+(m[2] + "000000")[:6], 10, 64) // 15 digits at most
+		return
+	}
+	v.fail(v.what()+" must be a decimal number of the currency's unit", "for example 2.50; at most six digits behind the point")
+}
+
 // units of sizes: IEC 80000-13 for the binary ones.
 var units = []struct {
 	suffix string

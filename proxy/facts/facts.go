@@ -28,6 +28,11 @@ type Stater struct {
 	HashKey []byte
 	// Office says when the office is open; nil: not known.
 	Office *Office
+	// Severity gives the severity of a type of finding: low, medium, high,
+	// critical, or "" where it is not known; nil knows none.
+	Severity func(typ string) string
+	// Classes gives the class of an application's data by its name.
+	Classes map[string]string
 	// Limit bounds the facts as JSON, in bytes; 0 means the default of 48 KiB.
 	Limit int
 }
@@ -45,7 +50,7 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		Destination:  proxy.DestinationFacts{Boundary: proxy.Unknown, ChosenBy: x.AskedBy, Jurisdiction: proxy.Unknown, Pool: proxy.Unknown},
 		Findings:     tally(p.Segments, in.Report.Findings),
 		Grant:        grant(x.Principal.Grant),
-		Labels:       proxy.LabelFacts{Classification: proxy.Unknown, Severity: proxy.Unknown},
+		Labels:       proxy.LabelFacts{Classification: orUnknown(s.Classes[x.Principal.Application]), Severity: s.severity(in.Report.Findings)},
 		Mode:         s.Mode,
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools:        []proxy.PoolFacts{},
@@ -100,6 +105,32 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		return proxy.Facts{}, &proxy.Error{Op: "state facts", Kind: proxy.TooLarge, Code: "facts_too_large"}
 	}
 	return f, nil
+}
+
+// severities are the words of [proxy.LabelFacts] in their order. What is not known
+// may be anything but is not said to be critical.
+var severities = []string{"none", "low", "medium", "high", proxy.Unknown, "critical"}
+
+// severity gives the greatest severity of what was found at likely and above,
+// published test values apart.
+func (s *Stater) severity(findings []proxy.Finding) string {
+	worst := 0
+	for i := range findings {
+		f := &findings[i]
+		if f.Synthetic || f.Likelihood < proxy.Likely {
+			continue
+		}
+		word := ""
+		if s.Severity != nil {
+			word = s.Severity(f.Type)
+		}
+		n := slices.Index(severities, word)
+		if n < 0 {
+			n = slices.Index(severities, proxy.Unknown)
+		}
+		worst = max(worst, n)
+	}
+	return severities[worst]
 }
 
 // abilities names what a pool is known to be able to do, sorted.

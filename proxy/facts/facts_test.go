@@ -25,7 +25,8 @@ func (d directory) Available(pool string) string {
 func (directory) Digest() string { return "d" }
 
 var pools = directory{
-	{Name: "openai", Boundary: proxy.External, Jurisdiction: "US", Dialects: []string{"openai"}, Models: []proxy.ModelAlias{{Pattern: "gpt-5", Name: "gpt-5"}}},
+	{Name: "openai", Boundary: proxy.External, Jurisdiction: "US", Dialects: []string{"openai"}, Abilities: proxy.Abilities{Tools: proxy.Can, Images: proxy.Can, Audio: proxy.Cannot},
+		Labels: []string{"vetted", "eu-staff"}, Price: proxy.PriceFacts{Currency: "EUR", Input: 2_500_000, Output: 10_000_000}, Models: []proxy.ModelAlias{{Pattern: "gpt-5", Name: "gpt-5"}}},
 	{Name: "house", Boundary: proxy.Internal, Dialects: []string{"openai", "anthropic"}, Models: []proxy.ModelAlias{{Pattern: "*", Name: "qwen"}}, Context: 32768},
 	{Name: "keyless", Boundary: proxy.External, Dialects: []string{"anthropic"}},
 }
@@ -100,6 +101,72 @@ func TestFindingsAreCountedByTypeGroupLikelihoodAndRole(t *testing.T) {
 		t.Errorf("pools %+v", f.Pools)
 	}
 	if d := cmp.Diff([]string{"images", "tools"}, f.Request.Needs); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLabels(t *testing.T) {
+	severity := func(name string) string {
+		return map[string]string{"EMAIL_ADDRESS": "medium", "IBAN_CODE": "high", "PASSWORD": "critical", "DATE_TIME": "low"}[name]
+	}
+	at := func(l proxy.Likelihood, types ...string) (out []proxy.Finding) {
+		for _, name := range types {
+			out = append(out, proxy.Finding{End: 1, Type: name, Likelihood: l})
+		}
+		return out
+	}
+	test := at(proxy.VeryLikely, "PASSWORD")
+	test[0].Synthetic = true
+	for _, c := range []struct {
+		name  string
+		found []proxy.Finding
+		known func(string) string
+		want  string
+	}{
+		{"nothing", nil, severity, "none"},
+		{"nothing, and no severity is known", nil, nil, "none"},
+		{"the greatest", at(proxy.Likely, "DATE_TIME", "IBAN_CODE", "EMAIL_ADDRESS"), severity, "high"},
+		{"possible does not count", at(proxy.Possible, "PASSWORD"), severity, "none"},
+		{"test values do not count", test, severity, "none"},
+		{"a type that is not known", at(proxy.Likely, "IBAN_CODE", "NEW"), severity, proxy.Unknown},
+		{"critical whatever the others are", at(proxy.VeryLikely, "NEW", "PASSWORD"), severity, "critical"},
+		{"no severity is known", at(proxy.Likely, "PASSWORD"), nil, proxy.Unknown},
+	} {
+		in := inspection()
+		in.Report.Findings = c.found
+		f, err := (&facts.Stater{Directory: pools, Severity: c.known, Classes: map[string]string{"billing": "confidential", proxy.Other: "public"}}).Facts(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Labels.Severity != c.want || f.Labels.Classification != "confidential" {
+			t.Errorf("%s: %+v, want severity %s", c.name, f.Labels, c.want)
+		}
+	}
+	// What a client merely asserts names no class.
+	in := inspection()
+	in.Exchange.Principal = proxy.Principal{Asserted: "billing"}
+	f, err := (&facts.Stater{Directory: pools, Classes: map[string]string{"billing": "public"}}).Facts(in)
+	if err != nil || f.Labels.Classification != proxy.Unknown {
+		t.Errorf("an asserted application: %+v, %v", f.Labels, err)
+	}
+}
+
+func TestPoolsAreStated(t *testing.T) {
+	f, err := (&facts.Stater{Directory: pools}).Facts(inspection())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []proxy.PoolFacts{
+		{
+			Abilities: []string{"images", "tools"}, Available: "yes", Boundary: "external", Dialects: []string{"openai"}, Health: "unknown", Jurisdiction: "US",
+			Labels: []string{"eu-staff", "vetted"}, Name: "openai", Price: proxy.PriceFacts{Currency: "EUR", Input: 2_500_000, Output: 10_000_000}, Retention: "unknown", Serves: true, Training: "unknown",
+		},
+		{
+			Abilities: []string{}, Available: "yes", Boundary: "internal", Context: 32768, Dialects: []string{"anthropic", "openai"}, Health: "unknown", Jurisdiction: "unknown",
+			Labels: []string{}, Name: "house", Price: proxy.PriceFacts{Currency: "unknown"}, Retention: "unknown", Serves: true, Training: "unknown",
+		},
+	}
+	if d := cmp.Diff(want, f.Pools[:2]); d != "" {
 		t.Error(d)
 	}
 }
