@@ -27,13 +27,7 @@ func (s *Stater) Describe(in *proxy.Inspection, ev *proxy.Event) {
 		Application: orUnknown(x.Principal.Application), Bytes: in.Bytes, Dialect: x.Route.Dialect,
 		Model: s.model(in.Prompt), Operation: string(x.Route.Operation), Protocol: protocol(h.Protocol),
 	}
-	ev.Personal = &proxy.PersonalRecord{}
-	if h.Peer.UID > 0 {
-		ev.Personal.UID = h.Peer.UID
-	}
-	if h.Peer.Addr.IsValid() {
-		ev.Personal.Address = h.Peer.Addr.Addr().String()
-	}
+	ev.Personal = s.personal(in)
 	if v, ok := h.Get("x-stainless-retry-count"); ok {
 		// A count, not any number: a client could write a card's in its place.
 		if n, err := strconv.Atoi(v.Reveal()); err == nil && n > 0 && n <= retriesKnown {

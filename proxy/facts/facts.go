@@ -35,6 +35,12 @@ type Stater struct {
 	Classes map[string]string
 	// Limit bounds the facts as JSON, in bytes; 0 means the default of 48 KiB.
 	Limit int
+	// Sealer makes fingerprints and evidence for the personal part of events; nil
+	// for none.
+	Sealer Sealer
+	// EvidenceRules are the rules, as POLICY or POLICY.RULE, of whose requests
+	// evidence is sealed.
+	EvidenceRules []string
 }
 
 var _ proxy.Stater = (*Stater)(nil)

@@ -182,6 +182,10 @@ func TestNoContentComesOut(t *testing.T) {
 	}
 	ev := &proxy.Event{Decision: &proxy.DecisionRecord{Facts: &f}}
 	s.Describe(in, ev)
+	if ev.Personal.UserAgent != canary {
+		t.Error("the user agent is not in the personal part, where it belongs")
+	}
+	ev.Personal.UserAgent = ""
 	b, err := json.Marshal(ev)
 	if err != nil {
 		t.Fatal(err)
