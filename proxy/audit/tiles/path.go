@@ -92,11 +92,12 @@ const digitsLimit = 21
 // end gives the size that a tree must have for this tile to be in it; false where
 // no tree has it.
 func (t Tile) end() (int64, bool) {
-	shift := Height * max(t.Level, 0)
-	if t.W < 1 || t.W > Width || t.N < 0 || t.Level > maxLevel || t.N > (math.MaxInt64>>Height-Width)>>shift {
+	if t.W < 1 || t.W > Width || t.N < 0 || t.N >= math.MaxInt64>>Height || t.Level > maxLevel {
 		return 0, false
 	}
-	return (t.N<<Height + int64(t.W)) << shift, true
+	shift := Height * max(t.Level, 0)
+	n := t.first() + int64(t.W)
+	return n << shift, n <= math.MaxInt64>>shift
 }
 
 // first gives the index of the first record of a bundle, or of the first hash of
