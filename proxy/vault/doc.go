@@ -54,13 +54,19 @@
 //
 // # What a fingerprint does not find
 //
-// Values are written in one way before (see [Keyring.Hash]). A telephone number
-// that was written without its country has another fingerprint than with it: ask
-// for both. Values that were disguised (in base64, in words, with look-alike
-// letters of another script) are found by the detectors but may have a fingerprint
-// of the disguise; those whose form is lost are counted as missing ([More]). An
-// address with characters beyond ASCII has the fingerprint of the composition that
-// it was written in.
+// Values are written in one way before: e-mail addresses in lower case, with words
+// for @ and . as signs; telephone numbers as digits, with + where they are
+// international (00 becomes +, a trunk zero in brackets goes) and without an
+// extension; cards as digits; IBANs and national numbers as capitals and digits;
+// secrets without white space. Full-width characters and the digits of all scripts
+// are read as ASCII, invisible characters are left out.
+//
+// A telephone number that was written without its country has another fingerprint
+// than with it: ask for both. Values that were disguised (in base64, in words, with
+// look-alike letters of another script) are found by the detectors but may have a
+// fingerprint of the disguise; those whose form is lost are counted as missing
+// ([More]). An address with characters beyond ASCII has the fingerprint of the
+// composition that it was written in.
 //
 // # Evidence
 //

@@ -117,16 +117,9 @@ func known(f *proxy.Finding) (form, bool) {
 	return k, k != formNone
 }
 
-// normal gives the one way in which a value is written for its fingerprint:
-//
-//   - e-mail addresses in lower case, words for @ and . as signs;
-//   - telephone numbers as digits, + before them where the number is international
-//     (00 becomes +, a trunk zero in brackets goes), without an extension;
-//   - card numbers as digits; IBANs and national numbers as capitals and digits;
-//   - secrets without white space.
-//
-// Full-width characters and digits of all scripts are read as ASCII, invisible
-// characters are left out. It fails with [ErrGuessable] or [ErrNotAValue].
+// normal gives the one way in which a value is written for its fingerprint; the
+// package's documentation lists what is done. It fails with [ErrGuessable] or
+// [ErrNotAValue].
 func normal(k form, value string) (string, error) {
 	if len(value) > valueLimit {
 		return "", ErrNotAValue
