@@ -290,7 +290,8 @@ type work struct {
 
 func (w *work) big(n int) *proxy.Event {
 	ev := small(n)
-	ev.Admin.Detail = strings.Repeat(string(rune('a'+n%26)), 25_000+n)
+	ev.Admin.Detail = strings.Repeat(string(rune('a'+n%26)), 42_000+n)
+	ev.Personal = &proxy.PersonalRecord{Subject: testID(n)}
 	return ev
 }
 
@@ -303,6 +304,9 @@ func (w *work) do(l *Log, n int) {
 		}
 		if i%3 == 2 {
 			_ = l.notary.run()
+		}
+		if i%7 == 6 {
+			_ = l.Seal(context.Background())
 		}
 	}
 }
@@ -327,7 +331,7 @@ func (w *work) check(t *testing.T, dir string, o Options) {
 	recovered := map[string]int{}
 	enc := newEncoder()
 	last := -1
-	for _, r := range records(t, dir) {
+	for _, r := range with(t, dir) {
 		ev, err := r.Event()
 		must(t, err)
 		var n int
@@ -340,7 +344,11 @@ func (w *work) check(t *testing.T, dir string, o Options) {
 		if ev.Admin.Detail != "" {
 			want = w.big(n)
 		}
-		want.Origin = ev.Origin
+		want.Origin, want.Personal = ev.Origin, ev.Personal
+		p, err := r.OpenPersonal()
+		if err != nil || (p != nil) != (ev.Personal != nil) || p != nil && p.Subject != testID(n) {
+			t.Fatalf("record %d: its personal part is %+v (%v)", r.Index, p, err)
+		}
 		b, err := enc.encode(want)
 		must(t, err)
 		if string(b) != string(r.JSON) {

@@ -45,14 +45,18 @@ func loadKey(dir, host string, random io.Reader) (note.Signer, string, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, "", fmt.Errorf("make the key directory: %w", err)
 	}
-	name := filepath.Join(dir, keyFile)
-	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = makeKey(dir, host, random)
-		if err == nil {
-			info, err = os.Stat(name)
+	if _, err := os.Stat(filepath.Join(dir, keyFile)); errors.Is(err, fs.ErrNotExist) {
+		if err := makeKeyAs(dir, keyFile, publicFile, host, random); err != nil {
+			return nil, "", fmt.Errorf("make the log's key: %w", err)
 		}
 	}
+	return readKey(dir, keyFile, publicFile)
+}
+
+// readKey reads a pair of files of a key directory.
+func readKey(dir, private, public string) (note.Signer, string, error) {
+	name := filepath.Join(dir, private)
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, "", fmt.Errorf("read the log's key: %w", err)
 	}
@@ -68,26 +72,26 @@ func loadKey(dir, host string, random io.Reader) (note.Signer, string, error) {
 		// The library's error may quote the key.
 		return nil, "", fmt.Errorf("the log's key %s is not a note signer key (PRIVATE+KEY+…)", name)
 	}
-	public, err := os.ReadFile(filepath.Join(dir, publicFile))
+	text, err := os.ReadFile(filepath.Join(dir, public))
 	if err != nil {
 		return nil, "", fmt.Errorf("read the log's verifier key: %w", err)
 	}
-	return signer, strings.TrimSpace(string(public)), nil
+	return signer, strings.TrimSpace(string(text)), nil
 }
 
-// makeKey makes an Ed25519 key. The public half is written first: a private half
+// makeKeyAs makes an Ed25519 key. The public half is written first: a private half
 // without one would be useless, and the other way round is made good by the next
 // start.
-func makeKey(dir, host string, random io.Reader) error {
+func makeKeyAs(dir, private, public, host string, random io.Reader) error {
 	id := make([]byte, 4)
 	if _, err := io.ReadFull(random, id); err != nil {
 		return err
 	}
-	private, public, err := note.GenerateKey(random, "ostiary/"+host+"/key-"+hex.EncodeToString(id))
+	secret, text, err := note.GenerateKey(random, "ostiary/"+host+"/key-"+hex.EncodeToString(id))
 	if err != nil {
 		return errors.New("generate the log's key")
 	}
-	for _, f := range []struct{ name, text string }{{publicFile, public}, {keyFile, private}} {
+	for _, f := range []struct{ name, text string }{{public, text}, {private, secret}} {
 		if err := writeWhole(filepath.Join(dir, f.name), []byte(f.text+"\n")); err != nil {
 			return err
 		}

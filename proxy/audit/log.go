@@ -75,6 +75,8 @@ type Options struct {
 	// its other half. Both or neither.
 	Signer   note.Signer
 	Verifier note.Verifier
+	// Public is the verifier key of Verifier as text; [Log.Rotate] needs it.
+	Public string
 	// Segment is the size of a segment in bytes, 0 for [DefaultSegment].
 	Segment int64
 	// Ahead is how many segments are prepared, 0 for [DefaultAhead].
@@ -123,7 +125,8 @@ type Log struct {
 	dir      string
 	origin   string
 	opt      Options
-	verifier note.Verifier
+	verifier note.Verifier // guarded by the notary's mu, once the log is open
+	public   string        // its text; likewise
 	recovery Recovery
 	lock     io.Closer // the lock on the directory
 

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // remedy is what to do with a log that is not as it must be.
@@ -50,7 +53,11 @@ func Open(dir string, o Options) (*Log, error) {
 	l.spares = &spares{log: l, kick: make(chan struct{}, 1)}
 	l.notary = &notary{log: l, signer: o.Signer, kick: make(chan struct{}, 1), first: true}
 	l.sealer = &sealer{log: l, kick: make(chan struct{}, 1)}
-	if err := l.start(); err != nil {
+	rotated, err := l.resumeRotation()
+	if err == nil {
+		err = l.start()
+	}
+	if err != nil {
 		return nil, errors.Join(err, held.Close())
 	}
 	l.done.Add(4)
@@ -58,6 +65,17 @@ func Open(dir string, o Options) (*Log, error) {
 	go l.writer.run()
 	go l.spares.run()
 	go l.notary.loop()
+	if rotated != nil {
+		a := Act{Code: "scheduled", Role: "admin"}
+		ctx, cancel := context.WithTimeout(context.Background(), resumeLimit)
+		defer cancel()
+		if err := l.record(ctx, []*proxy.Event{l.rotationEvent(rotated, a)}); err != nil {
+			return nil, errors.Join(fmt.Errorf("complete the rotation of the key: %w", err), l.Close())
+		}
+	}
+	if err := l.resumeCustody(); err != nil {
+		return nil, errors.Join(fmt.Errorf("complete an erasure: %w", err), l.Close())
+	}
 	return l, nil
 }
 
@@ -88,6 +106,16 @@ func (l *Log) start() error {
 	if damage != nil {
 		damage.Remedy = remedy
 		return damage
+	}
+	if m := pruned(l.dir); m.segment > 0 {
+		n := 0
+		for n < len(used) && used[n].number < m.segment {
+			n++
+		}
+		if err := l.remove(used[:n]); err != nil {
+			return fmt.Errorf("remove segments that retention removed: %w", err)
+		}
+		list, used = list[n:], used[n:]
 	}
 	for _, s := range list[len(used):] { // prepared and never begun: made anew
 		if err := l.opt.fs.Remove(filepath.Join(l.dir, s.name)); err != nil {
@@ -129,6 +157,7 @@ func (l *Log) start() error {
 
 func (l *Log) loadKey() error {
 	signer, v := l.opt.Signer, l.opt.Verifier
+	l.public = strings.TrimSpace(l.opt.Public)
 	if signer == nil {
 		var public string
 		var err error
@@ -138,6 +167,7 @@ func (l *Log) loadKey() error {
 		if v, err = NewVerifier([]byte(public)); err != nil {
 			return err
 		}
+		l.public = public
 		// A hint for people: a copy inside the log proves nothing.
 		hint := filepath.Join(l.dir, publicFile)
 		if old, err := os.ReadFile(hint); err != nil || strings.TrimSpace(string(old)) != public {
@@ -158,6 +188,7 @@ type recovery struct {
 	log  *Log
 	used []segmentFile
 
+	keys   *ring
 	last   *Checkpoint // the greatest that is signed
 	place  string      // where it was found
 	tree   frontier    // of what was scanned
@@ -236,8 +267,8 @@ func (r *recovery) refuseSeen() error {
 func (r *recovery) run() error {
 	l := r.log
 	l.origin = r.used[0].header.origin
-	if first := r.used[0]; first.number != 0 || first.header.tree.size != 0 {
-		return &Damage{Place: segmentName(0), Index: 0, Why: "is missing", Remedy: remedy}
+	if first, m := r.used[0], pruned(l.dir); first.number != m.segment || first.header.tree.size != m.size {
+		return &Damage{Place: segmentName(m.segment), Index: m.size, Why: "is missing", Remedy: remedy}
 	}
 	if err := r.checkpoints(); err != nil {
 		return err
@@ -254,6 +285,11 @@ func (r *recovery) run() error {
 // checkpoints finds the greatest checkpoint that our key has signed.
 func (r *recovery) checkpoints() error {
 	l := r.log
+	rotations, err := readRotations(l.dir)
+	if err != nil {
+		return err
+	}
+	r.keys = newRing(l.verifier, l.origin, rotations)
 	var found []signedNote
 	for i := len(r.used) - 1; i >= 0; i-- {
 		notes, _, err := readHistory(l.dir, historyName(r.used[i].number))
@@ -272,8 +308,10 @@ func (r *recovery) checkpoints() error {
 		}
 	}
 	for _, s := range found {
-		c, err := OpenCheckpoint(s.note, l.verifier)
+		c, err := r.keys.open(s.note)
 		switch {
+		case errors.Is(err, ErrRetired):
+			return &Damage{Place: s.place, Index: -1, Why: "is signed by a key that was not this log's at that size", Remedy: remedy}
 		case errors.Is(err, ErrSignature):
 			return &Damage{Place: s.place, Index: -1, Why: "is not signed by this key (" + l.verifier.Name() + ")",
 				Remedy: "name the key directory that belongs to this log, or " + remedy}
@@ -306,6 +344,10 @@ func (r *recovery) scan() error {
 	}
 	first = min(first, r.loadSeal())
 	r.tree = r.used[first].header.tree.clone()
+	if l.notary.edge.size == 0 && r.tree.size > 0 {
+		return &Damage{Place: sealedFile, Index: -1, Why: "cannot be read, and the records that tiles could be made of were removed by retention",
+			Remedy: "put back the directory tile of a copy, or " + remedy}
+	}
 	for i := first; i < len(r.used); i++ {
 		s := r.used[i]
 		h := s.header

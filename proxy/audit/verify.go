@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // Answer is what a verification says.
@@ -49,7 +51,8 @@ type VerifyOptions struct {
 type Report struct {
 	Answer Answer
 	Origin string
-	Size   int64     // records that can be read
+	First  int64     // index of the first record that is there; what is before was removed by retention
+	Size   int64     // records that can be read, those before First counted
 	Signed int64     // of them, under a checkpoint that the key has signed
 	Root   tlog.Hash // of Size records
 	// FirstBad is the index of the first record that is altered or missing, -1
@@ -85,12 +88,16 @@ type verification struct {
 	report  *Report
 
 	key    note.Verifier
-	points []point // by size
+	keys   *ring
+	stated []*rotation // of keys
+	points []point     // by size
 
-	tree  frontier
-	agree frontier    // at the greatest checkpoint passed that agrees
-	since []tlog.Hash // leaves after agree
-	bad   bool        // the scan ended early, at tree.size
+	tree     frontier
+	agree    frontier    // at the greatest checkpoint passed that agrees
+	since    []tlog.Hash // leaves after agree
+	bad      bool        // the scan ended early, at tree.size
+	recorded []string    // statements of keys that events hold
+	gone     int64       // records that retention events say were removed
 }
 
 // point is a checkpoint that the key has signed.
@@ -132,6 +139,15 @@ func (v *verification) run() error {
 	if len(list) > 0 {
 		r.Origin = list[0].header.origin
 	}
+	if v.stated, err = readRotations(v.dir); err != nil {
+		var d *Damage
+		if !errors.As(err, &d) {
+			return fmt.Errorf("read the audit log: %w", err)
+		}
+		v.altered("%s %s", d.Place, d.Why)
+	}
+	r.First, v.tree = started(list)
+	v.agree = v.tree.clone()
 	v.judge(found)
 	if damage != nil {
 		v.altered("%s %s", damage.Place, damage.Why)
@@ -214,9 +230,12 @@ func (v *verification) judge(found []signedNote) {
 		v.unclear("there is no verifier key: no checkpoint was checked")
 		return
 	}
+	v.keys = newRing(v.key, v.report.Origin, v.stated)
 	for _, s := range found {
-		c, err := OpenCheckpoint(s.note, v.key)
+		c, err := v.keys.open(s.note)
 		switch {
+		case errors.Is(err, ErrRetired):
+			v.altered("%s holds a checkpoint that is signed by a key that was not the log's at that size", s.place)
 		case errors.Is(err, ErrSignature):
 			v.altered("%s holds a checkpoint that the key %s has not signed", s.place, v.key.Name())
 		case err != nil && s.place == checkpointFile:
@@ -242,7 +261,11 @@ func (v *verification) judge(found []signedNote) {
 
 // scan reads all records and compares the tree with each checkpoint on the way.
 func (v *verification) scan(list []segmentFile) error {
-	next := v.passed(0)
+	next := 0
+	for next < len(v.points) && v.points[next].Size < v.tree.size {
+		next++ // of records that are not there any more
+	}
+	next = v.passed(next)
 	for i, s := range list {
 		h := s.header
 		if h.tree.size != v.tree.size || h.tree.root() != v.tree.root() || h.origin != v.report.Origin {
@@ -289,12 +312,29 @@ func (v *verification) segment(sc *scanner, s segmentFile, next int) (int, error
 		}
 		leaf := tlog.RecordHash(fr.json)
 		v.tree.add(leaf)
+		v.told(fr.json)
 		if len(v.since) < refineLimit {
 			v.since = append(v.since, leaf)
 		}
 		next = v.passed(next)
 	}
 	return next, nil
+}
+
+// told notes how many records an event of retention says were removed, and the
+// statements of keys that are recorded.
+func (v *verification) told(json []byte) {
+	e := Record{JSON: json}
+	if !(v.report.First > 0 && mentions(e, proxy.EventRetention)) && !(len(v.stated) > 0 && mentions(e, "rotate")) {
+		return
+	}
+	ev, err := e.Event()
+	if err == nil && ev.Kind == proxy.EventAdmin && ev.Admin != nil && ev.Admin.Action == "rotate" {
+		v.recorded = append(v.recorded, ev.Admin.Signed)
+	}
+	if err == nil && ev.Kind == proxy.EventRetention && ev.Admin != nil && ev.Admin.Action == "retain" {
+		v.gone = max(v.gone, ev.Admin.To)
+	}
 }
 
 // passed compares the tree with the checkpoints of its size.
@@ -342,6 +382,24 @@ func (v *verification) ends(mark marker, marked bool) {
 	if marked && !v.bad && mark.size > v.tree.size {
 		v.altered("there are %d records, but %d had been acknowledged", v.tree.size, mark.size)
 		v.bad = true
+	}
+	for _, s := range v.stated {
+		if !v.bad && s.size >= r.First && !slices.Contains(v.recorded, string(s.signed)) {
+			v.altered("%s states a rotation of the key at %d records, and no event tells of it", rotationsFile, s.size)
+		}
+	}
+	if n := len(v.stated); n > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the log's key was followed by another %d times, by statements that both keys signed", n))
+	}
+	switch {
+	case r.First > v.gone:
+		v.altered("the first %d records are not there, and no event of retention says that they were removed", r.First)
+		if !v.bad {
+			v.locate(v.gone, r.First)
+			return
+		}
+	case r.First > 0:
+		r.Notes = append(r.Notes, fmt.Sprintf("the first %d records were removed by retention, as an event says", r.First))
 	}
 	if v.bad {
 		v.first()
