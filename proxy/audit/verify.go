@@ -395,7 +395,7 @@ func (v *verification) ends(mark marker, marked bool) {
 	case r.First > v.gone:
 		v.altered("the first %d records are not there, and no event of retention says that they were removed", r.First)
 		if !v.bad {
-			v.locate(v.gone, r.First)
+			v.locate(v.gone, v.gone+1)
 			return
 		}
 	case r.First > 0:
