@@ -94,10 +94,11 @@ type Options struct {
 	// condition is reported once.
 	Alarm func(error)
 
-	noSeal bool             // segments are packed when asked only
-	fs     fileSystem       // nil for the disk
-	now    func() time.Time // nil for the clock
-	random io.Reader        // nil for crypto/rand
+	foreign bool             // others sign: it is a replica
+	noSeal  bool             // segments are packed when asked only
+	fs      fileSystem       // nil for the disk
+	now     func() time.Time // nil for the clock
+	random  io.Reader        // nil for crypto/rand
 }
 
 // Commit tells of one group of events that became durable.

@@ -121,7 +121,7 @@ func (n *notary) run() error {
 	n.first = false
 
 	err := n.tiles(tree.size)
-	if err == nil && tree.size > n.signed.Load() {
+	if err == nil && tree.size > n.signed.Load() && !n.log.opt.foreign {
 		err = n.sign(tree)
 	}
 	switch {
@@ -273,7 +273,12 @@ func (n *notary) sign(tree frontier) error {
 	if err != nil {
 		return err
 	}
-	if err := n.history.append(tree.size, signed); err != nil {
+	return n.publish(tree.size, signed)
+}
+
+// publish makes a checkpoint durable, and shows it to others. mu is held.
+func (n *notary) publish(size int64, signed []byte) error {
+	if err := n.history.append(size, signed); err != nil {
 		return err
 	}
 	// The history is the record; the others are copies for clients of C2SP
@@ -286,7 +291,7 @@ func (n *notary) sign(tree frontier) error {
 	}
 	now := n.log.opt.now()
 	n.signedAt.Store(&now)
-	n.signed.Store(tree.size)
+	n.signed.Store(size)
 	return nil
 }
 

@@ -136,7 +136,7 @@ func (l *Log) start() error {
 	}
 	l.writer.size.Store(l.writer.tree.size)
 	l.notary.inbox.tree = l.writer.tree.clone()
-	if l.writer.tree.size == 0 {
+	if l.writer.tree.size == 0 && !l.opt.foreign {
 		// A log has a checkpoint from the beginning, so that one without is known
 		// to have lost it.
 		l.notary.signed.Store(-1)
@@ -474,7 +474,7 @@ func (r *recovery) tail(s segmentFile, sc *scanner) error {
 // compare holds what was found against what must be there.
 func (r *recovery) compare() error {
 	l, last := r.log, r.used[len(r.used)-1]
-	if r.last == nil && r.tree.size > 0 {
+	if r.last == nil && r.tree.size > 0 && !l.opt.foreign {
 		return &Damage{Place: "checkpoints", Index: -1, Remedy: remedy,
 			Why: fmt.Sprintf("are gone, and there are %d records", r.tree.size)}
 	}
