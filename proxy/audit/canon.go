@@ -38,6 +38,36 @@ type canon struct {
 	err  error
 }
 
+// A buffer and a list of keys of at most these sizes are kept for the next
+// document.
+const (
+	keepBuffer = 2 * MaxRecord
+	keepKeys   = 1024
+)
+
+// reset begins a document.
+func (c *canon) reset() {
+	c.err = nil
+	if cap(c.b) > keepBuffer {
+		c.b = nil
+	}
+	c.b = c.b[:0]
+	if cap(c.keys) > keepKeys {
+		c.keys = nil
+	}
+}
+
+// end gives the document, or why there is none.
+func (c *canon) end() ([]byte, error) {
+	if c.err == nil && len(c.b) > MaxRecord {
+		c.err = ErrTooLarge
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c.b, nil
+}
+
 // lit writes what is JSON already.
 func (c *canon) lit(s string) { c.b = append(c.b, s...) }
 

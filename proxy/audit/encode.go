@@ -2,56 +2,27 @@ package audit
 
 import "github.com/ostiary/ostiary/proxy"
 
-// An encoder keeps a buffer and a list of keys of at most these sizes for the next
-// event.
-const (
-	keepBuffer = 2 * MaxRecord
-	keepKeys   = 1024
-)
-
-// encoder encodes events into a buffer that it keeps. It knows the fields of
-// every recorded struct by name: reflection took eight times as long.
-type encoder struct{ canon canon }
+// encoder encodes events, and personal parts beside them, into buffers that it
+// keeps. It knows the fields of every recorded struct by name: reflection took
+// several times as long.
+type encoder struct{ event, personal canon }
 
 func newEncoder() *encoder { return &encoder{} }
 
-// encode gives the event's canonical JSON (RFC 8785), valid until the next call.
-// It fails with [ErrTooLarge] or [ErrNotCanonical].
+// encode gives the event's canonical JSON (RFC 8785), valid until the next call of
+// encode. It fails with [ErrTooLarge] or [ErrNotCanonical].
 func (e *encoder) encode(ev *proxy.Event) ([]byte, error) {
-	e.reset()
-	putEvent(&e.canon, ev)
-	return e.end()
+	e.event.reset()
+	putEvent(&e.event, ev)
+	return e.event.end()
 }
 
 // encodePersonal gives the canonical JSON of a personal part, valid until the
-// next call. It fails as encode does.
+// next call of encodePersonal. It fails as encode does.
 func (e *encoder) encodePersonal(p *proxy.PersonalRecord) ([]byte, error) {
-	e.reset()
-	putPersonal(&e.canon, p)
-	return e.end()
-}
-
-func (e *encoder) reset() {
-	c := &e.canon
-	c.err = nil
-	if cap(c.b) > keepBuffer {
-		c.b = nil
-	}
-	c.b = c.b[:0]
-	if cap(c.keys) > keepKeys {
-		c.keys = nil
-	}
-}
-
-func (e *encoder) end() ([]byte, error) {
-	c := &e.canon
-	if c.err == nil && len(c.b) > MaxRecord {
-		c.err = ErrTooLarge
-	}
-	if c.err != nil {
-		return nil, c.err
-	}
-	return c.b, nil
+	e.personal.reset()
+	putPersonal(&e.personal, p)
+	return e.personal.end()
 }
 
 // What follows writes one record each, as the tags in package proxy have it. Names

@@ -174,6 +174,11 @@ func TestEncodePersonal(t *testing.T) {
 			t.Fatalf("differs\n got %s\nwant %s", got, want)
 		}
 	}
+	held := must1(e.encodePersonal(&proxy.PersonalRecord{Subject: "s"}))(t)
+	must1(e.encode(decision(1)))(t)
+	if string(held) != `{"subject":"s"}` {
+		t.Errorf("encoding an event has overwritten a personal part: %s", held)
+	}
 	if _, err := e.encodePersonal(&proxy.PersonalRecord{UID: 1 << 53}); err != ErrNotCanonical {
 		t.Errorf("a number beyond 2^53: %v", err)
 	}
@@ -236,10 +241,10 @@ func TestEncoderAfterErrors(t *testing.T) {
 		if got := string(must1(e.encode(decision(1)))(t)); got != want {
 			t.Errorf("%s: the next event is %s", name, got)
 		}
-		if cap(e.canon.b) > keepBuffer || cap(e.canon.keys) > keepKeys {
-			t.Errorf("%s: %d bytes and %d keys are kept", name, cap(e.canon.b), cap(e.canon.keys))
+		if cap(e.event.b) > keepBuffer || cap(e.event.keys) > keepKeys {
+			t.Errorf("%s: %d bytes and %d keys are kept", name, cap(e.event.b), cap(e.event.keys))
 		}
-		for _, k := range e.canon.keys[:cap(e.canon.keys)] {
+		for _, k := range e.event.keys[:cap(e.event.keys)] {
 			if k != "" {
 				t.Errorf("%s: a key is kept", name)
 				break
