@@ -49,6 +49,8 @@ type Set struct {
 	program     *program
 	query       rego.PreparedEvalQuery
 	sets        []said // what query gives, in its order; members empty
+	direct      *direct
+	rest        rego.PreparedEvalQuery // what direct leaves, in its order
 	plan        plan
 	memo        *memo
 	answers     *answers
@@ -121,6 +123,20 @@ func build(src *source, o *Options) (*Set, Problems) {
 		return nil, Problems{{What: "the policies cannot be prepared: " + err.Error()}}
 	}
 	s.query = q
+	s.direct = newDirect(pr, src.data, s.sets)
+	if n := s.direct.left; n == len(refs) {
+		s.rest = q
+	} else if n > 0 {
+		left := make([]string, 0, n)
+		for i, g := range s.direct.sets {
+			if g == nil {
+				left = append(left, refs[i])
+			}
+		}
+		if s.rest, err = s.prepare("[" + strings.Join(left, ", ") + "]"); err != nil {
+			return nil, Problems{{What: "the policies cannot be prepared: " + err.Error()}}
+		}
+	}
 	if bad := s.invalid(); len(bad) > 0 {
 		return nil, bad
 	}
@@ -261,14 +277,49 @@ func (s *Set) Decide(ctx context.Context, f *proxy.Facts) (verdict proxy.Verdict
 	return verdict, nil
 }
 
-// evaluate asks the policies about an input.
+// evaluate asks the policies about an input: those that can be evaluated directly,
+// and OPA for the others, or for all of them where anything went wrong.
 func (s *Set) evaluate(ctx context.Context, input ast.Value) ([]said, error) {
+	if ctx.Err() != nil {
+		return nil, errTimeout
+	}
+	all := slices.Clone(s.sets)
+	if !s.direct.evaluate(ctx, input, all) {
+		return s.ask(ctx, input, s.query, all)
+	}
+	if s.direct.left == 0 {
+		return all, nil
+	}
+	rest := make([]said, 0, s.direct.left)
+	for i, g := range s.direct.sets {
+		if g == nil {
+			rest = append(rest, all[i])
+		}
+	}
+	rest, err := s.ask(ctx, input, s.rest, rest)
+	if err != nil {
+		// Which error it is may depend on what else is asked.
+		return s.ask(ctx, input, s.query, all)
+	}
+	for i, g := range s.direct.sets {
+		if g == nil {
+			all[i].members, rest = rest[0].members, rest[1:]
+		}
+	}
+	return all, nil
+}
+
+// ask asks OPA. It fills in the members of all, which are those of the query.
+func (s *Set) ask(ctx context.Context, input ast.Value, query rego.PreparedEvalQuery, all []said) ([]said, error) {
+	if ctx.Err() != nil {
+		return nil, errTimeout
+	}
 	// A goroutine per evaluation, which OPA starts by itself, costs more than
 	// a small policy.
 	stop := topdown.NewCancel()
 	release := context.AfterFunc(ctx, stop.Cancel)
 	defer release()
-	rs, err := s.query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(stop))
+	rs, err := query.Eval(ctx, rego.EvalParsedInput(input), rego.EvalExternalCancel(stop))
 	if err != nil {
 		return nil, evaluation(err)
 	}
@@ -276,10 +327,9 @@ func (s *Set) evaluate(ctx context.Context, input ast.Value) ([]said, error) {
 		return nil, errUndefined
 	}
 	list, ok := rs[0].Expressions[0].Value.(*ast.Array)
-	if !ok || list.Len() != len(s.sets) {
+	if !ok || list.Len() != len(all) {
 		return nil, errUndefined
 	}
-	all := slices.Clone(s.sets)
 	for i := range all {
 		all[i].members = list.Elem(i).Value
 	}
