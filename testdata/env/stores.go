@@ -263,6 +263,7 @@ func S3(t testing.TB) *Store {
 		Address: "127.0.0.1:" + p[6], log: filepath.Join(dir, "log"),
 		command: []string{
 			weed, "server", "-dir=" + dir, "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false",
+			"-master.electionTimeout=1s", "-master.heartbeatInterval=100ms", // it is alone: it need not wait for others
 			"-master.port=" + p[0], "-master.port.grpc=" + p[1], "-volume.port=" + p[2], "-volume.port.grpc=" + p[3],
 			"-filer", "-filer.port=" + p[4], "-filer.port.grpc=" + p[5], "-s3", "-s3.port=" + p[6], "-s3.port.grpc=" + p[7],
 			"-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.config=" + filepath.Join(dir, "s3.json"),
