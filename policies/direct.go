@@ -2,6 +2,9 @@ package policies
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -50,17 +53,13 @@ type known struct {
 	term *ast.Term // nil: undefined
 }
 
-// frame holds the variables of one rule that is being evaluated, and what it gave.
+// frame holds the variables of one rule that is being evaluated, and what its
+// solutions gave.
 type frame struct {
 	r     *run
 	slots []*ast.Term
-	out   *given
-}
-
-// given collects what the solutions of a body give.
-type given struct {
-	list []*ast.Term
-	hit  bool
+	list  []*ast.Term // of the rule, and above it of the comprehensions that are being evaluated
+	hit   bool        // a body of its own has a solution
 }
 
 // step evaluates the rest of a body.
@@ -76,18 +75,14 @@ type value func(*frame) *ast.Term
 type group struct {
 	index  int
 	params int
+	slots  int
 	set    bool // of members; otherwise of one value
-	rules  []*clause
-	other  *ast.Term // the default, or nil
+	rules  []step
+	other  *ast.Term               // the default, or nil
+	alone  map[*ast.Term]*ast.Term // sets of one constant member, by the member
 }
 
-// clause is one rule.
-type clause struct {
-	slots int
-	body  step
-}
-
-// enter takes a frame for a rule.
+// enter takes a frame for a group of rules.
 func (r *run) enter(slots int) *frame {
 	if r.depth == len(r.frames) {
 		r.frames = append(r.frames, &frame{r: r})
@@ -97,8 +92,7 @@ func (r *run) enter(slots int) *frame {
 	if cap(f.slots) < slots {
 		f.slots = make([]*ast.Term, slots)
 	}
-	f.slots = f.slots[:slots]
-	f.out = nil
+	f.slots, f.list = f.slots[:slots], f.list[:0]
 	if r.depth > directDepth {
 		r.failed = true
 	}
@@ -121,37 +115,52 @@ func (g *group) term(r *run, args []*ast.Term) *ast.Term {
 			return k.term
 		}
 	}
-	out := given{}
-	for _, c := range g.rules {
-		f := r.enter(c.slots)
+	f := r.enter(g.slots)
+	for _, rule := range g.rules {
 		copy(f.slots, args)
-		f.out = &out
-		c.body(f)
-		r.depth--
-		if r.failed {
-			return nil
-		}
+		rule(f)
 	}
-	var t *ast.Term
-	switch {
-	case g.set:
-		t = ast.SetTerm(out.list...)
-	case len(out.list) > 0:
-		t = out.list[0]
-		for _, o := range out.list[1:] {
-			if !ast.ValueEqual(t.Value, o.Value) {
-				r.failed = true // two values of one rule
-				return nil
-			}
-		}
-	default:
-		t = g.other
+	r.depth--
+	if r.failed {
+		return nil
 	}
+	t := g.of(r, f.list)
 	if g.params == 0 {
 		r.known[g.index] = known{true, t}
 	}
 	return t
 }
+
+// of gives the value of a group whose rules gave a list.
+func (g *group) of(r *run, list []*ast.Term) *ast.Term {
+	if len(list) == 0 {
+		if g.set {
+			return ast.InternedEmptySet
+		}
+		return g.other
+	}
+	same := true
+	for _, o := range list[1:] {
+		same = same && o == list[0]
+	}
+	switch {
+	case g.set && same && g.alone[list[0]] != nil:
+		return g.alone[list[0]]
+	case g.set:
+		return ast.SetTerm(list...)
+	}
+	for _, o := range list[1:] {
+		if !ast.ValueEqual(list[0].Value, o.Value) {
+			r.failed = true // two values of one rule
+			return nil
+		}
+	}
+	return list[0]
+}
+
+// runs keeps what evaluations need, for the next. A kept one refers to values of the
+// last, which hold no content.
+var runs = sync.Pool{New: func() any { return &run{} }}
 
 // evaluate gives the members of the sets, in their order; those that are left to
 // OPA have none. It reports false where OPA is to evaluate all of them.
@@ -161,7 +170,10 @@ func (d *direct) evaluate(ctx context.Context, input ast.Value, all []said) (ok 
 			ok = false
 		}
 	}()
-	r := &run{ctx: ctx, input: ast.NewTerm(input), known: make([]known, d.groups)}
+	r := runs.Get().(*run)
+	r.ctx, r.input, r.depth, r.steps, r.failed = ctx, ast.NewTerm(input), 0, 0, false
+	r.known = slices.Grow(r.known[:0], d.groups)[:d.groups]
+	clear(r.known)
 	for i, g := range d.sets {
 		if g == nil {
 			continue
@@ -172,6 +184,8 @@ func (d *direct) evaluate(ctx context.Context, input ast.Value, all []said) (ok 
 		}
 		all[i].members = t.Value
 	}
+	r.ctx, r.input = nil, nil
+	runs.Put(r)
 	return true
 }
 
@@ -221,7 +235,7 @@ func (b *builder) group(node *ast.TreeNode) *group {
 		return nil
 	}
 	head := node.Values[0].Head
-	g := &group{params: len(head.Args), set: head.RuleKind() == ast.MultiValue}
+	g := &group{params: len(head.Args), set: head.RuleKind() == ast.MultiValue, alone: map[*ast.Term]*ast.Term{}}
 	for _, rule := range node.Values {
 		h := rule.Head
 		if rule.Else != nil || !h.Ref().IsGround() || len(h.Args) != g.params || (h.RuleKind() == ast.MultiValue) != g.set || h.Key != nil && h.Value != nil {
@@ -234,11 +248,14 @@ func (b *builder) group(node *ast.TreeNode) *group {
 			g.other = h.Value
 			continue
 		}
-		c, ok := b.clause(rule, g.set)
-		if !ok {
+		body, slots := b.clause(rule, g.set)
+		if body == nil {
 			return nil
 		}
-		g.rules = append(g.rules, c)
+		g.rules, g.slots = append(g.rules, body), max(g.slots, slots)
+		if key := h.Key; g.set && ast.IsConstant(key.Value) {
+			g.alone[key] = ast.SetTerm(key)
+		}
 	}
 	g.index = b.count
 	b.count++
@@ -291,8 +308,9 @@ func isRoot(v ast.Var) bool {
 	return v.Equal(ast.InputRootDocument.Value) || v.Equal(ast.DefaultRootDocument.Value)
 }
 
-// clause makes a rule.
-func (b *builder) clause(rule *ast.Rule, set bool) (*clause, bool) {
+// clause makes a rule, and says how many variables it has; nil where it is left to
+// OPA.
+func (b *builder) clause(rule *ast.Rule, set bool) (body step, slots int) {
 	size, bad := len(rule.Head.Args), false
 	s := &scope{builder: b, slots: map[ast.Var]int{}, bound: map[ast.Var]bool{}, size: &size, bad: &bad}
 	var links []link
@@ -300,12 +318,12 @@ func (b *builder) clause(rule *ast.Rule, set bool) (*clause, bool) {
 		switch v := a.Value.(type) {
 		case ast.Var:
 			if s.bound[v] || isRoot(v) {
-				return nil, false
+				return nil, 0
 			}
 			s.slots[v], s.bound[v] = i, true
 		default:
 			if !ast.IsConstant(v) {
-				return nil, false
+				return nil, 0
 			}
 			links = append(links, func(next step) step {
 				return func(f *frame) {
@@ -322,17 +340,17 @@ func (b *builder) clause(rule *ast.Rule, set bool) (*clause, bool) {
 		what = rule.Head.Key
 	}
 	if bad || what == nil {
-		return nil, false
+		return nil, 0
 	}
 	of := s.value(what)
 	if bad {
-		return nil, false
+		return nil, 0
 	}
-	return &clause{size, chain(links, func(f *frame) {
+	return chain(links, func(f *frame) {
 		if t := of(f); t != nil {
-			f.out.list = append(f.out.list, t)
+			f.list = append(f.list, t)
 		}
-	})}, true
+	}), size
 }
 
 // chain joins links before a last step.
@@ -368,24 +386,19 @@ func (s *scope) expr(e *ast.Expr) link {
 	if *s.bad {
 		return nil
 	}
-	found := test(func(f *frame) { f.out.hit = true })
+	found := test(func(f *frame) { f.hit = true })
 	return func(next step) step {
 		return func(f *frame) {
-			var out given
-			f.collect(&out, found)
-			if !out.hit && !f.r.failed {
+			outer := f.hit
+			f.hit = false
+			found(f)
+			hit := f.hit
+			f.hit = outer
+			if !hit && !f.r.failed {
 				next(f)
 			}
 		}
 	}
-}
-
-// collect evaluates a body of its own within a rule.
-func (f *frame) collect(out *given, body step) {
-	outer := f.out
-	f.out = out
-	body(f)
-	f.out = outer
 }
 
 func (s *scope) positive(e *ast.Expr) link {
@@ -591,6 +604,12 @@ func builtin(name string) func(*frame, []*ast.Term) *ast.Term {
 			return ast.InternedTerm(is(ast.Compare(args[0].Value, args[1].Value)))
 		}
 	}
+	switch name {
+	case ast.Member.Name:
+		return func(_ *frame, args []*ast.Term) *ast.Term { return ast.InternedTerm(holds(args[1], args[0])) }
+	case ast.Count.Name:
+		return length
+	}
 	fn := topdown.GetBuiltin(name)
 	return func(f *frame, args []*ast.Term) (out *ast.Term) {
 		// The arguments may be kept in the result: they are not those of the frame.
@@ -607,6 +626,40 @@ func builtin(name string) func(*frame, []*ast.Term) *ast.Term {
 		}
 		return out
 	}
+}
+
+// holds reports whether a term is among the members of a list, a set or the values
+// of an object.
+func holds(list, t *ast.Term) bool {
+	switch v := list.Value.(type) {
+	case ast.Set:
+		return v.Contains(t)
+	case *ast.Array:
+		for i := range v.Len() {
+			if ast.ValueEqual(v.Elem(i).Value, t.Value) {
+				return true
+			}
+		}
+	case ast.Object:
+		return v.Until(func(_, m *ast.Term) bool { return ast.ValueEqual(m.Value, t.Value) })
+	}
+	return false
+}
+
+// length counts members, or the characters of a text.
+func length(f *frame, args []*ast.Term) *ast.Term {
+	switch v := args[0].Value.(type) {
+	case *ast.Array:
+		return ast.InternedTerm(v.Len())
+	case ast.Object:
+		return ast.InternedTerm(v.Len())
+	case ast.Set:
+		return ast.InternedTerm(v.Len())
+	case ast.String:
+		return ast.InternedTerm(utf8.RuneCountInString(string(v)))
+	}
+	f.r.failed = true
+	return nil
 }
 
 // each gives the values of a term.
@@ -719,13 +772,15 @@ func (s *scope) comprehension(body ast.Body, terms ...*ast.Term) func(*frame) []
 	}
 	all := chain(links, func(f *frame) {
 		if list := values(f, of); list != nil {
-			f.out.list = append(f.out.list, list...)
+			f.list = append(f.list, list...)
 		}
 	})
 	return func(f *frame) []*ast.Term {
-		var out given
-		f.collect(&out, all)
-		return out.list
+		mark := len(f.list)
+		all(f)
+		list := slices.Clone(f.list[mark:]) // it becomes part of a term
+		f.list = f.list[:mark]
+		return list
 	}
 }
 
@@ -819,21 +874,27 @@ func follow(f *frame, t *ast.Term, parts []part, use func(*frame, *ast.Term)) {
 			}
 			continue
 		}
-		each := func(key, t *ast.Term) {
-			if f.r.more() {
-				f.slots[p.free] = key
-				follow(f, t, parts[i+1:], use)
-			}
-		}
+		rest := parts[i+1:]
 		switch v := t.Value.(type) {
 		case *ast.Array:
-			for j := range v.Len() {
-				each(ast.InternedTerm(j), v.Elem(j))
+			for j := 0; j < v.Len() && f.r.more(); j++ {
+				f.slots[p.free] = ast.InternedTerm(j)
+				follow(f, v.Elem(j), rest, use)
 			}
 		case ast.Object:
-			v.Foreach(each)
+			keys := v.KeysIterator()
+			for key, more := keys.Next(); more && f.r.more(); key, more = keys.Next() {
+				f.slots[p.free] = key
+				follow(f, v.Get(key), rest, use)
+			}
 		case ast.Set:
-			v.Foreach(func(t *ast.Term) { each(t, t) })
+			for _, t := range v.Slice() {
+				if !f.r.more() {
+					break
+				}
+				f.slots[p.free] = t
+				follow(f, t, rest, use)
+			}
 		}
 		return
 	}
