@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math/bits"
@@ -163,7 +164,7 @@ func (w *walker) str() []byte {
 		return nil
 	}
 	start := w.i + 1
-	end := bytes.IndexByte(w.b[start:], '"')
+	end := quote(w.b[start:])
 	if end < 0 {
 		w.fail()
 		return nil
@@ -173,6 +174,36 @@ func (w *walker) str() []byte {
 		return w.b[start : start+end]
 	}
 	return w.escaped()
+}
+
+// quote gives the place of the first quotation mark, -1 where there is none. Most
+// strings have a few bytes: bytes.IndexByte takes longer to begin than they do.
+func quote(b []byte) int {
+	const (
+		ones   = 0x0101010101010101
+		tops   = 0x8080808080808080
+		quotes = ones * '"'
+		short  = 32
+	)
+	for i := 0; i+8 <= len(b); i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:]) ^ quotes
+		if z := (x - ones) &^ x & tops; z != 0 { // the lowest bit is of the first zero byte
+			return i + bits.TrailingZeros64(z)/8
+		}
+		if i == short {
+			k := bytes.IndexByte(b[i+8:], '"')
+			if k >= 0 {
+				k += i + 8
+			}
+			return k
+		}
+	}
+	for i := len(b) &^ 7; i < len(b); i++ {
+		if b[i] == '"' {
+			return i
+		}
+	}
+	return -1
 }
 
 // escaped reads a string that holds an escape.
@@ -237,7 +268,7 @@ func (w *walker) boolean() bool {
 	return false
 }
 
-// quote and nest say what a byte does to the state of skip.
+// nest and mark say what a byte does to the state of until.
 var (
 	nest = [256]int8{'{': 1, '[': 1, '}': -1, ']': -1}
 	mark = [256]int8{'"': -1}
@@ -264,8 +295,16 @@ func (w *walker) skip() {
 }
 
 // nested steps over a string, object or array.
-func (w *walker) nested() {
-	var depth int
+func (w *walker) nested() { w.until(0) }
+
+// leave steps behind the end of the object whose member was read last: canonical
+// JSON sorts the members, so that those behind the last one that is needed need
+// not be told apart.
+func (w *walker) leave() { w.until(1) }
+
+// until steps on until so many objects and arrays, and those that begin on the
+// way, are closed.
+func (w *walker) until(depth int) {
 	var inside int8 // -1 within a string
 	if !w.plain {
 		for i := w.i; i < len(w.b); i++ {
@@ -285,19 +324,27 @@ func (w *walker) nested() {
 		return
 	}
 	// Without branches but the one that ends it: what a byte is cannot be guessed.
-	b := w.b[w.i:]
+	b := w.b[min(w.i, len(w.b)):]
 	for i, c := range b {
 		inside ^= mark[c]
 		depth += int(nest[c] &^ inside)
 		if depth == 0 {
-			if inside != 0 {
-				continue
-			}
 			w.i += i + 1
 			return
 		}
 	}
 	w.fail()
+}
+
+// jump goes from behind a member to the comma before one that comes later, if it
+// is found. Where it is not, or another would be meant, the walk goes on as it
+// would have: what to look for holds the name and what the value begins with, so
+// that it is in one place of an event alone. A string cannot hold it, for within
+// one quotation marks are escaped.
+func (w *walker) jump(to string) {
+	if k := bytes.Index(w.b[min(w.i, len(w.b)):], []byte(to)); k > 0 {
+		w.i += k
+	}
 }
 
 func (w *walker) event() {
@@ -327,18 +374,28 @@ func (w *walker) event() {
 			for ok := w.enter('{'); ok; ok = w.next('{') {
 				if string(w.key()) == "policies" {
 					e.add(textRevision, w.str())
-				} else {
-					w.skip()
+					w.leave()
+					break
 				}
+				w.skip()
 			}
 		case "request":
 			w.request()
 		case "time":
 			e.ms = parseMillis(w.str())
+			w.leave()
+			w.end()
+			return
 		default:
 			w.skip()
 		}
 	}
+	w.end()
+}
+
+// end looks up what can be told only now.
+func (w *walker) end() {
+	e := w.e
 	if len(e.text[textPool]) > 0 {
 		w.place(e.text[textPool][0])
 	}
@@ -445,9 +502,10 @@ func (w *walker) would(field int) {
 	for ok := w.enter('{'); ok; ok = w.next('{') {
 		if string(w.key()) == "action" {
 			w.e.add(field, w.str())
-		} else {
-			w.skip()
+			w.leave()
+			break
 		}
+		w.skip()
 	}
 }
 
@@ -471,41 +529,50 @@ func (w *walker) facts() {
 		switch string(w.key()) {
 		case "destination":
 			e.served = w.pool("pool")
+			w.jump(`,"labels":{"classification":`)
 		case "labels":
 			for ok := w.enter('{'); ok; ok = w.next('{') {
 				if string(w.key()) == "severity" {
 					e.add(textSeverity, w.str())
-				} else {
-					w.skip()
+					w.leave()
+					break
 				}
+				w.skip()
 			}
+			w.jump(`,"pools":[{"abilities":`)
 		case "pools":
 			for ok := w.enter('['); ok; ok = w.next('[') {
 				e.pools = append(e.pools, w.pool("name"))
 			}
+			w.jump(`,"principal":{"application":`)
 		case "principal":
 			for ok := w.enter('{'); ok; ok = w.next('{') {
 				if string(w.key()) == "team" {
 					e.add(textTeam, w.str())
-				} else {
-					w.skip()
+					w.leave()
+					break
 				}
+				w.skip()
 			}
+			w.jump(`,"request":{"body":`)
 		case "request":
 			for ok := w.enter('{'); ok; ok = w.next('{') {
 				if string(w.key()) == "tokens" {
 					e.number(numTokens, w.num())
-				} else {
-					w.skip()
+					w.leave()
+					break
 				}
+				w.skip()
 			}
+			w.jump(`,"uninspected":{"count":`)
 		case "uninspected":
 			for ok := w.enter('{'); ok; ok = w.next('{') {
 				if string(w.key()) == "count" {
 					e.number(numUninspected, w.num())
-				} else {
-					w.skip()
+					w.leave()
+					break
 				}
+				w.skip()
 			}
 		default:
 			w.skip()
@@ -513,16 +580,28 @@ func (w *walker) facts() {
 	}
 }
 
-// pool reads where a pool is; member is the one that names it.
+// pool reads where a pool is; member is the one that names it, which comes behind
+// the others.
 func (w *walker) pool(member string) (p poolPlace) {
 	for ok := w.enter('{'); ok; ok = w.next('{') {
-		switch k := w.key(); string(k) {
+		switch string(w.key()) {
+		case "abilities":
+			w.skip()
+			w.jump(`,"boundary":"`)
 		case "boundary":
 			p.boundary = w.str()
+			if member == "name" {
+				w.jump(`,"jurisdiction":"`)
+			}
 		case "jurisdiction":
 			p.jurisdiction = w.str()
+			if member == "name" {
+				w.jump(`,"name":"`)
+			}
 		case member:
 			p.name = w.str()
+			w.leave()
+			return p
 		default:
 			w.skip()
 		}
@@ -630,6 +709,8 @@ func (w *walker) request() {
 			e.add(textOperation, w.str())
 		case "trace":
 			e.key[keyTrace] = w.str()
+			w.leave()
+			return
 		default:
 			w.skip()
 		}

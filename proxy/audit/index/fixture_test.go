@@ -471,6 +471,6 @@ func found(t testing.TB, x *Index, q *Query, p Page) []int64 {
 	}
 }
 
-func quote(s string) string {
+func quoted(s string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`) + `"`
 }

@@ -200,9 +200,9 @@ func (d *dice) term(s *scanned, t *plainTerm) {
 		case 1, 2:
 			r := []rune(v)
 			v = string(r[:1+d.IntN(len(r))])
-			t.words, list = append(t.words, v+"*"), append(list, quote(v)+"*")
+			t.words, list = append(t.words, v+"*"), append(list, quoted(v)+"*")
 		default:
-			t.words, list = append(t.words, v), append(list, quote(v))
+			t.words, list = append(t.words, v), append(list, quoted(v))
 		}
 	}
 	t.text = strings.Join(list, "|")
