@@ -124,6 +124,7 @@ func hash(c *call) error {
 	if err != nil {
 		return err
 	}
+	_ = c.unhurried()
 	ctx := c.r.Context()
 	prints, err := c.s.o.Pseudonyms.Hash(ctx, in.Type, in.Value)
 	if err != nil {

@@ -24,7 +24,7 @@ type route struct {
 	params  []string // of the query; any other is an error
 	body    bool     // takes one
 	stream  bool     // answers for as long as it takes
-	act     bool     // changes something
+	act     bool     // takes long: it changes something, or reads the whole log
 	has     func(*Options) bool
 	serve   func(*call) error
 }
@@ -60,7 +60,7 @@ func routes() []route {
 		{pattern: "POST /api/v1/verify", roles: roles, body: true, has: func(o *Options) bool { return o.Auditor != nil }, serve: verify},
 		{pattern: "GET /checkpoint", roles: roles, has: tiles, serve: tile},
 		{pattern: "GET /tile/{path...}", roles: forCores, has: tiles, serve: tile},
-		{pattern: "POST /api/v1/hash", roles: forOfficers, body: true, has: func(o *Options) bool { return o.Pseudonyms != nil }, serve: hash},
+		{pattern: "POST /api/v1/hash", roles: forOfficers, body: true, act: true, has: func(o *Options) bool { return o.Pseudonyms != nil }, serve: hash},
 		{pattern: "POST /api/v1/reveal/{id}", roles: forOfficers, body: true, has: personal, serve: reveal},
 		{pattern: "POST /api/v1/erase", roles: forOfficers, body: true, act: true, has: custody, serve: erase},
 		{pattern: "GET /api/v1/hold", roles: forUpkeep, has: upkeep, serve: holds},
