@@ -16,9 +16,15 @@ import (
 	"testing"
 	"time"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content/memory"
+	"oras.land/oras-go/v2/registry/remote"
+
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/policies/bundle"
 	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/testdata/env"
 )
 
 // bundleShelf serves a bundle that a test changes, over real HTTP.
@@ -69,10 +75,59 @@ deny contains {"rule": "second", "message": "of %[1]s"} if input.request.operati
 }
 
 // Policies are replaced under load: every request is decided, and each by one
-// version alone, which its event names.
+// version alone, which its event names. On both planes, from a web server and from a
+// registry.
 func TestBundleHotSwap(t *testing.T) {
-	shelf := newBundleShelf(t, versionedPolicies(t, "v0"))
-	in := launch(t, "embedded", "limits: {commit: 20s, decision: 30s}\npolicy:\n  bundle: {source: "+shelf.URL+"/house.tar.gz, poll: 1s}\n")
+	eachPlane(t, func(t *testing.T, plane string) {
+		shelf := newBundleShelf(t, versionedPolicies(t, "v0"))
+		swapUnderLoad(t, plane, shelf.URL+"/house.tar.gz", func(version string) {
+			body := versionedPolicies(t, version)
+			shelf.body.Store(&body)
+		}, func() { shelf.body.Store(nil) })
+	})
+	t.Run("registry", func(t *testing.T) {
+		r := env.Registry(t, "")
+		pushBundle(t, r.Address, versionedPolicies(t, "v0"))
+		swapUnderLoad(t, "embedded", "oci://"+r.Address+"/policies/house:live", func(version string) {
+			pushBundle(t, r.Address, versionedPolicies(t, version))
+		}, func() {})
+	})
+}
+
+// pushBundle puts a bundle into a registry as policies/house:live, in the form in
+// which opa pushes one.
+func pushBundle(t *testing.T, address string, b []byte) {
+	t.Helper()
+	ctx, store := context.Background(), memory.New()
+	layer, err := oras.PushBytes(ctx, store, "application/vnd.oci.image.layer.v1.tar+gzip", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := oras.PushBytes(ctx, store, "application/vnd.oci.image.config.v1+json", []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := oras.PackManifest(ctx, store, oras.PackManifestVersion1_1, "", oras.PackManifestOptions{Layers: []ocispec.Descriptor{layer}, ConfigDescriptor: &config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Tag(ctx, m, "live"); err != nil {
+		t.Fatal(err)
+	}
+	repo, err := remote.NewRepository(address + "/policies/house")
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo.PlainHTTP = true
+	if _, err := oras.Copy(ctx, store, "live", repo, "live", oras.DefaultCopyOptions); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// swapUnderLoad serves policies of a source, to which put brings other versions and
+// which away takes away, while requests flow.
+func swapUnderLoad(t *testing.T, plane, source string, put func(version string), away func()) {
+	in := launch(t, plane, "limits: {commit: 20s, decision: 30s}\npolicy:\n  bundle: {source: \""+source+"\", poll: 1s}\n")
 	log := in.places.log
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -112,12 +167,12 @@ func TestBundleHotSwap(t *testing.T) {
 	}
 	const versions = 4
 	for v := 1; v <= versions; v++ {
-		body := versionedPolicies(t, fmt.Sprintf("v%d", v))
-		shelf.body.Store(&body)
+		put(fmt.Sprintf("v%d", v))
 		awaitText(t, in.screen, "new policies", v)
 	}
-	shelf.body.Store(nil)
-	time.Sleep(200 * time.Millisecond)
+	away()
+	for last := asked.Load(); asked.Load() < last+20 && !t.Failed(); time.Sleep(5 * time.Millisecond) {
+	}
 	close(stop)
 	wg.Wait()
 	cancel()
