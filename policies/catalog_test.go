@@ -8,6 +8,7 @@ import (
 	"testing/fstest"
 
 	"github.com/ostiary/ostiary/policies"
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // entries gives policies of the catalog, or shipped ones, as one directory;
@@ -111,5 +112,25 @@ func TestCatalogPages(t *testing.T) {
 				t.Errorf("%s: %d titles, %d owners for %d rules", f.Path, titles, owners, len(e.Rules))
 			}
 		}
+	}
+}
+
+// TestHealthAndSpecialCategories is what the pages of the two policies say of them
+// together: the one asks for a justification of what the other would mask.
+func TestHealthAndSpecialCategories(t *testing.T) {
+	s, err := policies.Load(policies.Options{FS: entries(t, "hipaa", "special_categories")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := policies.Example()
+	found(f, "HEALTH_CONDITION", []string{"health", "special_category"}, "user", proxy.Likely)
+	found(f, "PERSON", []string{"personal"}, "user", proxy.Likely)
+	v, err := s.Decide(context.Background(), f)
+	if err != nil || v.Action != proxy.Deny || v.Code != "legal_basis_required" || len(v.Masks) != 1 {
+		t.Errorf("without a justification: %s %s, %d masks, %v", v.Action, v.Code, len(v.Masks), err)
+	}
+	f.Grant.Justification = "treatment"
+	if v, err = s.Decide(context.Background(), f); err != nil || v.Action != proxy.Reroute || len(v.Masks) != 1 || len(v.Pools) != 1 || v.Pools[0] != "house" {
+		t.Errorf("with one: %s to %v, %d masks, %v", v.Action, v.Pools, len(v.Masks), err)
 	}
 }

@@ -32,14 +32,12 @@ func Format(o Options) ([]Formatted, error) {
 	}
 	var out []Formatted
 	for _, p := range sortedKeys(texts) {
-		b, err := format.SourceWithOpts(p, []byte(texts[p]), format.Opts{
-			RegoVersion: ast.RegoV1, ParserOptions: &ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1},
-		})
+		text, err := layOut(p, texts[p])
 		if err != nil {
 			bad = append(bad, problemsOf(err, p)...)
 			continue
 		}
-		if text := string(b); text != texts[p] {
+		if text != texts[p] {
 			out = append(out, Formatted{File: p, Text: text, Diff: Unified(p, texts[p], text)})
 		}
 	}
@@ -47,6 +45,27 @@ func Format(o Options) ([]Formatted, error) {
 		return nil, bad.sorted()
 	}
 	return out, nil
+}
+
+// formatRounds bounds how often a text is laid out.
+const formatRounds = 8
+
+// layOut lays a file out until that changes nothing more: the formatter breaks a
+// line in one round that it indents in the next.
+func layOut(file, text string) (string, error) {
+	for range formatRounds {
+		b, err := format.SourceWithOpts(file, []byte(text), format.Opts{
+			RegoVersion: ast.RegoV1, ParserOptions: &ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1},
+		})
+		if err != nil {
+			return "", err
+		}
+		if string(b) == text {
+			break
+		}
+		text = string(b)
+	}
+	return text, nil
 }
 
 // Bounds of a difference of texts.

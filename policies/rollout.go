@@ -27,7 +27,8 @@ var _ proxy.Decider = Rollout{}
 const watchLimit = 100 * time.Millisecond
 
 // Decide implements [proxy.Decider]. The other side's verdict stands in the
-// verdict's Shadow. What goes wrong on the side that only watches, or takes too
+// verdict's Shadow, with the pool to which it leads as far as facts tell ([Leads]);
+// which one it is in the end would be the business of a Chooser. What goes wrong on the side that only watches, or takes too
 // long there, is recorded as the action "unknown" and changes nothing.
 func (r Rollout) Decide(ctx context.Context, f *proxy.Facts) (proxy.Verdict, error) {
 	acts, watches := r.Live, r.Candidate
@@ -48,6 +49,9 @@ func (r Rollout) Decide(ctx context.Context, f *proxy.Facts) (proxy.Verdict, err
 	if other, err := watches.Decide(watch, f); err == nil {
 		w.Action, w.Code = other.Action, other.Code
 		w.Rules = actingRules(&other)
+		if to := Leads(f, &other); to != noPool {
+			w.Pool = to
+		}
 	}
 	v.Shadow = w
 	return v, nil

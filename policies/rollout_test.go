@@ -24,6 +24,7 @@ func loadText(t *testing.T, text string) *policies.Set {
 func TestRollout(t *testing.T) {
 	live := loadText(t, twoRules)
 	candidate := loadText(t, "package ostiary.policies.team\n\n# METADATA\n# title: Nothing passes\ndeny contains {\"rule\": \"all\", \"message\": \"No.\", \"code\": \"closed\"}\n")
+	inHouse := loadText(t, "package ostiary.policies.team\n\n# METADATA\n# title: In-house\nroute contains {\"rule\": \"all\", \"message\": \"Stays.\", \"boundary\": \"internal\"}\n")
 	broken := loadText(t, "package ostiary.policies.team\n\n# METADATA\n# title: Broken\ndeny contains {\"rule\": \"all\", \"message\": x} if x := sprintf(\"%s\", [to_number(input.request.dialect)])\n")
 	for _, c := range []struct {
 		name       string
@@ -32,16 +33,18 @@ func TestRollout(t *testing.T) {
 		bucket     int
 		want, here proxy.Action
 		rules      int
+		pool       string
 	}{
-		{"shadow", candidate, 0, 0, proxy.Allow, proxy.Deny, 1},
-		{"canary, inside", candidate, 10, 9, proxy.Deny, proxy.Allow, 0},
-		{"canary, outside", candidate, 10, 10, proxy.Allow, proxy.Deny, 1},
-		{"a shadow that fails changes nothing", broken, 0, 0, proxy.Allow, proxy.Action(proxy.Unknown), 0},
+		{"shadow", candidate, 0, 0, proxy.Allow, proxy.Deny, 1, ""},
+		{"canary, inside", candidate, 10, 9, proxy.Deny, proxy.Allow, 0, "openai"},
+		{"canary, outside", candidate, 10, 10, proxy.Allow, proxy.Deny, 1, ""},
+		{"a shadow that reroutes", inHouse, 0, 0, proxy.Allow, proxy.Reroute, 1, "house"},
+		{"a shadow that fails changes nothing", broken, 0, 0, proxy.Allow, proxy.Action(proxy.Unknown), 0, ""},
 	} {
 		f := policies.Example()
 		f.Conversation.Bucket = c.bucket
 		v, err := policies.Rollout{Live: live, Candidate: c.candidate, Share: c.share}.Decide(context.Background(), f)
-		if err != nil || v.Action != c.want || v.Shadow == nil || v.Shadow.Action != c.here || len(v.Shadow.Rules) != c.rules {
+		if err != nil || v.Action != c.want || v.Shadow == nil || v.Shadow.Action != c.here || len(v.Shadow.Rules) != c.rules || v.Shadow.Pool != c.pool {
 			t.Errorf("%s: %s %+v %v", c.name, v.Action, v.Shadow, err)
 		}
 		acting := live

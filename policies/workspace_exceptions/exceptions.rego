@@ -15,6 +15,8 @@ import data.exceptions
 #   Where everything likely that was found is of types that are excepted for the
 #   application and the rule, or of groups that mean nothing on their own. The rule
 #   must be liftable; credentials and what was not inspected are never lifted.
+#   What is less than likely does not stand against it: where the lifted rule asks
+#   for possible findings, one of another type is lifted with it.
 allow contains {
 	"rule": "false_positive",
 	"message": "What was found is a reviewed false positive of this application.",
