@@ -169,14 +169,13 @@ func lookupField(name string) (field, bool) {
 // nearest gives the field whose name is most like a word, or nothing where none
 // is like it.
 func nearest(word string) string {
-	const far = 3 // that many letters apart is another word
-	best, name := far, ""
+	best, name := max(len(word)/3, 1)+1, "" // with more letters apart it is another word
 	for _, n := range append(fieldNames(), wordSince, wordUntil) {
 		d := distance(strings.ToLower(word), n)
 		if len(word) > 2 && strings.HasPrefix(n, strings.ToLower(word)) {
 			d = 1
 		}
-		if d < best && d < len(n) {
+		if d < best {
 			best, name = d, n
 		}
 	}

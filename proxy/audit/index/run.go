@@ -300,7 +300,18 @@ func pack(r *run) *run {
 			low.put(k, t.started+times.at(k)-uint64(t.span[0]))
 		}
 		t.vectors[vecTime], t.started = low, uint64(t.span[0])
+		var records, refs vector
+		for k := range t.n {
+			records.put(k, t.vectors[vecRecord].at(k))
+			if ref := t.vectors[vecRef].at(k); ref != 0 {
+				refs.put(k, ref)
+			}
+		}
+		t.vectors[vecRecord], t.vectors[vecRef] = records, refs
 		for j := range t.ids {
+			for n := len(t.ids[j].keys); n > 0 && t.ids[j].keys[n-1] == (key{}); n-- {
+				t.ids[j].keys = t.ids[j].keys[:n-1] // a run that went on filled it up
+			}
 			for _, k := range t.ids[j].keys {
 				if k != (key{}) {
 					hashes = append(hashes, k.hash())
