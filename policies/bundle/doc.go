@@ -39,6 +39,7 @@ const (
 	Truncated    Word = "truncated"    // shorter than announced
 	NotABundle   Word = "not_a_bundle" // no gzipped tar archive, or no artifact with one
 	Altered      Word = "altered"      // not the content that its digest names
+	Superseded   Word = "superseded"   // served before, and another one has taken its place
 	// The bundle is not fit to serve.
 	Unsigned    Word = "unsigned"     // keys are configured, and it carries no signature
 	WrongKey    Word = "wrong_key"    // no configured key made its signature, or its files are not those signed

@@ -197,6 +197,9 @@ func (k *Keeper) next(ctx context.Context) (*Admitted, error) {
 	if err := Verify(f.Body, k.o.Load.Keys); err != nil {
 		return nil, named(err)
 	}
+	if err := k.o.Store.fresh(k.o.Name, sum); err != nil {
+		return nil, named(err)
+	}
 	held, err := k.o.Store.Stage(f, k.o.Name, k.o.Now())
 	if err != nil {
 		return nil, named(&Refusal{Word: NotKept, Detail: err.Error(), err: err})

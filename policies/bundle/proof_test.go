@@ -100,7 +100,7 @@ func TestAdmit(t *testing.T) {
 		{name: "tests fail", bytes: build(t, bundle.Signer{}, "a.rego", rules("v1"), "a_test.rego", failing), want: bundle.TestsFailed},
 		{name: "undecided on recorded facts", bytes: build(t, bundle.Signer{}, "a.rego", crashing), proof: bundle.Proof{Facts: large}, want: bundle.Undecided},
 		{name: "undecided on facts that it is not shown", bytes: build(t, bundle.Signer{}, "a.rego", crashing)},
-		{name: "slow", bytes: build(t, bundle.Signer{}, "a.rego", dear(4)), proof: bundle.Proof{Facts: large, Live: quick}, want: bundle.Slow},
+		{name: "slow", bytes: build(t, bundle.Signer{}, "a.rego", dear(12)), proof: bundle.Proof{Facts: large, Live: quick}, want: bundle.Slow},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -221,10 +221,90 @@ func TestFaultsNeverReplace(t *testing.T) {
 		held, err := bundle.Store{Dir: dir}.Good(s.URL)
 		return err == nil && held.Digest == k.State().Digest
 	})
-	await(t, "the bundle and its note alone", func() bool {
+	await(t, "the bundle, its note and what was superseded", func() bool {
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
-		return err == nil && len(files) == 2
+		return err == nil && len(files) == 3
 	})
+}
+
+// A bundle that was superseded does not come back, however well it is signed, in this
+// process or in the next; until somebody permits it, once.
+func TestSupersededStaysAway(t *testing.T) {
+	key := newSigner(t, "release")
+	v1, v2, v3 := build(t, key.Signer, "a.rego", rules("v1")), build(t, key.Signer, "a.rego", rules("v2")), build(t, key.Signer, "a.rego", rules("v3"))
+	s := newShelf(t, v1)
+	dir := t.TempDir()
+	store := bundle.Store{Dir: dir}
+	h := &house{}
+	k := bundle.New(h.options(s.source(t), s.URL, dir, key.public))
+	h.start(t, k)
+	end := run(t, k)
+	s.put(v2)
+	await(t, "v2 on disk", func() bool {
+		past, err := store.Superseded(s.URL)
+		return err == nil && len(past) == 1 && h.says(t) == "v2"
+	})
+	s.put(v1)
+	await(t, "v1 is refused", func() bool { return k.State().Word == bundle.Superseded })
+	if got := h.says(t); got != "v2" {
+		t.Errorf("serves %s", got)
+	}
+	s.put(v3) // others are taken meanwhile
+	await(t, "v3", func() bool {
+		past, err := store.Superseded(s.URL)
+		return err == nil && len(past) == 2 && h.says(t) == "v3"
+	})
+	end()
+
+	s.put(v1)
+	h = &house{}
+	k = bundle.New(h.options(s.source(t), s.URL, dir, key.public))
+	h.start(t, k)
+	if got := h.says(t); got != "v3" || k.State().Word != bundle.Superseded {
+		t.Errorf("a new process serves %s, %s", got, k.State().Word)
+	}
+	past, err := store.Superseded(s.URL)
+	if err != nil || len(past) != 2 {
+		t.Fatal(past, err)
+	}
+	if err := store.Permit("v1"); err == nil {
+		t.Error("what is no digest is permitted")
+	}
+	if err := store.Permit(past[0]); err != nil {
+		t.Fatal(err)
+	}
+	run(t, k)
+	await(t, "v1 comes back", func() bool {
+		past, err := store.Superseded(s.URL)
+		return err == nil && len(past) == 2 && past[1] != past[0] && h.says(t) == "v1"
+	})
+	s.put(v3)
+	await(t, "v3 is one that was superseded now", func() bool { return k.State().Word == bundle.Superseded })
+	s.put(v2)
+	before := k.State().Failures
+	await(t, "the permission was for v1, and is used up", func() bool { return k.State().Failures > before && k.State().Word == bundle.Superseded })
+	if files, _ := filepath.Glob(filepath.Join(dir, "permitted")); len(files) != 0 {
+		t.Error("the permission is still there")
+	}
+}
+
+// A list of superseded bundles that cannot be read lets nothing new in.
+func TestSupersededUnreadable(t *testing.T) {
+	key := newSigner(t, "release")
+	s := newShelf(t, build(t, key.Signer, "a.rego", rules("v1")))
+	dir := t.TempDir()
+	h := &house{}
+	k := bundle.New(h.options(s.source(t), s.URL, dir, key.public))
+	h.start(t, k)
+	if err := os.WriteFile(filepath.Join(dir, "superseded.json"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, k)
+	s.put(build(t, key.Signer, "a.rego", rules("v2")))
+	await(t, "v2 is refused", func() bool { return k.State().Word == bundle.Altered })
+	if got := h.says(t); got != "v1" {
+		t.Errorf("serves %s", got)
+	}
 }
 
 // The same refusal is told once, however often the source repeats it.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,8 +19,12 @@ import (
 // note says which of them is the good one, and is replaced in one step.
 const (
 	noteFile  = "good.json"
+	pastFile  = "superseded.json"
+	leaveFile = "permitted" // a digest that may come back, written by Permit
 	packed    = ".tar.gz"
 	noteLimit = 16 << 10 // bytes
+	pastLimit = 2 << 20  // bytes
+	pastMost  = 16384    // bundles; of more, the oldest is forgotten
 )
 
 // ErrNoGood: the store holds no bundle of that source.
@@ -102,14 +107,106 @@ func (s Store) Stage(f *Fetched, source string, now time.Time) (*Held, error) {
 	return h, writeFile(h.Path, f.Body)
 }
 
-// Keep makes a staged bundle the good one, in one step, and removes the others.
+// past is what superseded.json holds: bundles of a source that served, and do not
+// any more.
+type past struct {
+	Digests []string `json:"digests"` // in the order in which they were taken out
+	Source  string   `json:"source"`
+}
+
+// past gives the bundles of a source that have been superseded.
+func (s Store) past(source string) (past, error) {
+	p := past{Source: digest([]byte(source))}
+	b, err := os.ReadFile(filepath.Join(s.Dir, pastFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	var old past
+	if len(b) > pastLimit || json.Unmarshal(b, &old) != nil {
+		return p, refuse(Altered, "%s cannot be read, so it is not known whether a bundle is an old one; remove the file to begin anew", filepath.Join(s.Dir, pastFile))
+	}
+	if old.Source != p.Source {
+		return p, nil
+	}
+	return old, nil
+}
+
+// Superseded gives the digests of the bundles of a source that served before the
+// good one, the latest last.
+func (s Store) Superseded(source string) ([]string, error) {
+	p, err := s.past(source)
+	return p.Digests, err
+}
+
+// Permit lets one superseded bundle come back, once. It is for another process than
+// the one that uses the store.
+func (s Store) Permit(digest string) error {
+	if !digestForm.MatchString(digest) {
+		return errors.New("a bundle is named by sha256: and 64 hex digits")
+	}
+	return writeFile(filepath.Join(s.Dir, leaveFile), []byte(digest))
+}
+
+// permitted reports whether a superseded bundle may come back.
+func (s Store) permitted(digest string) bool {
+	b, err := os.ReadFile(filepath.Join(s.Dir, leaveFile))
+	return err == nil && string(bytes.TrimSpace(b)) == digest
+}
+
+// fresh refuses a bundle that was superseded: whoever controls a source could bring
+// back a former version that is rightly signed.
+func (s Store) fresh(source, digest string) error {
+	p, err := s.past(source)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(p.Digests, digest) || s.permitted(digest) {
+		return nil
+	}
+	return refuse(Superseded, "it served before and another one has taken its place. Publish it anew, under a new signature or manifest, or let it come back: ostiary policy rollback --config FILE --bundle %s", digest)
+}
+
+// supersede notes that one bundle takes the place of another. It does nothing
+// where they are the same.
+func (s Store) supersede(next *Held) error {
+	good, err := s.Good(next.source)
+	if err != nil || good.Digest == next.Digest {
+		return nil // nothing to keep from coming back, or not known what
+	}
+	p, err := s.past(next.source)
+	if err != nil {
+		return err
+	}
+	p.Digests = slices.DeleteFunc(p.Digests, func(d string) bool { return d == next.Digest || d == good.Digest })
+	p.Digests = append(p.Digests, good.Digest)
+	if n := len(p.Digests) - pastMost; n > 0 {
+		p.Digests = p.Digests[n:]
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(s.Dir, pastFile), b)
+}
+
+// Keep makes a staged bundle the good one, in one step, and removes the others. The
+// one that was good before is superseded.
 func (s Store) Keep(h *Held) error {
+	if err := s.supersede(h); err != nil {
+		return err
+	}
 	b, err := json.Marshal(note{Digest: h.Digest, Fetched: h.Fetched, Source: digest([]byte(h.source)), Version: h.Version})
 	if err != nil {
 		return err
 	}
 	if err := writeFile(filepath.Join(s.Dir, noteFile), b); err != nil {
 		return err
+	}
+	if s.permitted(h.Digest) {
+		_ = os.Remove(filepath.Join(s.Dir, leaveFile)) // it came back; once more takes another word
 	}
 	s.sweep(h.Digest)
 	return nil
