@@ -95,6 +95,18 @@ func (v *vector) search(n int, x uint64) int {
 	return sort.Search(n, func(i int) bool { return v.at(i) >= x })
 }
 
+// near is search for a value that is thought to be near a row.
+func (v *vector) near(n, row int, x uint64) int {
+	lo, hi := min(row, n), min(row, n)
+	for step := 1; hi < n && v.at(hi) < x; step *= 2 {
+		lo, hi = hi, min(hi+step, n)
+	}
+	for step := 1; lo > 0 && v.at(lo-1) >= x; step *= 2 {
+		lo, hi = max(lo-step, 0), lo
+	}
+	return lo + sort.Search(hi-lo, func(i int) bool { return v.at(lo+i) >= x })
+}
+
 // textColumn is what a table keeps of a text field beside the codes of its rows:
 // a row's code is that of a set of values, so that fields with one value and with
 // several are the same. Code 0 is the empty set.

@@ -194,15 +194,21 @@ type search struct {
 	lo, hi   int64 // of times
 	size     int64
 	// compiled holds what a term means in a run's table of outcomes, for links.
-	compiled map[place]*predicate
+	compiled map[place]*compiled
 }
 
 type place struct{ run, term int }
 
+// compiled is what a term means in a table, and the column that it is about.
+type compiled struct {
+	*predicate
+	values *vector // nil where no row needs to be looked at
+}
+
 // newSearch prepares a query of the records with an index in [from, to) of the
 // first size ones.
 func newSearch(s *snapshot, q *Query, from, to, size int64) *search {
-	x := &search{snapshot: s, q: q, from: from, to: min(to, size), size: size, compiled: map[place]*predicate{}}
+	x := &search{snapshot: s, q: q, from: from, to: min(to, size), size: size, compiled: map[place]*compiled{}}
 	x.lo, x.hi = q.span()
 	return x
 }
@@ -375,22 +381,39 @@ func (p *predicate) keep(s selection, t *table, m *term) error {
 }
 
 // meets says whether one row meets a term that is not negated.
-func (p *predicate) meets(t *table, m *term, row int) (bool, error) {
+func (c *compiled) meets(row int) bool {
 	switch {
-	case p.none, p.all:
-		return p.all, nil
-	case p.rows != nil:
-		return p.rows.has(row), nil
+	case c.none, c.all:
+		return c.all
+	case c.rows != nil:
+		return c.rows.has(row)
 	}
-	v, err := t.vector(m.column())
+	x := c.values.at(row)
+	if c.codes != nil {
+		return c.codes[x] == 1
+	}
+	return slices.ContainsFunc(c.ranges, func(r [2]uint64) bool { return x >= r[0] && x <= r[1] })
+}
+
+// outcomes gives what a term means for the outcomes of a run.
+func (x *search) outcomes(run, k int) (*compiled, error) {
+	at := place{run, k}
+	if c := x.compiled[at]; c != nil {
+		return c, nil
+	}
+	t, m := &x.runs[run].tables[shapeOutcome], &x.q.terms[k]
+	p, err := x.compile(x.runs[run], t, m)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	x := v.at(row)
-	if p.codes != nil {
-		return p.codes[x] == 1, nil
+	c := &compiled{predicate: p}
+	if !p.none && !p.all && p.rows == nil {
+		if c.values, err = t.vector(m.column()); err != nil {
+			return nil, err
+		}
 	}
-	return slices.ContainsFunc(p.ranges, func(r [2]uint64) bool { return x >= r[0] && x <= r[1] }), nil
+	x.compiled[at] = c
+	return c, nil
 }
 
 // column gives the vector of a field.
@@ -488,11 +511,7 @@ func (x *search) decisions(r *run, t *table, m *term) (selection, error) {
 		return nil, err
 	}
 	out := newSelection(t.n)
-	for i, f := range t.far {
-		if slices.ContainsFunc(m.alternatives, func(a alternative) bool { return a.matches(f.id) }) {
-			out.set(int(t.far[i].row))
-		}
-	}
+	t.markFar(out, m.alternatives)
 	if here == nil {
 		return out, nil
 	}
@@ -502,6 +521,36 @@ func (x *search) decisions(r *run, t *table, m *term) (selection, error) {
 		}
 	}
 	return out, nil
+}
+
+// markFar adds the rows that belong to a decision in another run whose id is
+// meant.
+func (t *table) markFar(s selection, list []alternative) {
+	for i := range list {
+		a := &list[i]
+		for _, o := range t.farOdd {
+			if a.matches(o.text) {
+				s.set(int(t.far[o.row].row))
+			}
+		}
+		lo, hi, ok := key{}, key{^uint64(0), ^uint64(0)}, true
+		switch a.how {
+		case howIs:
+			lo, ok = parseKey(keyID, []byte(a.text))
+			hi = lo
+		case howBegins:
+			lo, hi, ok = keyRange(keyID, a.text)
+		}
+		if !ok {
+			continue
+		}
+		for k := range t.far {
+			f := &t.far[k]
+			if f.key != (key{}) && !f.key.less(lo) && !hi.less(f.key) {
+				s.set(int(f.row))
+			}
+		}
+	}
 }
 
 // rows gives the rows of a run's tables that are looked for.
@@ -584,21 +633,20 @@ func (x *search) lift(i, k int, s selection, own *predicate) error {
 			}
 		})
 	}
+	var c *compiled
+	last := -1
 	err = x.linked(i, func(row int, l link) error {
-		at := place{l.run, k}
-		p := x.compiled[at]
-		if p == nil {
+		if l.run != last {
 			var err error
-			if p, err = x.compile(x.runs[l.run], &x.runs[l.run].tables[shapeOutcome], m); err != nil {
+			if c, err = x.outcomes(l.run, k); err != nil {
 				return err
 			}
-			x.compiled[at] = p
+			last = l.run
 		}
-		ok, err := p.meets(&x.runs[l.run].tables[shapeOutcome], m, int(l.row))
-		if ok {
+		if c.meets(int(l.row)) {
 			met.set(row)
 		}
-		return err
+		return nil
 	})
 	for i := range s {
 		if m.not {
@@ -622,19 +670,23 @@ func (x *search) linked(i int, visit func(row int, l link) error) error {
 	if err != nil {
 		return err
 	}
+	row, whole := 0, x.size >= x.snapshot.size()
 	for _, l := range x.links[i] {
+		// Outcomes come much in the order of their decisions: it is near the last.
 		want := uint64(l.decision - r.first)
-		row := v.search(d.n, want)
+		row = v.near(d.n, row, want)
 		if row == d.n || v.at(row) != want {
 			continue
 		}
-		other := x.runs[l.run]
-		at, err := other.index(&other.tables[shapeOutcome], int(l.row))
-		if err != nil {
-			return err
-		}
-		if at >= x.size {
-			continue
+		if !whole {
+			other := x.runs[l.run]
+			at, err := other.index(&other.tables[shapeOutcome], int(l.row))
+			if err != nil {
+				return err
+			}
+			if at >= x.size {
+				continue
+			}
 		}
 		if err := visit(row, l); err != nil {
 			return err
@@ -653,24 +705,11 @@ func (x *search) halves(found [][shapeCount]selection) ([][shapeCount]selection,
 		}
 	}
 	for i, r := range x.runs {
-		refs, err := r.tables[shapeOutcome].vector(vecRef)
-		if err != nil {
+		decisions, outcomes := found[i][shapeDecision], found[i][shapeOutcome]
+		if err := r.pairs(decisions, outcomes, out[i]); err != nil {
 			return nil, err
 		}
-		decisions, outcomes := found[i][shapeDecision], found[i][shapeOutcome]
-		for row := range refs.len() {
-			ref := refs.at(row)
-			if ref == 0 || ref&farBit != 0 {
-				continue
-			}
-			if outcomes.has(row) {
-				out[i][shapeDecision].set(int(ref - 1))
-			}
-			if decisions.has(int(ref - 1)) {
-				out[i][shapeOutcome].set(row)
-			}
-		}
-		err = x.linked(i, func(row int, l link) error {
+		err := x.linked(i, func(row int, l link) error {
 			if decisions.has(row) {
 				out[l.run][shapeOutcome].set(int(l.row))
 			}
@@ -684,10 +723,10 @@ func (x *search) halves(found [][shapeCount]selection) ([][shapeCount]selection,
 		}
 	}
 	for i, r := range x.runs {
+		if x.whole(r) {
+			continue
+		}
 		for k := range r.tables {
-			if x.whole(r) {
-				continue
-			}
 			in, err := x.in(r, &r.tables[k], x.from, x.to)
 			if err != nil {
 				return nil, err
@@ -698,6 +737,33 @@ func (x *search) halves(found [][shapeCount]selection) ([][shapeCount]selection,
 		}
 	}
 	return out, nil
+}
+
+// pairs adds the other halves that are in the same run.
+func (r *run) pairs(decisions, outcomes selection, out [shapeCount]selection) error {
+	one, two := !empty(decisions), !empty(outcomes)
+	if !one && !two {
+		return nil
+	}
+	refs, err := r.tables[shapeOutcome].vector(vecRef)
+	if err != nil {
+		return err
+	}
+	if two {
+		outcomes.all(func(row int) {
+			if ref := refs.at(row); ref != 0 && ref&farBit == 0 {
+				out[shapeDecision].set(int(ref - 1))
+			}
+		})
+	}
+	if one {
+		for row := range refs.len() {
+			if ref := refs.at(row); ref != 0 && ref&farBit == 0 && decisions.has(int(ref-1)) {
+				out[shapeOutcome].set(row)
+			}
+		}
+	}
+	return nil
 }
 
 // each calls visit with the rows that are looked for, run by run, until it wants

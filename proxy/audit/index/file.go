@@ -346,10 +346,17 @@ func encode(r *run) []byte {
 			head.num(b)
 		}
 		head.num(uint64(len(t.far)))
-		for _, f := range t.far {
-			head.num(uint64(f.row))
-			head.str(f.id)
-			head.num(uint64(f.index + 1))
+		row, index := uint32(0), int64(-1) // of the one before
+		for k, f := range t.far {
+			head.num(uint64(f.row - row))
+			head.signed(f.index - index)
+			row, index = f.row, f.index
+			if f.key != (key{}) {
+				head.key(f.key)
+			} else {
+				head.key(key{})
+				head.str(t.farID(k))
+			}
 		}
 		for j := range t.vectors {
 			add(packVector(nil, &t.vectors[j]), t.vectors[j].len())
@@ -391,6 +398,12 @@ func (w *writer) num(x uint64) { w.b = binary.AppendUvarint(w.b, x) }
 func (w *writer) str(s string) {
 	w.num(uint64(len(s)))
 	w.b = append(w.b, s...)
+}
+
+func (w *writer) signed(x int64) { w.b = binary.AppendVarint(w.b, x) }
+
+func (w *writer) key(k key) {
+	w.b = binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(w.b, k.hi), k.lo)
 }
 
 func (w *writer) text(c *textColumn) {
@@ -449,6 +462,27 @@ func (r *reader) str() string {
 	s := string(r.b[:n])
 	r.b = r.b[n:]
 	return s
+}
+
+func (r *reader) signed() int64 {
+	x, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return x
+}
+
+func (r *reader) key() (k key) {
+	const size = 16
+	if len(r.b) < size {
+		r.bad, r.b = true, nil
+		return k
+	}
+	k = key{binary.LittleEndian.Uint64(r.b), binary.LittleEndian.Uint64(r.b[8:])}
+	r.b = r.b[size:]
+	return k
 }
 
 func (r *reader) text(c *textColumn, rows int) {
@@ -518,9 +552,17 @@ func decodeHead(head []byte, size int64, name string, c *cache) (*run, error) {
 		for j := range t.base {
 			t.base[j] = r.num()
 		}
-		for range r.size() {
-			f := far{row: uint32(r.small(uint64(max(t.n-1, 0)))), id: r.str()}
-			f.index = int64(r.num()) - 1
+		row, index := uint64(0), int64(-1)
+		for k := range r.size() {
+			row += r.num()
+			index += r.signed()
+			f := far{row: uint32(row), index: max(index, -1), key: r.key()}
+			if r.bad = r.bad || row >= uint64(t.n); r.bad {
+				break
+			}
+			if f.key == (key{}) {
+				t.farOdd = append(t.farOdd, oddKey{uint32(k), r.str()})
+			}
 			t.far = append(t.far, f)
 		}
 		for j := range t.vectors {

@@ -367,6 +367,21 @@ func TestVectors(t *testing.T) {
 				t.Fatalf("%d: %d, %d, not %d", i, v.at(i), got.at(i), x)
 			}
 		}
+		if last := v.len() - 1; last > 0 {
+			sorted := v
+			for i := range last + 1 {
+				if i == 0 {
+					sorted = vector{}
+				}
+				sorted.put(i, uint64(i*3))
+			}
+			for range 20 {
+				n, row, x := r.IntN(last+2), r.IntN(last+2), r.Uint64N(uint64(last*3+5))
+				if got, want := sorted.near(n, row, x), sorted.search(n, x); got != want {
+					t.Fatalf("near %d: %d, not %d of %d", row, got, want, n)
+				}
+			}
+		}
 		if c := v.cut(n / 2); c.len() > n/2 || n > 1 && c.at(0) != want[0] {
 			t.Fatal("cut")
 		}
@@ -616,7 +631,6 @@ func ask(t *testing.T, s *snapshot) {
 			t.Fatal(err)
 		}
 	}
-	x := &Index{origin: "test.example/log"}
 	var list []field
 	for _, f := range fields() {
 		if f.class == classText {
@@ -626,11 +640,11 @@ func ask(t *testing.T, s *snapshot) {
 	for _, text := range []string{"", "app:b* -sent:yes", "id:* tokens:>5", "decision:* since:2026-02-26", "trace:*", "status:>=400"} {
 		q := parse(t, text)
 		k := newSearch(s, q, 0, s.size(), s.size())
-		_, err := x.page(ctx, k, 10, true)
+		_, err := k.page(ctx, 10, true)
 		fail(err)
 		_, err = facets(ctx, k, list)
 		fail(err)
 	}
-	_, err := s.decisionOf("01JDQ7ZK3M9V0000000000000A")
+	_, err := s.lookup(ctx, "01JDQ7ZK3M9V0000000000000A")
 	fail(err)
 }

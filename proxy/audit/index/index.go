@@ -37,6 +37,9 @@ const (
 	// DefaultMemory is how many bytes of columns of sealed segments are kept in
 	// memory; those of 5 million events take some 200 MiB.
 	DefaultMemory = 512 << 20
+	// recentRuns is for how many runs the places of decisions are at hand: for as
+	// many decisions as may wait for their outcomes.
+	recentRuns = 16
 	// followEvery is how often Follow looks for records that nobody handed over.
 	followEvery = 100 * time.Millisecond
 )
@@ -67,6 +70,7 @@ type Index struct {
 
 	adding sync.Mutex // serialises what changes the index; taken before mu
 	entry  entry
+	finder finder
 
 	mu      sync.RWMutex
 	runs    []*run // of full segments, in order
@@ -269,16 +273,44 @@ func (x *Index) read(ctx context.Context, end int64) error {
 	return nil
 }
 
+// recent is where the decisions of a run are that was built lately: outcomes ask
+// for those first.
+type recent struct {
+	first   int64
+	places  map[key]uint32
+	records vector // of the rows
+}
+
+// finder finds decisions in earlier runs.
+type finder struct{ recent []recent } // the last first
+
+// recall keeps where the decisions of a run are, of the last recentRuns ones.
+func (x *finder) recall(b *builder) {
+	list := slices.DeleteFunc(x.recent, func(r recent) bool { return r.first == b.first })
+	list = append(list, recent{b.first, b.places, b.tables[shapeDecision].vectors[vecRecord]})
+	slices.SortFunc(list, func(a, b recent) int { return cmp.Compare(b.first, a.first) })
+	x.recent = slices.Delete(list, min(recentRuns, len(list)), len(list))
+}
+
 // resolve finds the record of a decision in the full segments. The caller holds
 // adding, so that their list does not change.
-func (x *Index) resolve(id string) int64 { return resolve(x.runs, id) }
+func (x *Index) resolve(id string) int64 { return x.finder.in(x.runs, id) }
 
-// resolve finds the record of a decision, in the last run first; -1 where there is
-// none.
-func resolve(runs []*run, id string) int64 {
+// in finds the record of a decision, in the last run first; -1 where there
+// is none.
+func (x *finder) in(runs []*run, id string) int64 {
+	k, ok := parseKey(keyID, []byte(id))
+	hash := hashID(keyID, id)
 	for _, r := range slices.Backward(runs) {
+		i := slices.IndexFunc(x.recent, func(c recent) bool { return c.first == r.first })
+		if ok && i >= 0 {
+			if row, found := x.recent[i].places[k]; found {
+				return r.first + int64(x.recent[i].records.at(int(row)))
+			}
+			continue
+		}
 		t := &r.tables[shapeDecision]
-		if may, err := r.may(hashID(keyID, id)); err != nil || !may {
+		if may, err := r.may(hash); err != nil || !may {
 			continue // a damaged file is made anew when it is asked
 		}
 		c, err := t.keys(idsOfEvents)
@@ -287,12 +319,11 @@ func resolve(runs []*run, id string) int64 {
 		}
 		found := newSelection(t.n)
 		c.mark(found, keyID, &alternative{text: id})
-		for row := range t.n {
-			if found.has(row) {
-				if at, err := r.index(t, row); err == nil {
-					return at
-				}
-			}
+		if empty(found) {
+			continue
+		}
+		if at, err := r.index(t, found.first()); err == nil {
+			return at
 		}
 	}
 	return -1
@@ -308,6 +339,7 @@ func (x *Index) seal(ctx context.Context, s audit.Segment) error {
 	if x.open != nil && x.open.first == s.First && x.open.end() >= s.End {
 		view = x.open.view()
 	}
+	open := x.open
 	x.mu.RUnlock()
 	if known || s.End <= s.First {
 		return nil
@@ -316,7 +348,9 @@ func (x *Index) seal(ctx context.Context, s audit.Segment) error {
 	var err error
 	switch {
 	case view != nil:
-		r, err = x.keep(view.cut(int(s.End-s.First)), s)
+		if r, err = x.keep(view.cut(int(s.End-s.First)), s); err == nil {
+			x.finder.recall(open)
+		}
 	default:
 		name := filepath.Join(x.dir, fileName(s.Number))
 		if r, err = openFile(name, x.cache); err == nil && !r.of(s, x.origin) {
@@ -331,7 +365,7 @@ func (x *Index) seal(ctx context.Context, s audit.Segment) error {
 	}
 	at, _ := slices.BinarySearchFunc(x.runs, r.first, func(r *run, first int64) int { return cmp.Compare(r.first, first) })
 	runs := slices.Insert(slices.Clone(x.runs), at, r)
-	rest := newBuilder(x.origin, s.End, func(id string) int64 { return resolve(runs, id) })
+	rest := newBuilder(x.origin, s.End, func(id string) int64 { return x.finder.in(runs, id) })
 	x.mu.RLock()
 	end := x.next()
 	x.mu.RUnlock()
@@ -354,7 +388,12 @@ func (x *Index) seal(ctx context.Context, s audit.Segment) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.runs, rest.resolve = runs, x.resolve
-	x.link()
+	if at == len(runs)-1 {
+		x.links = append(slices.Clone(x.links), nil)
+		linkRun(x.links, runs, at, r)
+	} else {
+		x.link()
+	}
 	if x.open == nil || x.open.first < s.End {
 		x.open = rest
 	}
@@ -393,6 +432,7 @@ func (x *Index) build(ctx context.Context, s audit.Segment) (*run, error) {
 	if b.end() != s.End {
 		return nil, fmt.Errorf("index the audit log: record %d of segment %d is missing; `ostiary audit verify` says more", b.end(), s.Number)
 	}
+	x.finder.recall(b)
 	return x.keep(b.view(), s)
 }
 
@@ -438,7 +478,7 @@ func linkRun(links [][]link, runs []*run, i int, r *run) {
 			}
 			return 0
 		})
-		if found && f.index >= 0 {
+		if found && at < i {
 			links[at] = append(links[at], link{f.index, i, f.row})
 		}
 	}

@@ -31,7 +31,7 @@ const (
 // far is a reference to a decision in another run.
 type far struct {
 	row   uint32
-	id    string
+	key   key   // its id; zero where that is among the odd ones
 	index int64 // of the decision's record, -1 where there was none when it was looked for
 }
 
@@ -47,6 +47,7 @@ type table struct {
 	vectors [vecCount]vector
 	ids     [idColumns]keyColumn
 	far     []far
+	farOdd  []oddKey // ids of those that have no key, by their place in far
 	pages   *pages
 }
 
@@ -64,6 +65,15 @@ func (t *table) keys(id int) (*keyColumn, error) {
 		return t.pages.keys(t, id)
 	}
 	return &t.ids[id], nil
+}
+
+// farID gives the id of a decision in another run.
+func (t *table) farID(i int) string {
+	if t.far[i].key != (key{}) {
+		return t.far[i].key.text(keyID)
+	}
+	c := keyColumn{odd: t.farOdd}
+	return c.text(keyID, i)
 }
 
 // run is the index of records that follow each other: as a rule those of one
@@ -138,6 +148,7 @@ func (r *run) cut(n int) *run {
 			t.ids[j] = t.ids[j].cut(t.n)
 		}
 		t.far = t.far[:sort.Search(len(t.far), func(i int) bool { return int(t.far[i].row) >= t.n })]
+		t.farOdd = keyColumn{odd: t.farOdd}.cut(len(t.far)).odd
 		for j := range t.text {
 			t.text[j].counts = nil
 		}
@@ -235,9 +246,13 @@ func (b *builder) refer(t *table, row int, id []byte) {
 		t.vectors[vecRef].put(row, uint64(at)+1)
 		return
 	}
-	f := far{row: uint32(row), id: string(id), index: -1}
+	f := far{row: uint32(row), key: k, index: -1}
+	if !ok {
+		f.key = key{}
+		t.farOdd = append(t.farOdd, oddKey{uint32(len(t.far)), string(id)})
+	}
 	if b.resolve != nil {
-		f.index = b.resolve(f.id)
+		f.index = b.resolve(string(id))
 	}
 	t.vectors[vecRef].put(row, farBit|uint64(len(t.far)))
 	t.far = append(t.far, f)
@@ -321,8 +336,8 @@ func pack(r *run) *run {
 				hashes = append(hashes, hashText(o.text))
 			}
 		}
-		for _, f := range t.far {
-			hashes = append(hashes, hashID(keyID, f.id))
+		for k := range t.far {
+			hashes = append(hashes, hashID(keyID, t.farID(k)))
 		}
 	}
 	slices.Sort(hashes)

@@ -223,7 +223,7 @@ func (u *Union) Search(ctx context.Context, q *Query, p Page) (*Result, error) {
 			if !p.Oldest {
 				from, to = 0, at.next
 			}
-			refs, err = x.page(ctx, newSearch(s, q, from, to, at.size), p.Limit+1, !p.Oldest)
+			refs, err = newSearch(s, q, from, to, at.size).page(ctx, p.Limit+1, !p.Oldest)
 			if bound.Size = at.size; len(s.runs) > 0 {
 				bound.First = s.runs[0].first
 			}
@@ -285,10 +285,10 @@ func (h *refHeap) Pop() any {
 }
 
 // page gives the first records that are found, in the order of their indices.
-func (x *Index) page(ctx context.Context, s *search, limit int, newest bool) ([]Ref, error) {
+func (x *search) page(ctx context.Context, limit int, newest bool) ([]Ref, error) {
 	var out []Ref
-	err := s.each(ctx, newest, func(i int, rows [shapeCount]selection) (bool, error) {
-		here, err := x.refs(s.runs[i], rows, limit-len(out), newest)
+	err := x.each(ctx, newest, func(i int, rows [shapeCount]selection) (bool, error) {
+		here, err := x.runs[i].refs(rows, limit-len(out), newest)
 		out = append(out, here...)
 		return len(out) < limit, err
 	})
@@ -296,7 +296,7 @@ func (x *Index) page(ctx context.Context, s *search, limit int, newest bool) ([]
 }
 
 // refs names the first rows of a run.
-func (x *Index) refs(r *run, rows [shapeCount]selection, limit int, newest bool) ([]Ref, error) {
+func (r *run) refs(rows [shapeCount]selection, limit int, newest bool) ([]Ref, error) {
 	var out []Ref
 	for shape := range rows {
 		t := &r.tables[shape]
@@ -313,7 +313,7 @@ func (x *Index) refs(r *run, rows [shapeCount]selection, limit int, newest bool)
 		}
 		left := limit
 		take := func(row int) bool {
-			out = append(out, Ref{x.origin, r.first + int64(records.at(row)), time.UnixMilli(int64(t.started + times.at(row))).UTC()})
+			out = append(out, Ref{r.origin, r.first + int64(records.at(row)), time.UnixMilli(int64(t.started + times.at(row))).UTC()})
 			left--
 			return left > 0
 		}
@@ -471,12 +471,16 @@ func facets(ctx context.Context, s *search, list []field) ([]map[string]int64, e
 		}
 		for shape := range r.tables {
 			t := &r.tables[shape]
+			all, own := t.n, t.n // how many rows are counted
+			if !whole[i] {
+				all, own = both[i][shape].count(), found[i][shape].count()
+			}
 			for k, f := range list {
-				rows := both[i][shape]
+				rows, n := both[i][shape], all
 				if f.id == textKind {
-					rows = found[i][shape]
+					rows, n = found[i][shape], own
 				}
-				counts, err := t.counts(f.id, rows, whole[i])
+				counts, err := t.counts(f.id, rows, n)
 				if err != nil {
 					return nil, err
 				}
@@ -494,19 +498,12 @@ func facets(ctx context.Context, s *search, list []field) ([]map[string]int64, e
 	return sums, nil
 }
 
-// counts gives how many rows of a selection, or of the whole table, have each code
-// of a text field.
-func (t *table) counts(id int, rows selection, whole bool) ([]uint32, error) {
+// counts gives how many of the n rows of a selection have each code of a text
+// field. A selection of all rows may be nil.
+func (t *table) counts(id int, rows selection, n int) ([]uint32, error) {
 	c := &t.text[id]
-	if c.sets() == 0 || t.n == 0 {
-		return nil, nil
-	}
-	n := t.n
-	if !whole {
-		n = rows.count()
-	}
 	switch {
-	case n == 0:
+	case c.sets() == 0 || n == 0:
 		return nil, nil
 	case n == t.n && c.counts != nil:
 		return c.counts, nil
@@ -515,7 +512,7 @@ func (t *table) counts(id int, rows selection, whole bool) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if whole {
+	if rows == nil {
 		rows = newSelection(t.n)
 		rows.fill(0, t.n)
 	}
@@ -754,7 +751,7 @@ func (u *Union) Lookup(ctx context.Context, id string) ([]Ref, error) {
 	for _, x := range u.logs {
 		var refs []Ref
 		err := x.mending(ctx, func() (err error) {
-			refs, err = x.lookup(ctx, id)
+			refs, err = x.snapshot().lookup(ctx, id)
 			return err
 		})
 		if err != nil {
@@ -766,8 +763,7 @@ func (u *Union) Lookup(ctx context.Context, id string) ([]Ref, error) {
 }
 
 // lookup is Lookup in one log.
-func (x *Index) lookup(ctx context.Context, id string) ([]Ref, error) {
-	s := x.snapshot()
+func (s *snapshot) lookup(ctx context.Context, id string) ([]Ref, error) {
 	decision, err := s.decisionOf(id)
 	if err != nil {
 		return nil, err
@@ -779,7 +775,7 @@ func (x *Index) lookup(ctx context.Context, id string) ([]Ref, error) {
 	own, belongs := m(keyID, decision), m(keyDecision, decision)
 	self := m(keyID, id)
 	k := newSearch(s, &Query{}, 0, s.size(), s.size())
-	for i, r := range s.runs {
+	for _, r := range s.runs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -810,7 +806,7 @@ func (x *Index) lookup(ctx context.Context, id string) ([]Ref, error) {
 				}
 			}
 		}
-		here, err := x.refs(s.runs[i], rows, MaxPage, false)
+		here, err := r.refs(rows, MaxPage, false)
 		if err != nil {
 			return nil, err
 		}
@@ -849,7 +845,7 @@ func (s *snapshot) decisionOf(id string) (string, error) {
 			case ref == 0:
 				return id, nil
 			case ref&farBit != 0:
-				return t.far[ref&^farBit].id, nil
+				return t.farID(int(ref &^ farBit)), nil
 			default:
 				d, err := r.tables[shapeDecision].keys(idsOfEvents)
 				if err != nil {
@@ -871,7 +867,14 @@ func (x *Index) Tail(ctx context.Context, q *Query, from int64) iter.Seq2[Ref, e
 		for {
 			changed, size := x.wait()
 			if size > from {
-				refs, next, err := x.news(ctx, q, from)
+				var refs []Ref
+				var next int64
+				err := x.mending(ctx, func() (err error) {
+					s := x.snapshot()
+					next = s.size()
+					refs, err = s.news(ctx, q, from)
+					return err
+				})
 				if ctx.Err() != nil {
 					return
 				}
@@ -895,37 +898,30 @@ func (x *Index) Tail(ctx context.Context, q *Query, from int64) iter.Seq2[Ref, e
 	}
 }
 
-// news gives what a query looks for among the records from an index on, and the
-// index behind the last that was looked at.
-func (x *Index) news(ctx context.Context, q *Query, from int64) (refs []Ref, next int64, err error) {
-	err = x.mending(ctx, func() error {
-		refs = refs[:0]
-		s := x.snapshot()
-		next = s.size()
-		start := from
-		if q.joined {
-			start = 0
+// news gives what a query looks for among the records from an index on.
+func (s *snapshot) news(ctx context.Context, q *Query, from int64) (refs []Ref, err error) {
+	start := from
+	if q.joined {
+		start = 0
+	}
+	k := newSearch(s, q, start, s.size(), s.size())
+	var fresh []selection
+	if q.joined {
+		if fresh, err = k.answered(from); err != nil {
+			return nil, err
 		}
-		k := newSearch(s, q, start, next, next)
-		var fresh []selection
+	}
+	err = k.each(ctx, false, func(i int, rows [shapeCount]selection) (bool, error) {
 		if q.joined {
-			var err error
-			if fresh, err = k.answered(from); err != nil {
-				return err
+			for w := range rows[shapeDecision] {
+				rows[shapeDecision][w] &= fresh[i][w]
 			}
 		}
-		return k.each(ctx, false, func(i int, rows [shapeCount]selection) (bool, error) {
-			if q.joined {
-				for w := range rows[shapeDecision] {
-					rows[shapeDecision][w] &= fresh[i][w]
-				}
-			}
-			here, err := x.refs(s.runs[i], rows, math.MaxInt, false)
-			refs = append(refs, here...)
-			return true, err
-		})
+		here, err := s.runs[i].refs(rows, math.MaxInt, false)
+		refs = append(refs, here...)
+		return true, err
 	})
-	return refs, next, err
+	return refs, err
 }
 
 // answered gives the decisions, by run, that have an outcome whose record has an
