@@ -3,7 +3,10 @@ package audit
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,7 +23,21 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv("OSTIARY_AUDIT_VICTIM"); dir != "" {
 		os.Exit(victim(dir))
 	}
+	if key := os.Getenv("OSTIARY_AUDIT_SIGNER"); key != "" && len(os.Args) == 1 {
+		os.Exit(signAs(key))
+	}
 	os.Exit(m.Run())
+}
+
+// signAs is a command that signs its standard input.
+func signAs(key string) int {
+	k, err := base64.StdEncoding.DecodeString(key)
+	text, err2 := io.ReadAll(os.Stdin)
+	if err != nil || err2 != nil {
+		return 1
+	}
+	fmt.Println(base64.StdEncoding.EncodeToString(ed25519.Sign(k, text)))
+	return 0
 }
 
 // victim records from several callers and prints the number of each event once it

@@ -45,6 +45,10 @@ type VerifyOptions struct {
 	// put back to an older state cannot be told from a young one, and the answer
 	// is Unclear at best.
 	Checkpoint []byte
+	// From skips the segments that end before this record, and To stops at the
+	// first checkpoint that covers the record before it: a range is proven by the
+	// checkpoints behind its records. 0 means from the beginning, and to the end.
+	From, To int64
 }
 
 // Report is the result of a verification.
@@ -147,6 +151,14 @@ func (v *verification) run() error {
 		v.altered("%s %s", d.Place, d.Why)
 	}
 	r.First, v.tree = started(list)
+	if from := v.options.From; from > r.First {
+		for len(list) > 1 && list[1].header.tree.size <= from {
+			list = list[1:]
+		}
+		if _, v.tree = started(list); v.tree.size > 0 {
+			r.Notes = append(r.Notes, fmt.Sprintf("records before %d were not looked at", v.tree.size))
+		}
+	}
 	v.agree = v.tree.clone()
 	v.judge(found)
 	if damage != nil {
@@ -267,6 +279,9 @@ func (v *verification) scan(list []segmentFile) error {
 	}
 	next = v.passed(next)
 	for i, s := range list {
+		if v.done() {
+			return nil
+		}
 		h := s.header
 		if h.tree.size != v.tree.size || h.tree.root() != v.tree.root() || h.origin != v.report.Origin {
 			v.altered("%s does not go on from the records before it (it states %d of them, there are %d)", s.name, h.tree.size, v.tree.size)
@@ -283,7 +298,7 @@ func (v *verification) scan(list []segmentFile) error {
 			return fmt.Errorf("read the audit log: %w", err)
 		}
 		next, err = v.segment(sc, s, next)
-		if err == nil && !v.bad {
+		if err == nil && !v.bad && !v.done() {
 			err = v.after(sc, s, i == len(list)-1)
 		}
 		if err := errors.Join(err, sc.close()); err != nil {
@@ -298,7 +313,7 @@ func (v *verification) scan(list []segmentFile) error {
 
 // segment reads the records of one segment.
 func (v *verification) segment(sc *scanner, s segmentFile, next int) (int, error) {
-	for !v.bad {
+	for !v.bad && !v.done() {
 		at := sc.offset
 		fr, err := sc.next()
 		if err == nil && fr.index != v.tree.size {
@@ -337,6 +352,9 @@ func (v *verification) told(json []byte) {
 	}
 }
 
+// done says whether the range that was asked for is covered by a checkpoint.
+func (v *verification) done() bool { return v.options.To > 0 && v.agree.size >= v.options.To }
+
 // passed compares the tree with the checkpoints of its size.
 func (v *verification) passed(next int) int {
 	for first := next; next < len(v.points) && v.points[next].Size <= v.tree.size; next++ {
@@ -374,6 +392,10 @@ func (v *verification) after(sc *scanner, s segmentFile, last bool) error {
 // ends says what the end of the records means, and finds the first bad one.
 func (v *verification) ends(mark marker, marked bool) {
 	r := v.report
+	if v.done() && !v.bad {
+		r.Notes = append(r.Notes, fmt.Sprintf("records from %d on were not looked at", v.tree.size))
+		return
+	}
 	if n := len(v.points); n > 0 && !v.bad && v.points[n-1].Size > v.tree.size {
 		p := v.points[n-1]
 		v.altered("there are %d records, but %s was signed for %d: the log was cut off or put back", v.tree.size, p.place, p.Size)
@@ -384,7 +406,7 @@ func (v *verification) ends(mark marker, marked bool) {
 		v.bad = true
 	}
 	for _, s := range v.stated {
-		if !v.bad && s.size >= r.First && !slices.Contains(v.recorded, string(s.signed)) {
+		if !v.bad && s.size >= max(r.First, v.options.From) && !slices.Contains(v.recorded, string(s.signed)) {
 			v.altered("%s states a rotation of the key at %d records, and no event tells of it", rotationsFile, s.size)
 		}
 	}
