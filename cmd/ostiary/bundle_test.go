@@ -350,3 +350,49 @@ func scrape(t *testing.T, address string) string {
 	}
 	return string(b)
 }
+
+// TestRollbackOfABundle: the command lists what was superseded, and lets one of it
+// come back.
+func TestRollbackOfABundle(t *testing.T) {
+	v1 := versionedPolicies(t, "v1")
+	shelf := newBundleShelf(t, v1)
+	in := launch(t, "embedded", "policy:\n  bundle: {source: "+shelf.URL+"/house.tar.gz, poll: 1s}\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- in.wait(ctx) }()
+	in.stopped = true
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	says := func() string { return string(in.post("/v1/chat/completions", chat(ordinary)).body) }
+	config := in.opts.config
+	if status, out, _ := ostiary("policy", "rollback", "--config", config); status != exitNo || !strings.Contains(out, "no bundle of this source was superseded") {
+		t.Errorf("before: %d %s", status, out)
+	}
+	v2 := versionedPolicies(t, "v2")
+	shelf.body.Store(&v2)
+	awaitText(t, in.screen, "new policies", 1)
+	shelf.body.Store(&v1)
+	awaitText(t, in.screen, "reason=superseded", 1)
+	if got := says(); !strings.Contains(got, "of v2") {
+		t.Errorf("after v1 came back: %s", got)
+	}
+	status, out, _ := ostiary("policy", "rollback", "--config", config)
+	digest := strings.TrimSpace(out)
+	if status != exitNo || !strings.HasPrefix(digest, "sha256:") || len(strings.Fields(out)) != 1 {
+		t.Fatalf("the list: %d %s", status, out)
+	}
+	if status, out, _ := ostiary("policy", "rollback", "--config", config, "--bundle", "sha256:"+strings.Repeat("0", 64)); status != exitNo {
+		t.Errorf("another digest: %d %s", status, out)
+	}
+	if status, out, diag := ostiary("policy", "rollback", "--config", config, "--bundle", digest); status != exitYes {
+		t.Fatalf("permit: %d %s%s", status, out, diag)
+	}
+	awaitText(t, in.screen, "new policies", 2)
+	if got := says(); !strings.Contains(got, "of v1") {
+		t.Errorf("after the permission: %s", got)
+	}
+}

@@ -20,7 +20,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ostiary/ostiary/policies"
+	"github.com/ostiary/ostiary/policies/bundle"
 	"github.com/ostiary/ostiary/policies/replay"
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
 )
 
@@ -200,6 +203,7 @@ func (st *stage) candidate() (*policies.Set, error) {
 func policyPromoteCommand() *cobra.Command {
 	var flags policyFlags
 	var force bool
+	var wait time.Duration
 	c := &cobra.Command{
 		Use:   "promote --config FILE",
 		Short: "Put the candidate in the place of the policies that serve",
@@ -207,7 +211,8 @@ func policyPromoteCommand() *cobra.Command {
 it copies the candidate beside the directory that policies names, and exchanges
 the two in one step. What served is kept beside it, as NAME.previous-TIME-REVISION,
 for 'ostiary policy rollback'. A running Ostiary notices and reloads; that is in
-the audit log, and every decision names the revision that made it.
+the audit log, and every decision names the revision that made it. Promote waits
+until it stands there, or says that it did not see it.
 
 The candidate must load with the modes and the expected policies of the
 configuration, and its tests must pass; --force promotes it although they do not.
@@ -222,10 +227,11 @@ written.`,
 			if err != nil {
 				return err
 			}
-			return promote(c.Context(), c.OutOrStdout(), st, &policyTest{flags: flags, format: formatText}, force)
+			return promote(c.Context(), c.OutOrStdout(), st, &policyTest{flags: flags, format: formatText}, force, wait)
 		},
 	}
 	flags.add(c)
+	addWait(c, &wait)
 	c.Flags().BoolVar(&force, "force", false, "although tests fail, or there are none")
 	return c
 }
@@ -255,7 +261,7 @@ func (f *policyFlags) configured() (*stage, error) {
 }
 
 // promote puts the candidate in the place of the policies that serve.
-func promote(ctx context.Context, w io.Writer, st *stage, test *policyTest, force bool) error {
+func promote(ctx context.Context, w io.Writer, st *stage, test *policyTest, force bool, wait time.Duration) error {
 	live, next := filepath.Clean(st.cfg.Policies), st.cfg.Policy.Candidate.Path
 	if next == "" {
 		return errNoCandidate
@@ -292,12 +298,105 @@ func promote(ctx context.Context, w io.Writer, st *stage, test *policyTest, forc
 		return errors.New("the candidate changed while it was copied: try again")
 	}
 	kept := live + keptPrevious + now + "-" + st.short(live)
+	seen := watchReload(st.cfg)
 	if err := replace(live, incoming, kept); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "promoted %s: %s\nwhat served before: %s\n", next, set.Revision(), kept)
-	fmt.Fprintln(w, "A running Ostiary reloads by itself, and records it; 'ostiary policy rollback' takes it back.")
+	fmt.Fprintln(w, "'ostiary policy rollback' takes it back.")
+	seen.report(ctx, w, set.Revision(), wait)
 	return nil
+}
+
+// Times of the wait for a reload.
+const (
+	reloadWait = 10 * time.Second
+	reloadLook = 100 * time.Millisecond
+)
+
+func addWait(c *cobra.Command, wait *time.Duration) {
+	c.Flags().DurationVar(wait, "wait", reloadWait, "how long to wait for a running Ostiary to reload; 0: not at all")
+}
+
+// reloads watches an audit log for reloads.
+type reloads struct {
+	log  string // directory; empty where there is none
+	from int64  // first record that counts
+}
+
+// watchReload begins to watch, before something is changed.
+func watchReload(cfg *config.Config) reloads {
+	p, err := findPlaces(cfg, "")
+	if err != nil {
+		return reloads{}
+	}
+	r, err := audit.OpenReader(p.log)
+	if err != nil {
+		return reloads{}
+	}
+	size, err := r.Size()
+	if err != nil {
+		return reloads{}
+	}
+	return reloads{p.log, size}
+}
+
+// report waits until policies of a revision serve, and says so, or that it did not
+// see it.
+func (r reloads) report(ctx context.Context, w io.Writer, revision string, wait time.Duration) {
+	if r.log == "" {
+		fmt.Fprintln(w, "No audit log of a running Ostiary is to be read here, so its reload was not seen; it reloads by itself.")
+		return
+	}
+	if wait <= 0 {
+		fmt.Fprintln(w, "A running Ostiary reloads by itself, and records it.")
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for look := time.NewTicker(reloadLook); ; {
+		served, failed := r.look(revision)
+		switch {
+		case served:
+			look.Stop()
+			fmt.Fprintf(w, "Ostiary has reloaded: %s decides.\n", revision)
+			return
+		case failed:
+			look.Stop()
+			fmt.Fprintln(w, "Ostiary could not reload: the former policies keep serving. Its own output says why.")
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			look.Stop()
+			fmt.Fprintf(w, "No reload was seen within %v: either no Ostiary runs with this log, or it has not reloaded yet.\n", wait)
+			return
+		}
+	}
+}
+
+// look reads what was recorded since.
+func (r *reloads) look(revision string) (served, failed bool) {
+	log, err := audit.OpenReader(r.log)
+	if err != nil {
+		return false, false
+	}
+	for rec, err := range log.Records(r.from) {
+		if err != nil {
+			return false, false
+		}
+		r.from++
+		ev, err := rec.Event()
+		if err != nil || ev.Kind != proxy.EventConfig || ev.Admin == nil {
+			continue
+		}
+		if ev.Policy != nil && strings.HasPrefix(ev.Policy.Policies, revision) && ev.Admin.Action == "reload" {
+			return true, false
+		}
+		failed = failed || ev.Admin.Action == "reload_failed"
+	}
+	return false, failed
 }
 
 // absent lists the expected policies that a set does not have.
@@ -411,31 +510,84 @@ func writeSynced(name string, text []byte, mode fs.FileMode) error {
 
 func policyRollbackCommand() *cobra.Command {
 	var flags policyFlags
+	var digest string
+	var wait time.Duration
 	c := &cobra.Command{
 		Use:   "rollback --config FILE",
 		Short: "Put back the policies that served before the last promotion",
 		Long: `Rollback exchanges the policies that serve with those that served before, which
 'ostiary policy promote' kept beside them as NAME.previous-TIME-REVISION. What it
 takes away is kept as NAME.withdrawn-TIME-REVISION. Done again, it goes back one
-promotion more. A running Ostiary reloads by itself.
+promotion more. A running Ostiary reloads by itself; the command waits until it
+has, or says that it did not see it.
+
+Where the policies come from policy.bundle, a bundle that was superseded is refused.
+--bundle lets the one of that digest come back, once, when the source has it again;
+without it the command lists what was superseded.
 
 Exit status: 0 done, 1 there is nothing to go back to, or it does not load, 2 a
 file cannot be read or written.`,
-		Example: `  ostiary policy rollback --config ostiary.yaml`,
-		Args:    cobra.NoArgs,
+		Example: `  ostiary policy rollback --config ostiary.yaml
+  ostiary policy rollback --config ostiary.yaml --bundle sha256:…`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if flags.config != "" {
+				cfg, err := config.Load(flags.config)
+				if err != nil {
+					return err
+				}
+				if cfg.Policy.Bundle.Source != "" {
+					return permitBundle(c.OutOrStdout(), cfg, digest)
+				}
+			}
+			if digest != "" {
+				return errors.New("--bundle is for a configuration with policy.bundle")
+			}
 			st, err := flags.configured()
 			if err != nil {
 				return err
 			}
-			return rollback(c.OutOrStdout(), st)
+			return rollback(c.Context(), c.OutOrStdout(), st, wait)
 		},
 	}
 	flags.add(c)
+	c.Flags().StringVar(&digest, "bundle", "", "`DIGEST` of a superseded bundle that may come back")
+	addWait(c, &wait)
 	return c
 }
 
-func rollback(w io.Writer, st *stage) error {
+// permitBundle lets a superseded bundle come back, or lists what was superseded.
+func permitBundle(w io.Writer, cfg *config.Config, digest string) error {
+	p, err := findPlaces(cfg, "")
+	if err != nil {
+		return err
+	}
+	store := bundle.Store{Dir: bundleDir(p)}
+	past, err := store.Superseded(cfg.Policy.Bundle.Source)
+	if err != nil {
+		return err
+	}
+	if digest == "" {
+		for _, d := range past {
+			fmt.Fprintln(w, d)
+		}
+		if len(past) == 0 {
+			fmt.Fprintln(w, "no bundle of this source was superseded")
+		}
+		return answer{exitNo}
+	}
+	if !slices.Contains(past, digest) {
+		fmt.Fprintf(w, "no bundle %s of this source was superseded\n", digest)
+		return answer{exitNo}
+	}
+	if err := store.Permit(digest); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s may come back, once: a running Ostiary takes it when the source has it, in five minutes at most\n", digest)
+	return nil
+}
+
+func rollback(ctx context.Context, w io.Writer, st *stage, wait time.Duration) error {
 	live := filepath.Clean(st.cfg.Policies)
 	beside, err := os.ReadDir(filepath.Dir(live))
 	if err != nil {
@@ -457,11 +609,12 @@ func rollback(w io.Writer, st *stage) error {
 		return refusedPolicies(w, previous, err)
 	}
 	kept := live + keptWithdrawn + stamp(time.Now()) + "-" + st.short(live)
+	seen := watchReload(st.cfg)
 	if err := replace(live, previous, kept); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "rolled back to %s\nwhat served before: %s\n", set.Revision(), kept)
-	fmt.Fprintln(w, "A running Ostiary reloads by itself, and records it.")
+	seen.report(ctx, w, set.Revision(), wait)
 	return nil
 }
 

@@ -209,11 +209,12 @@ func TestHotSwapUnderLoad(t *testing.T) {
 	until(&seen.allowed, "at first")
 	const swaps = 3
 	for i := range swaps {
-		if status, out, diag := ostiary("policy", "promote", "--config", config); status != 0 {
+		const reloaded = "Ostiary has reloaded: sha256:"
+		if status, out, diag := ostiary("policy", "promote", "--config", config, "--wait", "60s"); status != 0 || !strings.Contains(out, reloaded) {
 			t.Fatalf("promote %d: %d\n%s%s", i, status, out, diag)
 		}
 		until(&seen.denied, "promoted")
-		if status, out, diag := ostiary("policy", "rollback", "--config", config); status != 0 {
+		if status, out, diag := ostiary("policy", "rollback", "--config", config, "--wait", "60s"); status != 0 || !strings.Contains(out, reloaded) {
 			t.Fatalf("rollback %d: %d\n%s%s", i, status, out, diag)
 		}
 		until(&seen.allowed, "rolled back")
