@@ -28,6 +28,7 @@ const (
 	// Dir is the directory of the files within that of the log.
 	Dir       = "index"
 	suffix    = ".cidx"
+	fresh     = ".new" // of files that are being written
 	dirMode   = 0o700
 	fileMode  = 0o600
 	fileLimit = 1 << 30 // bytes; a segment has fewer
@@ -618,7 +619,7 @@ func writeFile(name string, b []byte) error {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return fmt.Errorf("write the index of the audit log: %w", err)
 	}
-	f, err := os.CreateTemp(dir, "*.new")
+	f, err := os.CreateTemp(dir, "*"+fresh)
 	if err != nil {
 		return fmt.Errorf("write the index of the audit log: %w", err)
 	}

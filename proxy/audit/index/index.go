@@ -40,6 +40,9 @@ const (
 	// recentRuns is for how many runs the places of decisions are at hand: for as
 	// many decisions as may wait for their outcomes.
 	recentRuns = 16
+	// staleAfter is when a file that is half-written is taken for one of a process
+	// that is no more.
+	staleAfter = time.Hour
 	// followEvery is how often Follow looks for records that nobody handed over.
 	followEvery = 100 * time.Millisecond
 )
@@ -56,6 +59,8 @@ type Options struct {
 	// Failed is told of files that could not be written; the index goes on in
 	// memory. It may be nil.
 	Failed func(error)
+
+	afresh bool // takes no files
 }
 
 // Index is the index of one log: files for the segments that are full, and memory
@@ -71,6 +76,7 @@ type Index struct {
 	adding sync.Mutex // serialises what changes the index; taken before mu
 	entry  entry
 	finder finder
+	swept  bool // files that are no more of use were removed
 
 	mu      sync.RWMutex
 	runs    []*run // of full segments, in order
@@ -352,8 +358,10 @@ func (x *Index) seal(ctx context.Context, s audit.Segment) error {
 			x.finder.recall(open)
 		}
 	default:
-		name := filepath.Join(x.dir, fileName(s.Number))
-		if r, err = openFile(name, x.cache); err == nil && !r.of(s, x.origin) {
+		if err = errFile; !x.opt.afresh {
+			r, err = openFile(filepath.Join(x.dir, fileName(s.Number)), x.cache)
+		}
+		if err == nil && !r.of(s, x.origin) {
 			err = errFile
 		}
 		if errors.Is(err, errFile) {
@@ -530,9 +538,10 @@ func (x *Index) forget(segments []audit.Segment) {
 			x.cache.forget(r.pages)
 		}
 	}
-	if x.opt.ReadOnly {
+	if x.opt.ReadOnly || x.swept && len(gone) == 0 {
 		return
 	}
+	x.swept = true
 	// Files of segments that are no more, and those that a crash left half-written.
 	entries, err := os.ReadDir(x.dir)
 	if err != nil {
@@ -541,7 +550,12 @@ func (x *Index) forget(segments []audit.Segment) {
 	for _, e := range entries {
 		var number int64
 		name := e.Name()
-		if _, err := fmt.Sscanf(name, "%d"+suffix, &number); err == nil && name == fileName(number) && number < segments[0].Number || strings.HasSuffix(name, ".new") {
+		_, err := fmt.Sscanf(name, "%d"+suffix, &number)
+		old := err == nil && name == fileName(number) && number < segments[0].Number
+		if info, err := e.Info(); strings.HasSuffix(name, fresh) && err == nil {
+			old = time.Since(info.ModTime()) > staleAfter // another process may be writing it
+		}
+		if old {
 			_ = os.Remove(filepath.Join(x.dir, name))
 		}
 	}

@@ -66,9 +66,10 @@ func (k key) text(field int) string {
 		return hex.EncodeToString(b[:])
 	}
 	var s [ulidLength]byte
+	lo, hi := k.lo, k.hi
 	for i := range s {
-		s[len(s)-1-i] = crockford[k.lo&31]
-		k.lo, k.hi = k.lo>>5|k.hi<<59, k.hi>>5
+		s[len(s)-1-i] = crockford[lo&31]
+		lo, hi = lo>>5|hi<<59, hi>>5
 	}
 	return string(s[:])
 }
