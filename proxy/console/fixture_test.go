@@ -27,6 +27,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/identity"
 )
@@ -54,6 +55,7 @@ type house struct {
 	roots  *x509.CertPool
 	ids    []string // of the decisions
 	ca     *authority
+	index  *index.Index // of [whole]
 }
 
 type safeBuffer struct {
@@ -359,7 +361,7 @@ func (k tokens) Verify(_ context.Context, t proxy.Text) (identity.Token, error) 
 }
 
 // build makes a house with decisions in its log; change alters the options.
-func build(t *testing.T, change func(*console.Options)) *house {
+func build(t *testing.T, change func(*console.Options), more ...func(*house, *console.Options)) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), diag: &safeBuffer{}, ca: newAuthority(t)}
 	var err error
@@ -390,6 +392,9 @@ func build(t *testing.T, change func(*console.Options)) *house {
 	}
 	if change != nil {
 		change(&o)
+	}
+	for _, f := range more {
+		f(h, &o)
 	}
 	if h.server, err = console.New(o); err != nil {
 		t.Fatal(err)
