@@ -357,7 +357,7 @@ type places struct {
 
 // findPlaces gives the directories of a configuration; log overrides its log.
 func findPlaces(cfg *config.Config, log string) (places, error) {
-	p := places{log: first(log, cfg.Log)}
+	p := places{log: first(log, cfg.Log.Dir)}
 	if p.log == "" {
 		if cfg.State != "" {
 			p.log = filepath.Join(cfg.State, "log")

@@ -31,6 +31,7 @@ var (
 	headForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 	schemeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,31}$`)
 	retainForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+	notifyForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
 	moneyUnit  = regexp.MustCompile(`^[A-Z]{3}$`)
 	moneyForm  = regexp.MustCompile(`^(0|[1-9][0-9]{0,8})(?:\.([0-9]{1,6}))?$`)
 	hostForm   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?$`)
@@ -101,6 +102,13 @@ func classWord(s string) string {
 		return "stands for what is not known and cannot be configured"
 	}
 	return form(retainForm, s, "must be made of a-z, 0-9, _ and -, at most 32 characters, and begin with a letter or digit")
+}
+
+func notifyName(s string) string {
+	if s == "other" {
+		return "stands for names that are not configured"
+	}
+	return form(notifyForm, s, "must be made of a-z, 0-9 and _, at most 64 characters, and begin with a letter")
 }
 
 func currency(s string) string {
@@ -300,6 +308,23 @@ func (v value) url(to *string) {
 	*to = u.Scheme + "://" + strings.ToLower(u.Host) + path
 }
 
+// webhook reads an address that messages are sent to.
+func (v value) webhook(to *string) {
+	s, ok := v.text()
+	if !ok {
+		return
+	}
+	u := v.parseURL(s)
+	if u == nil {
+		return
+	}
+	if u.Scheme == "http" && !loopbackHost(u.Hostname()) {
+		v.fail(v.what()+" must begin with https://", "http is for this machine alone")
+		return
+	}
+	*to = s
+}
+
 func (v value) proxy(to *string) {
 	s, ok := v.text()
 	if !ok {
@@ -359,6 +384,10 @@ func (r *reader) check(c *Config) {
 	names = map[string]int{}
 	for i, t := range c.Terms {
 		r.unique(names, t.Name, i, fmt.Sprintf("terms[%d]", i))
+	}
+	names = map[string]int{}
+	for i, n := range c.Policy.Notify {
+		r.unique(names, n.Name, i, fmt.Sprintf("policy.notify[%d]", i))
 	}
 	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
 		r.failAt("tls", "tls needs both cert and key", "")

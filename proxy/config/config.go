@@ -68,8 +68,8 @@ type Config struct {
 	Dataplane string `json:"dataplane"`
 	// Directory or bundle of Rego policies. Left out: the shipped ones.
 	Policies string `json:"policies,omitempty"`
-	// Directory of the audit log. Left out: in the user's state directory.
-	Log string `json:"log,omitempty"`
+	// The audit log: its directory, or a map of what follows.
+	Log Log `json:"log"`
 	// Directory of generated keys and of sockets. Left out: the user's state
 	// directory.
 	State string `json:"state,omitempty"`
@@ -398,6 +398,9 @@ type Policy struct {
 	Bundle Bundle `json:"bundle"`
 	// Who may lift rules for a while, and which justifications are known.
 	Grants Grants `json:"grants"`
+	// Who is told of decisions whose policies want it (notify). Left out: the audit
+	// log alone has it.
+	Notify []Notify `json:"notify,omitempty"`
 	// When the office is open. Left out: policies see "unknown".
 	Hours Hours `json:"hours"`
 }
@@ -464,6 +467,18 @@ type Grants struct {
 	Reasons []string `json:"reasons,omitempty"`
 	// Longest time that a grant may hold for; by default 8h.
 	Longest time.Duration `json:"longest,omitempty"`
+}
+
+// Notify is a web address that is told: a CloudEvent by POST, signed as Standard
+// Webhooks has it.
+type Notify struct {
+	// Name by which policies call it (to), required: a-z, 0-9 and _, unique.
+	Name string `json:"name"`
+	// Address, required: https, or http on this machine.
+	URL string `json:"url"`
+	// Where the key that signs is to be had, required: env, file or command. A
+	// key that begins with whsec_ is in base64 behind it.
+	Secret Secret `json:"secret"`
 }
 
 // Hours is when the office is open.
@@ -546,6 +561,10 @@ func (c *Config) Paths() []string {
 		list = append(list, k.File)
 	}
 	list = append(list, c.Policy.Grants.Keys...)
+	for _, n := range c.Policy.Notify {
+		list = append(list, n.Secret.File)
+	}
+	list = append(list, c.Log.paths()...)
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -198,11 +198,15 @@ func TestReference(t *testing.T) {
 func reference(t *testing.T) string {
 	t.Helper()
 	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
+	var files []*ast.File
+	for _, name := range []string{"config.go", "log.go"} {
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
 	}
-	p, err := doc.NewFromFiles(fset, []*ast.File{f}, "config")
+	p, err := doc.NewFromFiles(fset, files, "config")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +358,7 @@ applications: [{name: a, key: {file: keys/a}}, {name: b, keys: [{command: [./get
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := append(slices.Clone(c.Paths()), c.Applications[1].Keys[0].Command[0], c.Applications[1].Keys[1].Command[0], c.Log)
+	got := append(slices.Clone(c.Paths()), c.Applications[1].Keys[0].Command[0], c.Applications[1].Keys[1].Command[0], c.Log.Dir)
 	var want []string
 	for _, n := range []string{"keys/a", "ostiary.yaml", "policies", "tls/cert.pem", "tls/key.pem", "words.txt", "get"} {
 		want = append(want, filepath.Join(dir, n))

@@ -138,7 +138,7 @@ func readConfig(v value, c *Config) bool {
 		field{"mode", func(v value) { v.oneOf(&c.Mode, "enforce", "observe") }},
 		field{"dataplane", func(v value) { v.oneOf(&c.Dataplane, "auto", "envoy", "embedded", "none") }},
 		field{"policies", func(v value) { v.file(&c.Policies) }},
-		field{"log", func(v value) { v.file(&c.Log) }},
+		field{"log", func(v value) { readLog(v, &c.Log) }},
 		field{"state", func(v value) { v.file(&c.State) }},
 		field{"tls", func(v value) {
 			v.mapping(
@@ -226,10 +226,31 @@ func readConfig(v value, c *Config) bool {
 						field{"longest", func(v value) { v.duration(&c.Policy.Grants.Longest, time.Minute, 31*24*time.Hour) }},
 					)
 				}},
+				field{"notify", func(v value) {
+					v.list(func(v value) { c.Policy.Notify = append(c.Policy.Notify, readNotify(v)) })
+				}},
 				field{"hours", func(v value) { readHours(v, &c.Policy.Hours) }},
 			)
 		}},
 	) != nil
+}
+
+func readNotify(v value) (n Notify) {
+	seen := v.mapping(
+		field{"name", func(v value) { v.into(&n.Name, notifyName) }},
+		field{"url", func(v value) { v.webhook(&n.URL) }},
+		field{"secret", func(v value) { n.Secret = readSecret(v) }},
+	)
+	for _, need := range []struct{ key, remedy string }{
+		{"name", "name: a word by which policies call it"},
+		{"url", "url: https://HOST/PATH"},
+		{"secret", secretRemedy},
+	} {
+		if seen != nil && !seen[need.key] {
+			v.fail(v.what()+" has no "+need.key, need.remedy)
+		}
+	}
+	return n
 }
 
 func readOTLP(v value, o *OTLP) {
