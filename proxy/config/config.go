@@ -68,8 +68,8 @@ type Config struct {
 	Dataplane string `json:"dataplane"`
 	// Directory or bundle of Rego policies. Left out: the shipped ones.
 	Policies string `json:"policies,omitempty"`
-	// Directory of the audit log. Left out: in the user's state directory.
-	Log string `json:"log,omitempty"`
+	// The audit log: its directory, or a map of what follows.
+	Log Log `json:"log"`
 	// Directory of generated keys and of sockets. Left out: the user's state
 	// directory.
 	State string `json:"state,omitempty"`
@@ -564,6 +564,7 @@ func (c *Config) Paths() []string {
 	for _, n := range c.Policy.Notify {
 		list = append(list, n.Secret.File)
 	}
+	list = append(list, c.Log.paths()...)
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 	slices.Sort(list)
 	return slices.Compact(list)

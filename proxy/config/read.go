@@ -138,7 +138,7 @@ func readConfig(v value, c *Config) bool {
 		field{"mode", func(v value) { v.oneOf(&c.Mode, "enforce", "observe") }},
 		field{"dataplane", func(v value) { v.oneOf(&c.Dataplane, "auto", "envoy", "embedded", "none") }},
 		field{"policies", func(v value) { v.file(&c.Policies) }},
-		field{"log", func(v value) { v.file(&c.Log) }},
+		field{"log", func(v value) { readLog(v, &c.Log) }},
 		field{"state", func(v value) { v.file(&c.State) }},
 		field{"tls", func(v value) {
 			v.mapping(
