@@ -107,6 +107,16 @@ func Cores(t testing.TB, dir string, n int) []ship.Record {
 	return read(t, dir)
 }
 
+// Source gives a reader of the log in dir/log.
+func Source(t testing.TB, dir string) *audit.Reader {
+	t.Helper()
+	r, err := audit.OpenReader(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // Batch is a batch of records of one log.
 func Batch(rs []ship.Record) ship.Batch {
 	return ship.Batch{Origin: Origin, First: rs[0].Index, Records: rs}
@@ -123,12 +133,8 @@ func open(t testing.TB, dir string) *audit.Log {
 
 func read(t testing.TB, dir string) []ship.Record {
 	t.Helper()
-	r, err := audit.OpenReader(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out []ship.Record
-	for e, err := range r.Records(0) {
+	for e, err := range Source(t, dir).Records(0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +156,7 @@ func Prove(t *testing.T, store *env.Store, rows func() ([]Row, error), args ...s
 	t.Helper()
 	rounds, pause := 6, 400*time.Millisecond
 	if env.All() {
-		rounds = 20
+		rounds = 10
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
