@@ -23,6 +23,7 @@ import (
 	"github.com/ostiary/ostiary/proxy/dialect"
 	"github.com/ostiary/ostiary/proxy/facts"
 	"github.com/ostiary/ostiary/proxy/identity"
+	"github.com/ostiary/ostiary/proxy/notify"
 	"github.com/ostiary/ostiary/proxy/pools"
 	"github.com/ostiary/ostiary/proxy/vault"
 )
@@ -35,6 +36,7 @@ type built struct {
 	pools    *pools.Set
 	policies *policies.Set
 	suite    *classifiers.Suite
+	notify   []notify.Target
 	warnings []string
 	bundle   string // that the policies come from, in words; where nothing serves
 }
@@ -125,6 +127,11 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 	if who, err = granting(cfg, who); err != nil {
 		errs = append(errs, err)
 	}
+	targets, unkeyed, err := notifyTargets(ctx, cfg)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	b.notify, b.warnings = targets, append(b.warnings, unkeyed...)
 	open, err := office(cfg)
 	if err != nil {
 		errs = append(errs, err)

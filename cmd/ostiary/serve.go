@@ -22,12 +22,14 @@ import (
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/facts"
+	"github.com/ostiary/ostiary/proxy/notify"
 	"github.com/ostiary/ostiary/proxy/telemetry"
 )
 
 // Times that the process takes for its own life.
 const (
 	drainTime      = 30 * time.Second // for streams under way when it stops
+	notifyTime     = 2 * time.Second  // for messages that wait, when it stops
 	recordTime     = 5 * time.Second  // for the last outcomes
 	refreshTime    = time.Minute      // between looks at keys from files and commands
 	metricsTimeout = 10 * time.Second
@@ -54,6 +56,7 @@ type server struct {
 	hash   []byte // key of fingerprints
 
 	audit   *audit.Log
+	outbox  *notify.Outbox
 	engine  *proxy.Engine
 	tel     *telemetry.Telemetry
 	plane   plane
@@ -183,8 +186,10 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 		return err
 	}
 	undo = append(undo, func() { _ = s.audit.Close() })
-	s.engine = proxy.NewEngine(b.snap, s.audit, s.tel)
+	s.startOutbox(b)
+	s.engine = proxy.NewEngine(b.snap, s.outbox, s.tel)
 	undo = append(undo, func() { _ = s.engine.Close(context.WithoutCancel(ctx)) })
+	undo = append(undo, func() { s.outbox.Close(ctx) })
 
 	if s.plane, err = s.choosePlane(ctx, cfg); err != nil {
 		return err
@@ -283,6 +288,7 @@ func (s *server) reload(ctx context.Context) {
 	}
 	s.current.Store(b)
 	s.engine.Swap(b.snap)
+	s.outbox.Use(b.notify)
 	s.adoptFeed(ctx)
 	s.tel.Know(b.names())
 	for _, w := range b.warnings {
@@ -333,6 +339,9 @@ func (s *server) stop() error {
 	fmt.Fprintln(s.out, "stopping: no new requests, streams drain")
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	err := s.plane.stop(drain)
+	cancel()
+	tell, cancel := context.WithTimeout(context.Background(), notifyTime)
+	s.outbox.Close(tell)
 	cancel()
 	last, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()

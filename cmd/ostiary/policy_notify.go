@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/config"
+	"github.com/ostiary/ostiary/proxy/notify"
+)
+
+// adminNotifyFailed is the action of events about messages that were not delivered.
+const adminNotifyFailed = "notify_failed"
+
+// Bounds of a key that signs messages.
+const (
+	notifyKeyMost  = 4 << 10 // bytes
+	notifyKeyLeast = 16      // bytes, or the key can be guessed
+	notifyKeyTime  = 10 * time.Second
+)
+
+// notifyTargets makes the targets of a configuration. One whose key cannot be had is
+// left out, and a warning says so: what policies want told then counts as not
+// delivered.
+func notifyTargets(ctx context.Context, cfg *config.Config) (out []notify.Target, warnings []string, err error) {
+	if len(cfg.Policy.Notify) == 0 {
+		return nil, nil, nil
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil // the environment is not asked
+	if cfg.Upstream.Proxy != "" {
+		to, err := url.Parse(cfg.Upstream.Proxy)
+		if err != nil {
+			return nil, nil, errors.New("upstream.proxy: the url cannot be read")
+		}
+		transport.Proxy = http.ProxyURL(to)
+	}
+	if cfg.Upstream.CA != "" {
+		pem, err := os.ReadFile(cfg.Upstream.CA)
+		if err != nil {
+			return nil, nil, fmt.Errorf("upstream.ca: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, nil, errors.New("upstream.ca: the file holds no certificate")
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	client := &http.Client{Transport: transport}
+	for _, n := range cfg.Policy.Notify {
+		key, err := notifyKey(ctx, n.Secret)
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("policy.notify %s: nobody is told there: %v", n.Name, err))
+			continue
+		}
+		if len(key) < notifyKeyLeast {
+			warnings = append(warnings, fmt.Sprintf("policy.notify %s: the key has fewer than %d bytes and can be guessed; use a longer one", n.Name, notifyKeyLeast))
+		}
+		out = append(out, notify.Target{Name: n.Name, URL: n.URL, Key: key, Client: client})
+	}
+	return out, warnings, nil
+}
+
+// notifyKey reads the key that signs messages. Its error holds nothing of it.
+func notifyKey(ctx context.Context, s config.Secret) ([]byte, error) {
+	var text []byte
+	switch {
+	case s.Env != "":
+		text = []byte(os.Getenv(s.Env))
+		if len(text) == 0 {
+			return nil, fmt.Errorf("the environment variable %s is not set", s.Env)
+		}
+	case s.File != "":
+		var err error
+		if text, err = os.ReadFile(s.File); err != nil {
+			return nil, fmt.Errorf("the key cannot be read: %w", err)
+		}
+	default:
+		ctx, cancel := context.WithTimeout(ctx, notifyKeyTime)
+		defer cancel()
+		c := exec.CommandContext(ctx, s.Command[0], s.Command[1:]...)
+		c.WaitDelay = time.Second
+		var err error
+		if text, err = c.Output(); err != nil {
+			return nil, fmt.Errorf("the command %s gives no key: it did not end well in %v", s.Command[0], notifyKeyTime)
+		}
+	}
+	text = bytes.TrimRight(text, "\r\n")
+	if len(text) == 0 || len(text) > notifyKeyMost {
+		return nil, fmt.Errorf("the key has %d bytes: want 1 to %d", len(text), notifyKeyMost)
+	}
+	if in, ok := strings.CutPrefix(string(text), "whsec_"); ok {
+		key, err := base64.StdEncoding.DecodeString(in)
+		if err != nil || len(key) == 0 {
+			return nil, errors.New("the key begins with whsec_ and is not in base64 behind it")
+		}
+		return key, nil
+	}
+	return text, nil
+}
+
+// startOutbox puts the outbox before the audit log.
+func (s *server) startOutbox(b *built) {
+	s.outbox = notify.New(notify.Options{Next: s.audit, Source: "/ostiary/" + url.PathEscape(s.audit.Origin()), Failed: s.notifyFailed})
+	s.outbox.Use(b.notify)
+}
+
+// notifyFailed records that messages were not delivered.
+func (s *server) notifyFailed(ctx context.Context, f notify.Failure) {
+	s.log.Warn("nobody was told of what policies want told; the audit log has it", "target", f.Name, "reason", f.Why, "count", f.Count)
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	if err := s.engine.Admin(ctx, proxy.EventAdmin, adminNotifyFailed, fmt.Sprintf("%s %s %d", f.Name, f.Why, f.Count)); err != nil {
+		s.log.Error("a message that was not delivered could not be recorded", "error", err)
+	}
+}
