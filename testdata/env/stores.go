@@ -363,8 +363,7 @@ func ClickHouse(t testing.TB) *Store {
 	return s.start(t)
 }
 
-// Kafka starts one Kafka broker in KRaft mode. Topics are made on demand, with
-// one partition.
+// Kafka starts one Kafka broker in KRaft mode, without topics.
 func Kafka(t testing.TB) *Store {
 	t.Helper()
 	short(t, "Kafka")
@@ -383,7 +382,9 @@ func Kafka(t testing.TB) *Store {
 		"\nlisteners=PLAINTEXT://127.0.0.1:" + p[0] + ",CONTROLLER://127.0.0.1:" + p[1] +
 		"\nadvertised.listeners=PLAINTEXT://127.0.0.1:" + p[0] +
 		"\ncontroller.listener.names=CONTROLLER\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\nlog.dirs=" + filepath.Join(dir, "data") +
-		"\nnum.partitions=1\noffsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nauto.create.topics.enable=true\n"
+		"\nnum.partitions=1\noffsets.topic.replication.factor=1\ntransaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n" +
+		// One that was killed may come back when its registration has run out.
+		"broker.session.timeout.ms=2000\nbroker.heartbeat.interval.ms=400\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
