@@ -27,7 +27,7 @@ import (
 // Bounds of a collector.
 const (
 	originsLimit = 10_000           // logs
-	concurrent   = 32               // pushes that are read or taken at once
+	concurrent   = 16               // pushes that are read or taken at once, of up to PushBytes each
 	readTime     = time.Minute      // for a request's body
 	waitTime     = 30 * time.Second // for a slot, and for other pushes of the same log
 )
