@@ -1,10 +1,7 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,9 +21,6 @@ var (
 // safeInteger is the greatest integer of which a double says exactly which one
 // it is (RFC 8785, section 3.2.2.3; RFC 7493, section 2.2).
 const safeInteger = 1<<53 - 1
-
-// nestingLimit bounds the depth of documents; events of today have eight levels.
-const nestingLimit = 32
 
 // canon writes canonical JSON (RFC 8785) value by value into a buffer that it
 // keeps. Its caller writes the names of members, with their commas, in the order
@@ -299,100 +293,4 @@ func compareWide(a, b string) int {
 		a, b = a[n:], b[m:]
 	}
 	return strings.Compare(a, b) // one of them is empty
-}
-
-// canonical writes a JSON document in canonical form.
-func canonical(b []byte) ([]byte, error) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber()
-	out, err := appendCanonical(make([]byte, 0, len(b)), dec, 0)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, ErrNotCanonical
-	}
-	return out, nil
-}
-
-// member is one member of an object.
-type member struct {
-	key  string
-	json []byte // key, colon and value
-}
-
-func appendCanonical(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
-	if depth > nestingLimit {
-		return nil, ErrNotCanonical
-	}
-	t, err := dec.Token()
-	if err != nil {
-		return nil, ErrNotCanonical
-	}
-	switch t := t.(type) {
-	case nil:
-		return append(dst, "null"...), nil
-	case bool:
-		return strconv.AppendBool(dst, t), nil
-	case string:
-		return appendString(dst, t), nil
-	case json.Number:
-		n, err := strconv.ParseInt(t.String(), 10, 64)
-		if err != nil || n > safeInteger || n < -safeInteger {
-			return nil, ErrNotCanonical
-		}
-		return strconv.AppendInt(dst, n, 10), nil
-	case json.Delim:
-		if t == '[' {
-			return appendArray(dst, dec, depth)
-		}
-		return appendObject(dst, dec, depth)
-	}
-	return nil, ErrNotCanonical
-}
-
-func appendArray(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
-	dst = append(dst, '[')
-	for i := 0; dec.More(); i++ {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		var err error
-		if dst, err = appendCanonical(dst, dec, depth+1); err != nil {
-			return nil, err
-		}
-	}
-	_, err := dec.Token()
-	return append(dst, ']'), err
-}
-
-func appendObject(dst []byte, dec *json.Decoder, depth int) ([]byte, error) {
-	var members []member
-	for dec.More() {
-		t, err := dec.Token()
-		key, ok := t.(string)
-		if err != nil || !ok {
-			return nil, ErrNotCanonical
-		}
-		m := member{key: key}
-		if m.json, err = appendCanonical(append(appendString(nil, key), ':'), dec, depth+1); err != nil {
-			return nil, err
-		}
-		members = append(members, m)
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, ErrNotCanonical
-	}
-	slices.SortFunc(members, func(a, b member) int { return compareKeys(a.key, b.key) })
-	dst = append(dst, '{')
-	for i, m := range members {
-		if i > 0 {
-			if m.key == members[i-1].key {
-				return nil, ErrNotCanonical
-			}
-			dst = append(dst, ',')
-		}
-		dst = append(dst, m.json...)
-	}
-	return append(dst, '}'), nil
 }

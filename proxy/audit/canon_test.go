@@ -242,25 +242,3 @@ func writeReference(w *strings.Builder, v any) {
 		w.WriteByte('}')
 	}
 }
-
-// FuzzCanonical: what canonical writes, it writes again without change, and it
-// means the same.
-func FuzzCanonical(f *testing.F) {
-	for _, s := range []string{`{"b":1,"a":[true,null,"\u2028"]}`, `{"\ud83d\ude00":1,"\ue000":2}`, `[1.5]`, `{"a":1,"a":2}`, `"\ud800"`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		once, err := canonical(b)
-		if err != nil {
-			return
-		}
-		twice, err := canonical(once)
-		if err != nil || string(once) != string(twice) {
-			t.Fatalf("not stable (%v)", err)
-		}
-		var x, y any
-		if json.Unmarshal(b, &x) != nil || json.Unmarshal(once, &y) != nil || !reflect.DeepEqual(x, y) {
-			t.Fatal("does not mean the same")
-		}
-	})
-}

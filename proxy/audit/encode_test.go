@@ -13,6 +13,9 @@ import (
 	"github.com/ostiary/ostiary/proxy"
 )
 
+// nestingLimit bounds the depth of events; those of today have eight levels.
+const nestingLimit = 32
+
 // edges are numbers at the bounds of what has a canonical form.
 var edges = []int64{1<<53 - 1, -(1<<53 - 1), 1 << 53, -(1 << 53), 1<<63 - 1, -1 << 63}
 

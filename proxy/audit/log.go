@@ -86,6 +86,10 @@ type Options struct {
 	CheckpointEvery time.Duration
 	// Observe is called after each commit. It must not block.
 	Observe func(Commit)
+	// Committed is called after each commit with the index of its first record and
+	// the events, which belong to the callee; personal parts are not among them. It
+	// must not block.
+	Committed func(first int64, events [][]byte)
 	// Sealed is called, from a goroutine of the log, after a segment was packed.
 	// It must not block for long.
 	Sealed func(segment int64)
@@ -144,12 +148,14 @@ type Log struct {
 	notary   *notary
 	sealer   *sealer
 	encoders sync.Pool // of *encoder
+	calls    sync.Pool // of *call
 }
 
 var _ proxy.Recorder = (*Log)(nil)
 
 // call is one call of Record on its way through the writer.
 type call struct {
+	buf     []byte
 	records []written
 	leaves  []tlog.Hash
 	bytes   int  // on disk
@@ -159,8 +165,19 @@ type call struct {
 	done    chan error // gets one value if the writer took the call
 }
 
-// written is one event as it is written.
-type written struct{ json, personal []byte }
+// written says how long an event and its personal part are, which lie in buf.
+type written struct{ json, personal int }
+
+// reset makes a call that was answered, or never enqueued, good for another.
+func (c *call) reset() {
+	if cap(c.buf) > keepCall {
+		c.buf, c.records, c.leaves = nil, nil, nil
+	}
+	*c = call{buf: c.buf[:0], records: c.records[:0], leaves: c.leaves[:0], done: c.done}
+}
+
+// keepCall is the greatest buffer of a call that is kept for another.
+const keepCall = 64 << 10
 
 // States of a call. A call that was given up before the writer took it is not
 // written.
@@ -205,6 +222,9 @@ func (l *Log) record(ctx context.Context, events []*proxy.Event) error {
 	}
 	select {
 	case err := <-c.done:
+		// The writer is done with the call. One that was given up it may still hold.
+		c.reset()
+		l.calls.Put(c)
 		return err
 	case <-ctx.Done():
 	}
@@ -223,13 +243,12 @@ func (l *Log) record(ctx context.Context, events []*proxy.Event) error {
 func (l *Log) encode(events []*proxy.Event) (*call, error) {
 	enc := l.encoders.Get().(*encoder)
 	defer l.encoders.Put(enc)
-	c := &call{done: make(chan error, 1), began: l.opt.now()}
-	c.records = make([]written, 0, len(events))
-	c.leaves = make([]tlog.Hash, 0, len(events))
+	c := l.calls.Get().(*call)
+	c.began = l.opt.now()
 	for _, ev := range events {
 		own := *ev // the event belongs to the caller
 		own.Origin = l.origin
-		personal, commitment, err := l.setApart(ev.Personal)
+		personal, commitment, err := l.setApart(enc, ev.Personal)
 		if err != nil {
 			return nil, err
 		}
@@ -238,10 +257,10 @@ func (l *Log) encode(events []*proxy.Event) (*call, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := written{append(make([]byte, 0, len(b)), b...), personal}
-		c.records = append(c.records, r)
+		c.buf = append(append(c.buf, b...), personal...)
+		c.records = append(c.records, written{len(b), len(personal)})
 		c.leaves = append(c.leaves, tlog.RecordHash(b))
-		c.bytes += frameSize(len(r.json) + len(r.personal))
+		c.bytes += frameSize(len(b) + len(personal))
 	}
 	if int64(c.bytes) > min(callLimit, l.opt.Segment-segmentHeader) {
 		return nil, ErrTooLarge

@@ -111,3 +111,31 @@ func TestClosedLogRecordsNothing(t *testing.T) {
 		t.Fatalf("record on a closed log: %v", err)
 	}
 }
+
+// Whoever wants committed events gets them as they are stored, in order, and keeps
+// them.
+func TestCommitted(t *testing.T) {
+	o := quiet()
+	var got [][]byte
+	next := int64(0)
+	o.Committed = func(first int64, events [][]byte) {
+		if first != next {
+			t.Errorf("from %d, want %d", first, next)
+		}
+		got, next = append(got, events...), first+int64(len(events))
+	}
+	dir := filepath.Join(t.TempDir(), "log")
+	l := open(t, dir, o)
+	for n := range 50 {
+		record(t, l, decision(n), small(n))
+	}
+	shut(t, l)
+	for i, r := range records(t, dir) {
+		if string(got[i]) != string(r.JSON) {
+			t.Fatalf("event %d is another", i)
+		}
+	}
+	if len(got) != 100 {
+		t.Errorf("%d events", len(got))
+	}
+}

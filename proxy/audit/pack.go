@@ -64,7 +64,7 @@ type packer struct {
 // newPacker begins a pack with a segment's header.
 func newPacker(f file, h header, pause func()) (*packer, error) {
 	// One goroutine and little memory: packing is behind everything else.
-	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderCRC(false))
+	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +288,12 @@ func (l *loaded) entry() (index int64, b []byte, ok bool) {
 	return index, b, true
 }
 
+// passed says whether the entry that comes next lies behind the index, or none does.
+func (l *loaded) passed(index int64) bool {
+	h := l.next * packEntry
+	return h >= len(l.heads) || l.first+int64(binary.LittleEndian.Uint32(l.heads[h:])) > index
+}
+
 // next gives the next entry in order, valid until the next call, and errEnd
 // behind the last.
 func (p *pack) nextEntry() (int64, []byte, error) {
@@ -319,7 +325,9 @@ func (p *pack) seek(index int64) error {
 			return err
 		}
 	}
-	p.loaded.next, p.at = 0, 0
+	if p.passed(index) { // who reads on in order need not begin anew
+		p.loaded.next, p.at = 0, 0
+	}
 	for {
 		was := p.loaded
 		i, _, ok := p.entry()

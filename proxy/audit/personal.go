@@ -22,38 +22,24 @@ const saltBytes = 16
 // ErrCommitment: a personal part is not the one that its event commits to.
 var ErrCommitment = errors.New("the personal part is not the one that was recorded with the event")
 
-// setApart gives the personal part as it is recorded, and what stands in the event
-// in its place. Both are nil where there is nothing personal.
-func (l *Log) setApart(p *proxy.PersonalRecord) ([]byte, *proxy.PersonalRecord, error) {
+// setApart gives the personal part as it is recorded, valid until the encoder's
+// next one, and what stands in the event in its place. Both are nil where there is
+// nothing personal.
+func (l *Log) setApart(enc *encoder, p *proxy.PersonalRecord) ([]byte, *proxy.PersonalRecord, error) {
 	if p == nil || reflect.ValueOf(*p).IsZero() {
 		return nil, nil, nil
 	}
 	own := *p // it belongs to the caller
-	salt := make([]byte, saltBytes)
-	if _, err := io.ReadFull(l.opt.random, salt); err != nil {
+	var salt [saltBytes]byte
+	if _, err := io.ReadFull(l.opt.random, salt[:]); err != nil {
 		return nil, nil, err
 	}
-	own.Salt, own.Commitment = hex.EncodeToString(salt), ""
-	b, err := personalJSON(&own)
+	own.Salt, own.Commitment = hex.EncodeToString(salt[:]), ""
+	b, err := enc.encodePersonal(&own)
 	if err != nil {
 		return nil, nil, err
 	}
 	return b, &proxy.PersonalRecord{Commitment: commit(b)}, nil
-}
-
-// personalJSON gives the canonical JSON of a personal part.
-func personalJSON(p *proxy.PersonalRecord) ([]byte, error) {
-	b, err := json.Marshal(p)
-	if err == nil {
-		b, err = canonical(b)
-	}
-	switch {
-	case err != nil:
-		return nil, ErrNotCanonical
-	case len(b) > MaxRecord:
-		return nil, ErrTooLarge
-	}
-	return b, nil
 }
 
 // commit gives the commitment to a personal part as recorded.

@@ -49,6 +49,7 @@ func Open(dir string, o Options) (*Log, error) {
 		queue: make(chan *call, queueCalls), stopped: make(chan struct{}),
 	}
 	l.encoders.New = func() any { return newEncoder() }
+	l.calls.New = func() any { return &call{done: make(chan error, 1)} }
 	l.writer = &writer{log: l}
 	l.spares = &spares{log: l, kick: make(chan struct{}, 1)}
 	l.notary = &notary{log: l, signer: o.Signer, kick: make(chan struct{}, 1), first: true}

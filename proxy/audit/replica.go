@@ -105,7 +105,8 @@ func (l *Log) appendCores(ctx context.Context, cores [][]byte) (int, error) {
 		if len(b) == 0 || len(b) > MaxRecord {
 			return 0, ErrTooLarge
 		}
-		c.records = append(c.records, written{bytes.Clone(b), nil})
+		c.buf = append(c.buf, b...)
+		c.records = append(c.records, written{len(b), 0})
 		c.leaves = append(c.leaves, tlog.RecordHash(b))
 		c.bytes += size
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"errors"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,15 +14,17 @@ import (
 // writer is the one that appends. Its goroutine owns all fields but those that
 // say otherwise.
 type writer struct {
-	log     *Log
-	segment *segment
-	offset  int64    // of segment, where the next frame goes; all before is durable
-	tree    frontier // of what is durable
-	marker  file
-	buf     []byte
-	batch   []*call
-	frames  int64   // in buf
-	took    []*call // those of batch whose frames are in buf
+	log      *Log
+	segment  *segment
+	offset   int64    // of segment, where the next frame goes; all before is durable
+	tree     frontier // of what is durable
+	marker   file
+	buf      []byte
+	batch    []*call
+	frames   int64       // in buf
+	took     []*call     // those of batch whose frames are in buf
+	leaves   []tlog.Hash // of took; kept for its room
+	answered int         // calls of the last commit
 
 	size atomic.Int64 // of tree, for everybody
 }
@@ -47,6 +50,7 @@ func segmentName(number int64) string {
 func (w *writer) run() {
 	defer w.log.done.Done()
 	for c := range w.log.queue {
+		w.gather()
 		w.batch = append(w.batch[:0], c)
 		bytes := c.bytes
 	fill:
@@ -63,6 +67,23 @@ func (w *writer) run() {
 			}
 		}
 		w.commit()
+	}
+}
+
+// gather lets the callers who were answered just now call again, as long as more
+// of them do, so that one fdatasync serves all and not every second of them. A
+// single caller costs nothing.
+func (w *writer) gather() {
+	if w.answered < 2 {
+		return
+	}
+	for n := len(w.log.queue); n < w.answered; {
+		runtime.Gosched()
+		more := len(w.log.queue)
+		if more <= n {
+			return
+		}
+		n = more
 	}
 }
 
@@ -95,8 +116,11 @@ func (w *writer) commit() {
 				continue
 			}
 		}
+		rest := c.buf
 		for _, r := range c.records {
-			w.buf = appendFrame(w.buf, frame{index: w.tree.size + w.frames, durable: w.offset, json: r.json, personal: r.personal})
+			end := r.json + r.personal
+			w.buf = appendFrame(w.buf, frame{index: w.tree.size + w.frames, durable: w.offset, json: rest[:r.json], personal: rest[r.json:end]})
+			rest = rest[end:]
 			w.frames++
 		}
 		w.took = append(w.took, c)
@@ -128,10 +152,11 @@ func (w *writer) flush() {
 		w.answer(l.Failed())
 		return
 	}
-	var leaves []tlog.Hash
+	leaves := w.leaves[:0]
 	for _, c := range w.took {
 		leaves = append(leaves, c.leaves...)
 	}
+	w.leaves = leaves
 	for _, h := range leaves {
 		w.tree.add(h)
 	}
@@ -143,9 +168,13 @@ func (w *writer) flush() {
 	l.notary.take(leaves, &w.tree)
 	commit := Commit{Events: len(leaves), Bytes: len(w.buf), Sync: took, Queue: len(l.queue)}
 	first := w.took[0].began
+	handed := w.hand(len(leaves))
 	w.answer(nil)
 	if err != nil {
 		l.fail(err)
+	}
+	if handed != nil {
+		l.opt.Committed(w.tree.size-int64(len(handed)), handed)
 	}
 	if l.opt.Observe != nil {
 		commit.Duration = l.opt.now().Sub(first)
@@ -153,10 +182,33 @@ func (w *writer) flush() {
 	}
 }
 
+// hand copies the events that were committed, where somebody wants them.
+func (w *writer) hand(n int) [][]byte {
+	if w.log.opt.Committed == nil {
+		return nil
+	}
+	size := 0
+	for _, c := range w.took {
+		size += len(c.buf)
+	}
+	all, out := make([]byte, 0, size), make([][]byte, 0, n)
+	for _, c := range w.took {
+		rest := c.buf
+		for _, r := range c.records {
+			from := len(all)
+			all = append(all, rest[:r.json]...)
+			out = append(out, all[from:len(all):len(all)])
+			rest = rest[r.json+r.personal:]
+		}
+	}
+	return out
+}
+
 var errShort = errors.New("short write")
 
 // answer ends the calls that are in buf.
 func (w *writer) answer(err error) {
+	w.answered = len(w.took)
 	for _, c := range w.took {
 		c.done <- err
 	}
@@ -235,7 +287,10 @@ type spare struct {
 }
 
 // Steps of writing zeros: small, so that a commit behind one does not wait long.
-const zeroStep = 1 << 20
+const zeroStep = 256 << 10
+
+// zeroRest bounds how long writing zeros rests after a step.
+const zeroRest = 20 * time.Millisecond
 
 // spareRetry is how often room is looked for when there was none.
 const spareRetry = time.Second
@@ -347,6 +402,7 @@ func (s *spares) zero(p *spare) bool {
 			return false
 		default:
 		}
+		began := time.Now()
 		p.mu.Lock()
 		if p.taken {
 			p.mu.Unlock()
@@ -361,6 +417,7 @@ func (s *spares) zero(p *spare) bool {
 			s.log.fail(err)
 			return false
 		}
+		time.Sleep(min(time.Since(began), zeroRest))
 	}
 	return true
 }
