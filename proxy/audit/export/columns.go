@@ -22,7 +22,7 @@ type column struct {
 // cell gives the column's value as text.
 func (c *column) cell(e *entry) string {
 	if c.time {
-		return e.ev.Time
+		return neutral(e.ev.Time)
 	}
 	if c.number != nil {
 		n, ok := c.number(e)
