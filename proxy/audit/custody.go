@@ -100,7 +100,8 @@ func readHolds(dir string) ([]Hold, error) {
 	return out, err
 }
 
-func (l *Log) writeHolds(list []Hold) error {
+func (s *sealer) writeHolds(list []Hold) error {
+	l := s.log
 	b, err := json.Marshal(list)
 	if err != nil {
 		return err
@@ -137,7 +138,7 @@ func (l *Log) Hold(ctx context.Context, h Hold, a Act) error {
 	ev := a.event(proxy.EventRetention, "hold", now)
 	ev.Admin.Detail, ev.Admin.From, ev.Admin.To = h.ID, h.From, h.To
 	// The file first: a hold that is not recorded keeps too much, never too little.
-	if err := l.writeHolds(append(list, h)); err != nil {
+	if err := l.sealer.writeHolds(append(list, h)); err != nil {
 		return err
 	}
 	return l.record(ctx, []*proxy.Event{ev})
@@ -163,7 +164,7 @@ func (l *Log) Release(ctx context.Context, id string, a Act) error {
 	if err := l.record(ctx, []*proxy.Event{ev}); err != nil {
 		return err
 	}
-	return l.writeHolds(slices.Delete(list, i, i+1))
+	return l.sealer.writeHolds(slices.Delete(list, i, i+1))
 }
 
 // Retained tells what a retention removed or would remove.
@@ -237,24 +238,26 @@ func (l *Log) Retain(ctx context.Context, before time.Time, a Act, dry bool) (Re
 		return Retained{}, err
 	}
 	next := list[len(gone)]
-	return out, l.prune(marker{next.number, segmentHeader, next.header.tree.size}, gone)
+	return out, l.sealer.prune(marker{next.number, segmentHeader, next.header.tree.size}, gone)
 }
 
 // prune says durably which segment is the first, and then removes those before it.
-func (l *Log) prune(m marker, gone []segmentFile) error {
+func (s *sealer) prune(m marker, gone []segmentFile) error {
+	l := s.log
 	if err := replaceFile(l.opt.fs, filepath.Join(l.dir, prunedFile), m.encode(), true); err != nil {
 		return err
 	}
 	if err := l.opt.fs.SyncDir(l.dir); err != nil {
 		return err
 	}
-	return l.remove(gone)
+	return s.remove(gone)
 }
 
 // remove removes what is left of segments.
-func (l *Log) remove(gone []segmentFile) error {
-	for _, s := range gone {
-		for _, name := range []string{s.personalName(), number8("index", s.number, ".cidx"), s.name} {
+func (s *sealer) remove(gone []segmentFile) error {
+	l := s.log
+	for _, g := range gone {
+		for _, name := range []string{g.personalName(), number8("index", g.number, ".cidx"), g.name} {
 			if err := l.opt.fs.Remove(filepath.Join(l.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
@@ -303,7 +306,7 @@ func (l *Log) Erase(ctx context.Context, match func(Record) bool, a Act, dry boo
 		return out, err
 	}
 	if !dry {
-		if err := l.seal(ctx); err != nil {
+		if err := l.sealer.seal(ctx); err != nil {
 			return out, err
 		}
 	}
@@ -349,7 +352,7 @@ func (l *Log) Erase(ctx context.Context, match func(Record) bool, a Act, dry boo
 	if err := l.record(ctx, []*proxy.Event{ev}); err != nil {
 		return out, err
 	}
-	return out, l.eraseParts(indices)
+	return out, l.sealer.eraseParts(indices)
 }
 
 // erasure is the journal of an erasure that is under way.
@@ -360,16 +363,17 @@ type erasure struct {
 }
 
 // eraseParts erases and then forgets the journal.
-func (l *Log) eraseParts(indices []int64) error {
+func (s *sealer) eraseParts(indices []int64) error {
+	l := s.log
 	list, err := listSegments(l.dir)
 	if err != nil {
 		return err
 	}
-	for i, s := range list {
-		if !s.packed || s.header == nil {
+	for i, g := range list {
+		if !g.packed || g.header == nil {
 			continue
 		}
-		from, _ := slices.BinarySearch(indices, s.header.tree.size)
+		from, _ := slices.BinarySearch(indices, g.header.tree.size)
 		to := len(indices)
 		if i+1 < len(list) && list[i+1].header != nil {
 			to, _ = slices.BinarySearch(indices, list[i+1].header.tree.size)
@@ -378,7 +382,7 @@ func (l *Log) eraseParts(indices []int64) error {
 			continue
 		}
 		of := indices[from:to]
-		if _, err := l.rewritePersonal(s, func(n int64) bool { _, ok := slices.BinarySearch(of, n); return ok }); err != nil {
+		if _, err := s.rewritePersonal(g, func(n int64) bool { _, ok := slices.BinarySearch(of, n); return ok }); err != nil {
 			return err
 		}
 	}
@@ -388,12 +392,13 @@ func (l *Log) eraseParts(indices []int64) error {
 	return l.opt.fs.SyncDir(l.dir)
 }
 
-// resumeCustody ends what a crash interrupted: an erasure that was begun is carried
+// resume ends what a crash interrupted: an erasure that was begun is carried
 // out and told of again, and segments that were removed are gone. The log is open;
 // its goroutines run.
-func (l *Log) resumeCustody() error {
-	l.sealer.mu.Lock()
-	defer l.sealer.mu.Unlock()
+func (s *sealer) resume() error {
+	l := s.log
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	b, err := os.ReadFile(filepath.Join(l.dir, erasingFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -408,7 +413,7 @@ func (l *Log) resumeCustody() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), resumeLimit)
 	defer cancel()
-	if err := l.seal(ctx); err != nil {
+	if err := l.sealer.seal(ctx); err != nil {
 		return err
 	}
 	a := Act{Code: e.Code, Role: e.Role}
@@ -418,7 +423,7 @@ func (l *Log) resumeCustody() error {
 	if err := l.record(ctx, []*proxy.Event{ev}); err != nil {
 		return err
 	}
-	return l.eraseParts(e.Indices)
+	return l.sealer.eraseParts(e.Indices)
 }
 
 // resumeLimit bounds the completion of an erasure at start.
@@ -462,7 +467,7 @@ func (l *Log) RemakeHolds() (int, error) {
 			list = append(list, Hold{ID: ev.Admin.Detail, From: ev.Admin.From, To: ev.Admin.To, Set: ev.Time})
 		}
 	}
-	return len(list), l.writeHolds(list)
+	return len(list), l.sealer.writeHolds(list)
 }
 
 // started gives the tree before the first record that is there.

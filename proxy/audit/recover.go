@@ -74,7 +74,7 @@ func Open(dir string, o Options) (*Log, error) {
 			return nil, errors.Join(fmt.Errorf("complete the rotation of the key: %w", err), l.Close())
 		}
 	}
-	if err := l.resumeCustody(); err != nil {
+	if err := l.sealer.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("complete an erasure: %w", err), l.Close())
 	}
 	return l, nil
@@ -113,7 +113,7 @@ func (l *Log) start() error {
 		for n < len(used) && used[n].number < m.segment {
 			n++
 		}
-		if err := l.remove(used[:n]); err != nil {
+		if err := l.sealer.remove(used[:n]); err != nil {
 			return fmt.Errorf("remove segments that retention removed: %w", err)
 		}
 		list, used = list[n:], used[n:]

@@ -240,11 +240,12 @@ func packFault(err error) error {
 func (l *Log) Seal(ctx context.Context) error {
 	l.sealer.mu.Lock()
 	defer l.sealer.mu.Unlock()
-	return l.seal(ctx)
+	return l.sealer.seal(ctx)
 }
 
 // seal is Seal; the sealer's mu is held.
-func (l *Log) seal(ctx context.Context) error {
+func (s *sealer) seal(ctx context.Context) error {
+	l := s.log
 	c := &call{rotate: true, done: make(chan error, 1), began: l.opt.now()}
 	if err := l.enqueue(c); err != nil {
 		return err
@@ -260,13 +261,14 @@ func (l *Log) seal(ctx context.Context) error {
 	if err := l.notary.run(); err != nil {
 		return err
 	}
-	return l.sealer.pass(false)
+	return s.pass(false)
 }
 
 // rewritePersonal puts a new pack of personal parts in the place of a segment's:
 // drop says which are erased. Of those an empty entry stays. The sealer's mu is
 // held. It gives the number of parts that were erased.
-func (l *Log) rewritePersonal(seg segmentFile, drop func(index int64) bool) (int64, error) {
+func (s *sealer) rewritePersonal(seg segmentFile, drop func(index int64) bool) (int64, error) {
+	l := s.log
 	name := filepath.Join(l.dir, seg.personalName())
 	old, err := openPack(name)
 	if errors.Is(err, os.ErrNotExist) {
