@@ -3,6 +3,7 @@ package console_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -158,6 +159,28 @@ func TestGrants(t *testing.T) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != 401 {
 			t.Errorf("a certificate of a stranger: %d", resp.StatusCode)
+		}
+	}
+}
+
+// A certificate that the listener asked for and did not verify proves nothing.
+func TestCertificatesThatNobodyVerified(t *testing.T) {
+	h := build(t, func(o *console.Options) {
+		o.Grants = []console.Grant{{Certificate: "reader.b.example", Roles: []console.Role{console.Viewer}}}
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.serve(func() error {
+		return h.server.ServeTLS(l, &tls.Config{Certificates: []tls.Certificate{h.ca.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})}, ClientAuth: tls.RequestClientCert})
+	})
+	for name, by := range map[string]*authority{"ours": h.ca, "a stranger": newAuthority(t)} {
+		tr := h.transport()
+		tr.TLSClientConfig.Certificates = []tls.Certificate{by.issue(&x509.Certificate{DNSNames: []string{"reader.b.example"}})}
+		req, _ := http.NewRequest("GET", "https://"+l.Addr().String()+"/api/v1/self", nil)
+		if got := h.send(req, tr); got.status != 401 {
+			t.Errorf("%s: %d %s", name, got.status, got.body)
 		}
 	}
 }

@@ -242,6 +242,15 @@ func TestExportThatFails(t *testing.T) {
 			t.Errorf("%s: %d events, %d bytes, no error", name, n, out.Len())
 		}
 	}
+	// Nor to a client that knows nothing of the trailer.
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", h.base+"/api/v1/export?format=jsonl", nil)
+	req.Header.Set("Authorization", "Bearer viewer")
+	if resp, err := h.transport().RoundTrip(req); err == nil {
+		if _, err := io.Copy(io.Discard, resp.Body); err == nil && resp.StatusCode == http.StatusOK {
+			t.Error("it ends as if it were complete")
+		}
+		_ = resp.Body.Close()
+	}
 	for _, e := range h.accesses() {
 		if e.Admin.Action == "exported" {
 			t.Error("it is recorded as complete")

@@ -461,7 +461,10 @@ func TestTokenProviderMisbehaves(t *testing.T) {
 		name string
 		set  func(*provider)
 	}{
-		{"endless keys", func(p *provider) { p.body = []byte(`{"keys":[` + strings.Repeat(" ", 1<<20) + `]}`) }},
+		{"endless keys", func(p *provider) {
+			key, _ := json.Marshal(a.public())
+			p.body = []byte(`{"keys":[` + strings.Repeat(" ", 1<<20) + string(key) + `]}`)
+		}},
 		{"more keys than are read", func(p *provider) {
 			for range 64 {
 				p.keys = append(p.keys, a.public())
