@@ -97,7 +97,7 @@ func TestReadsAreRecorded(t *testing.T) {
 func TestReadsThatCannotBeRecorded(t *testing.T) {
 	for _, tt := range personalReads {
 		h := build(t, nil)
-		h.keys.break_(&proxy.Error{Op: "record", Kind: proxy.Unrecorded, Err: errors.New("disk full")})
+		h.keys.failWith(&proxy.Error{Op: "record", Kind: proxy.Unrecorded, Err: errors.New("disk full")})
 		if err := tt.ask(h, h.client()); problemCode(err) != "unrecorded" {
 			t.Errorf("%s: %v, want a refusal", tt.name, err)
 		}

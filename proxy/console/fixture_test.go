@@ -87,7 +87,7 @@ func (a *audited) Record(ctx context.Context, events ...*proxy.Event) error {
 	return a.Recorder.Record(ctx, events...)
 }
 
-func (a *audited) break_(err error) { a.mu.Lock(); a.fail = err; a.mu.Unlock() }
+func (a *audited) failWith(err error) { a.mu.Lock(); a.fail = err; a.mu.Unlock() }
 
 // rooms are the rooms behind the console, over the same log.
 type rooms struct {

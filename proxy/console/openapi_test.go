@@ -163,7 +163,7 @@ func TestOpenAPIHasTheTypes(t *testing.T) {
 			if omit == "" {
 				required = append(required, tag)
 			}
-			if got, want := described_(s.Properties[tag]), goType(typ.Field(i).Type); got != want {
+			if got, want := kindOf(s.Properties[tag]), goType(typ.Field(i).Type); got != want {
 				t.Errorf("%s.%s is a %s, described as %s", name, tag, want, got)
 			}
 		}
@@ -202,13 +202,13 @@ func TestOpenAPIHasTheTypes(t *testing.T) {
 	}
 }
 
-// described_ gives the kind of a schema, as goType names kinds.
-func described_(s schema) string {
+// kindOf gives the kind of a schema, as goType names kinds.
+func kindOf(s schema) string {
 	switch {
 	case s.Ref != "":
 		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
 	case s.Items != nil:
-		return "[]" + described_(*s.Items)
+		return "[]" + kindOf(*s.Items)
 	}
 	if list, ok := s.Type.([]any); ok && len(list) == 2 {
 		return "*" + fmt.Sprint(list[0])

@@ -96,7 +96,7 @@ func (c *caller) key() string {
 	return c.method + " " + c.name
 }
 
-// Verifier of bearer tokens; [*identity.TokenVerifier] is one.
+// Tokens verifies bearer tokens; [*identity.TokenVerifier] does.
 type Tokens interface {
 	// Verify gives what a token says. It fails with an [identity.ErrToken] or with
 	// [identity.ErrTokenKeys].

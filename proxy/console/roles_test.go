@@ -226,7 +226,7 @@ func TestDenialsAreRecorded(t *testing.T) {
 			t.Errorf("recorded as %+v %+v", e.Admin, e.Personal)
 		}
 	}
-	h.keys.break_(&proxy.Error{Op: "record", Kind: proxy.Unrecorded})
+	h.keys.failWith(&proxy.Error{Op: "record", Kind: proxy.Unrecorded})
 	if got := h.ask("POST", "/api/v1/rotate", "reviewer", `{}`); got.code != "unrecorded" {
 		t.Errorf("a refusal that cannot be recorded: %d %s", got.status, got.body)
 	}
