@@ -569,6 +569,11 @@ func decodeHead(head []byte, size int64, name string, c *cache) (*run, error) {
 		for j := range t.vectors {
 			p.columns[i][j] = r.page(t.n, &at)
 		}
+		// The places of records differ from each other, so that a page of them has
+		// at least half a byte for each row: a few bytes cannot claim many rows.
+		if g := p.columns[i][vecRecord]; g.n != t.n || int64(t.n) > 2*g.size {
+			r.bad = true
+		}
 		for j := range t.ids {
 			for range r.size() {
 				o := oddKey{row: uint32(r.small(uint64(max(t.n-1, 0)))), text: r.str()}

@@ -768,42 +768,35 @@ func (s *snapshot) lookup(ctx context.Context, id string) ([]Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := func(id int, text string) term {
-		return term{field: field{class: classKey, id: id}, alternatives: []alternative{{text: text}}}
-	}
+	own, self := hashID(keyID, decision), hashID(keyID, id)
 	var out []Ref
-	own, belongs := m(keyID, decision), m(keyDecision, decision)
-	self := m(keyID, id)
-	k := newSearch(s, &Query{}, 0, s.size(), s.size())
 	for _, r := range s.runs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		may, err := r.may(hashID(keyID, decision))
+		var rows [shapeCount]selection
+		for shape := range rows {
+			rows[shape] = newSelection(r.tables[shape].n)
+		}
+		may, err := r.may(own)
 		if err != nil {
 			return nil, err
 		}
-		also := false
-		if id != decision {
-			if also, err = r.may(hashID(keyID, id)); err != nil {
+		if may {
+			if err := r.belonging(rows, decision); err != nil {
 				return nil, err
 			}
 		}
-		if !may && !also {
-			continue
-		}
-		var rows [shapeCount]selection
-		for shape := range rows {
-			t := &r.tables[shape]
-			rows[shape] = newSelection(t.n)
-			for _, m := range []*term{&own, &belongs, &self} {
-				found, err := k.keys(r, t, m)
+		if id != decision {
+			if may, err = r.may(self); err != nil {
+				return nil, err
+			}
+			for shape := 0; may && shape < shapeCount; shape++ {
+				c, err := r.tables[shape].keys(idsOfEvents)
 				if err != nil {
 					return nil, err
 				}
-				for w := range found {
-					rows[shape][w] |= found[w]
-				}
+				c.mark(rows[shape], keyID, &alternative{text: id})
 			}
 		}
 		here, err := r.refs(rows, MaxPage, false)
@@ -813,6 +806,39 @@ func (s *snapshot) lookup(ctx context.Context, id string) ([]Ref, error) {
 		out = append(out, here...)
 	}
 	return out, nil
+}
+
+// belonging adds the event with an id and those that belong to it.
+func (r *run) belonging(rows [shapeCount]selection, id string) error {
+	is := []alternative{{text: id}}
+	for shape := range rows { // decisions first: where it is one, the others are not looked at
+		c, err := r.tables[shape].keys(idsOfEvents)
+		if err != nil {
+			return err
+		}
+		if c.mark(rows[shape], keyID, &is[0]); !empty(rows[shape]) {
+			break
+		}
+	}
+	decisions := slices.Clone(rows[shapeDecision])
+	local := !empty(decisions)
+	for shape := range rows {
+		t := &r.tables[shape]
+		t.markFar(rows[shape], is)
+		if !local {
+			continue
+		}
+		refs, err := t.vector(vecRef)
+		if err != nil {
+			return err
+		}
+		for row := range refs.len() {
+			if ref := refs.at(row); ref != 0 && ref&farBit == 0 && decisions.has(int(ref-1)) {
+				rows[shape].set(row)
+			}
+		}
+	}
+	return nil
 }
 
 // decisionOf gives the id of the decision that the event with an id belongs to: its
