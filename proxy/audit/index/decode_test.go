@@ -15,7 +15,7 @@ func TestDecodeAsJSON(t *testing.T) {
 	d := newDice(1)
 	var e entry
 	seen := map[string]int{}
-	for range 20_000 {
+	for range 8_000 {
 		b := encodeEvent(d.event())
 		var ev proxy.Event
 		if err := json.Unmarshal(b, &ev); err != nil {

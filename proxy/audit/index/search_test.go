@@ -257,7 +257,7 @@ func (d *dice) ranged(s *scanned, t *plainTerm) {
 func TestIndexAsScan(t *testing.T) {
 	rounds, asked := 6, 250
 	if testing.Short() {
-		rounds, asked = 3, 80
+		rounds, asked = 2, 40
 	}
 	some := 0
 	for seed := range uint64(rounds) {
