@@ -249,7 +249,8 @@ changed:
 
 ` + doc.String() + `
 Where regal, the linter for Rego of the OPA project, is installed, it is run on the directory
-too (with its .regal/config.yaml), and its output is passed on.
+too (with its .regal/config.yaml), and its output is passed on. This was tested with a
+stand-in that keeps to regal's documented flags and exit codes, not with regal itself.
 
 Exit status: 0 nothing but advice, 1 something to change, 2 the policies do not
 load, or regal could not be run.`,
