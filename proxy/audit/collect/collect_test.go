@@ -655,6 +655,54 @@ func TestDiskFails(t *testing.T) {
 	sameLog(t, statusOf(t, c, n.origin).Dir, n)
 }
 
+// TestClientGoesAway: the replica ends what it began, whoever waits for it.
+func TestClientGoesAway(t *testing.T) {
+	n := newNode(t, "test/a")
+	n.record(t, "r", 20)
+	ctx, cancel := context.WithCancel(context.Background())
+	gone := make(chan struct{})
+	var inside error
+	o := Options{Origins: []Origin{n.known(t)}}
+	o.open = func(dir, origin string, key note.Verifier, l audit.Options) (Replica, error) {
+		r, err := audit.OpenReplica(dir, origin, key, l)
+		return &watching{r, func(ctx context.Context) {
+			cancel()
+			<-gone
+			inside = ctx.Err()
+		}}, err
+	}
+	c := newCollector(t, o)
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		go func() {
+			<-r.Context().Done()
+			close(gone)
+		}()
+		c.ServeHTTP(w, r)
+	}))
+	req, err := http.NewRequestWithContext(ctx, "POST", url+"/collect/v1/records", bytes.NewReader(encode(t, n.push(t, 0, 20))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+		t.Fatal("the client did not go away")
+	}
+	if s := statusOf(t, c, n.origin); s.Size != 20 || s.Trouble != "" || inside != nil {
+		t.Errorf("%+v, and the replica's context says %v", s, inside)
+	}
+}
+
+// watching is a replica that is looked at as it appends.
+type watching struct {
+	Replica
+	look func(context.Context)
+}
+
+func (w *watching) Append(ctx context.Context, first int64, cores [][]byte, checkpoint []byte) error {
+	w.look(ctx)
+	return w.Replica.Append(ctx, first, cores, checkpoint)
+}
+
 // TestDamagedReplica: one log whose replica is damaged does not concern another.
 func TestDamagedReplica(t *testing.T) {
 	var told alarms

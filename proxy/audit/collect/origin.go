@@ -414,7 +414,9 @@ func (m *member) take(ctx context.Context, p *Push, c audit.Checkpoint, leaves [
 		m.tree.back(size)
 		return err
 	}
-	if err := m.replica.Append(ctx, size, fresh, checkpoint); err != nil {
+	// A replica that is left in the middle of a write has failed: a client that goes
+	// away must not bring that about.
+	if err := m.replica.Append(context.WithoutCancel(ctx), size, fresh, checkpoint); err != nil {
 		// Some of the records, or all, may be there nevertheless.
 		m.tree.back(m.replica.Size())
 		return err

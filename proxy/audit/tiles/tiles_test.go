@@ -34,7 +34,7 @@ const origin = "test.example/log"
 
 func openLog(t testing.TB, dir string, every time.Duration) *audit.Log {
 	t.Helper()
-	l, err := audit.Open(dir, audit.Options{Origin: origin, Segment: 256 << 10, Ahead: 1, CheckpointEvery: every})
+	l, err := audit.Open(dir, audit.Options{Origin: origin, Segment: 1 << 20, Ahead: 1, CheckpointEvery: every})
 	if err != nil {
 		t.Fatal(err)
 	}
