@@ -295,24 +295,6 @@ func S3(t testing.TB) *Store {
 	return s.start(t)
 }
 
-// Nats starts nats-server with JetStream, which synchronises before it answers.
-func Nats(t testing.TB) *Store {
-	t.Helper()
-	server := program(t, "nats", "nats-server")
-	dir := t.TempDir()
-	p := ports(t, 1)
-	config := fmt.Sprintf("listen: 127.0.0.1:%s\njetstream { store_dir: %q, sync_interval: always }\nauthorization { user: %s, password: %s }\n", p[0], dir, StoreUser, StoreSecret)
-	if err := os.WriteFile(filepath.Join(dir, "nats.conf"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := &Store{
-		Address: "127.0.0.1:" + p[0], log: filepath.Join(dir, "log"),
-		command: []string{server, "-c", filepath.Join(dir, "nats.conf")},
-	}
-	s.ready = func() bool { return answers(s.Address) }
-	return s.start(t)
-}
-
 // Collector starts a real OpenTelemetry collector that takes OTLP over HTTP on
 // Address and appends a line of JSON for each record to the file that it gives
 // (see testdata/collector).

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package stores proves that a sink of proxy/audit/ship loses nothing and shows
 // nothing twice, with a real server and real kills: the server is killed and
 // started again while records are shipped, and so is the process that ships,
