@@ -27,7 +27,7 @@ var law = []struct {
 	{room: "proxy/dialect", ours: []string{"proxy"}, others: []string{"github.com/klauspost/compress", "github.com/andybalholm/brotli"}},
 	{room: "proxy/vault", ours: []string{"proxy"}},
 	{room: "proxy/pools", ours: []string{"proxy"}},
-	{room: "proxy/identity", ours: []string{"proxy"}},
+	{room: "proxy/identity", ours: []string{"proxy"}, others: []string{"github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"}},
 	{room: "proxy/audit", ours: []string{"proxy"}, others: []string{"golang.org/x/mod/sumdb/tlog", "golang.org/x/mod/sumdb/note", "github.com/klauspost/compress", "golang.org/x/sys"}},
 	{room: "proxy/audit/index", ours: []string{"proxy", "proxy/audit"}},
 	{room: "proxy/audit/proof", others: []string{"golang.org/x/mod/sumdb/tlog", "golang.org/x/mod/sumdb/note"}},
@@ -69,7 +69,7 @@ var law = []struct {
 	{room: "policies/*", ours: []string{"proxy", "policies"}},
 	{room: "policies/bundle", ours: []string{"proxy", "policies"}, others: []string{"oras.land/oras-go/v2", "github.com/opencontainers/", "github.com/open-policy-agent/opa/v1/bundle"}},
 	{room: "cmd/ostiary-verify", ours: []string{"proxy/audit/proof", "proxy/audit/report"}, others: []string{"golang.org/x/mod/sumdb/note"}},
-	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e", "github.com/goccy/go-yaml"}},
+	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e", "github.com/goccy/go-yaml", "golang.org/x/mod/sumdb/"}},
 	{room: ".", ours: []string{"all"}, others: []string{""}},
 }
 

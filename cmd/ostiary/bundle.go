@@ -224,7 +224,11 @@ func (s *server) startFeed(cfg *config.Config) loader {
 // buildServed is build for a process that serves.
 func (s *server) buildServed(ctx context.Context, cfg *config.Config) (*built, error) {
 	s.nextFeed = nil
-	return buildWith(ctx, cfg, s.hash, s.startFeed(cfg))
+	b, err := buildWith(ctx, cfg, s.hash, s.startFeed(cfg))
+	if err != nil {
+		return nil, err
+	}
+	return b, b.seal(s.ring)
 }
 
 // adoptFeed makes the feed of what was built the one that is followed, and

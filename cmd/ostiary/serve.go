@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -21,9 +22,11 @@ import (
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
+	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/facts"
 	"github.com/ostiary/ostiary/proxy/notify"
 	"github.com/ostiary/ostiary/proxy/telemetry"
+	"github.com/ostiary/ostiary/proxy/vault"
 )
 
 // Times that the process takes for its own life.
@@ -56,6 +59,8 @@ type server struct {
 	hash   []byte // key of fingerprints
 
 	audit   *audit.Log
+	ledger  *ledger
+	ring    *vault.Keyring // of fingerprints
 	outbox  *notify.Outbox
 	engine  *proxy.Engine
 	tel     *telemetry.Telemetry
@@ -155,6 +160,9 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if s.hash, err = loadHashKey(s.places.keys); err != nil {
 		return err
 	}
+	if s.ring, err = vault.OpenKeyring(s.places.keys, nil); err != nil {
+		return err
+	}
 	b, err := s.buildServed(ctx, cfg)
 	if err != nil {
 		return err
@@ -181,11 +189,26 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if err = s.serveMetrics(cfg.Telemetry.Listen); err != nil {
 		return err
 	}
-	s.audit, err = audit.Open(s.places.log, audit.Options{KeyDir: s.places.keys, Observe: s.committed, Alarm: s.alarm})
+	lo, err := logOptions(cfg, s.places)
+	if err != nil {
+		return err
+	}
+	s.ledger = newLedger(cfg, s.places, s.ring, s.log)
+	lo.Observe = func(c audit.Commit) { s.tel.Commit(c.Events, c.Queue, c.Duration, c.Sync) }
+	lo.Alarm = func(err error) { s.log.Error("AUDIT LOG", "error", err) }
+	lo.Committed, lo.Sealed = s.ledger.hand, s.ledger.packed
+	s.audit, err = audit.Open(s.places.log, lo)
 	if err != nil {
 		return err
 	}
 	undo = append(undo, func() { _ = s.audit.Close() })
+	if err = s.ring.Prepare(); err != nil {
+		return fmt.Errorf("keys of fingerprints: %w", err)
+	}
+	if err = s.ledger.start(ctx, s.audit, s.audit, s.known); err != nil {
+		return err
+	}
+	undo = append(undo, func() { _ = s.ledger.stop(context.WithoutCancel(ctx)) })
 	s.startOutbox(b)
 	s.engine = proxy.NewEngine(b.snap, s.outbox, s.tel)
 	undo = append(undo, func() { _ = s.engine.Close(context.WithoutCancel(ctx)) })
@@ -314,6 +337,8 @@ func (s *server) fixed(cfg *config.Config) error {
 		return errors.New("listen changed: restart Ostiary to use another address")
 	case cfg.Dataplane != old.Dataplane:
 		return errors.New("dataplane changed: restart Ostiary to use another")
+	case !reflect.DeepEqual(cfg.Log, old.Log):
+		return errors.New("log changed: restart Ostiary to apply it")
 	case cfg.Telemetry != old.Telemetry:
 		return errors.New("telemetry changed: restart Ostiary to apply it")
 	}
@@ -345,17 +370,16 @@ func (s *server) stop() error {
 	cancel()
 	last, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
-	err = errors.Join(err, s.engine.Admin(last, proxy.EventAdmin, "stop", ""), s.engine.Close(last))
+	err = errors.Join(err, s.engine.Admin(last, proxy.EventAdmin, "stop", ""), s.engine.Close(last), s.ledger.stop(last))
 	return errors.Join(err, s.audit.Close(), s.closeTelemetry(last))
 }
 
-// alarm is called by the audit log when an operator should look.
-func (s *server) alarm(err error) {
-	s.log.Error("AUDIT LOG", "error", err)
+// known adds what only the process knows to the state of the log.
+func (s *server) known(st *console.Stats) {
+	if b := s.current.Load(); b != nil {
+		st.Revisions = []string{"configuration " + b.snap.Revision, "policies " + b.snap.Decider.Revision(), "suite " + b.snap.Classifier.Revision()}
+	}
 }
-
-// committed passes the log's commits on to the metrics.
-func (s *server) committed(c audit.Commit) { s.tel.Commit(c.Events, c.Queue, c.Duration, c.Sync) }
 
 func (s *server) telemetryOptions(b *built) (telemetry.Options, error) {
 	cfg := b.cfg.Telemetry

@@ -64,6 +64,10 @@ func OpenCheckpoint(signed []byte, v note.Verifier) (Checkpoint, error) {
 	return parseCheckpoint(n.Text)
 }
 
+// PeekCheckpoint reads a signed checkpoint without asking who signed it: for what
+// proves nothing by it. It fails with [ErrCheckpoint].
+func PeekCheckpoint(signed []byte) (Checkpoint, error) { return peekCheckpoint(signed) }
+
 // peekCheckpoint reads a signed checkpoint without asking who signed it.
 func peekCheckpoint(signed []byte) (Checkpoint, error) {
 	text, _, ok := strings.Cut(string(signed), "\n\n")

@@ -102,6 +102,16 @@ func readRotations(dir string) ([]*rotation, error) {
 	return out, nil
 }
 
+// Rotations gives the file of statements by which one key of the log in dir was
+// followed by another; it is empty where there was one key alone.
+func Rotations(dir string) ([]byte, error) {
+	b, err := os.ReadFile(filepath.Join(dir, rotationsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
 const rotationRule = "---\n"
 
 // ring is the keys of a log, each with the sizes at which checkpoints are its own.

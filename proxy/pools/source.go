@@ -146,3 +146,10 @@ func key(v, what string) (proxy.Text, error) {
 	}
 	return proxy.NewText(v), nil
 }
+
+// Plain gets the key as [Source.Read] does, for a library that sends it. What it gives
+// may not be formatted, logged or kept.
+func (s Source) Plain(ctx context.Context) (string, error) {
+	t, err := s.Read(ctx)
+	return t.Reveal(), err
+}

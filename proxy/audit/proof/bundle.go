@@ -284,7 +284,7 @@ func VerifyBundle(r io.Reader, t Trust) (*Bundle, error) { return ReadBundle(r, 
 // with the error of the visitor or of r. With ErrNoKey and ErrApart, the rest was
 // checked and what was found is given.
 func ReadBundle(r io.Reader, t Trust, v Visitor) (*Bundle, error) {
-	b := &bundleReader{tar: tar.NewReader(r), trust: t, visit: v, first: -1}
+	b := &bundleReader{tar: tar.NewReader(r), trust: t, visit: v, progress: progress{first: -1}}
 	if err := b.begin(); err != nil {
 		return nil, err
 	}
@@ -317,6 +317,13 @@ type bundleReader struct {
 	seenRoot    *tlog.Hash // of the records, at the size of seen
 	apart       bool
 
+	progress
+	broken *Altered
+	failed error // of the visitor: it is told only if the records are genuine
+}
+
+// progress is how far the reading of a bundle has come.
+type progress struct {
 	files  []manifestFile
 	chunk  int
 	leaves []byte // stated, of the next file of records
@@ -325,8 +332,6 @@ type bundleReader struct {
 	place  string // its file
 	why    string
 	ended  bool // attestation or manifest came
-	broken *Altered
-	failed error // of the visitor: it is told only if the records are genuine
 }
 
 // next gives the next file, read whole. io.EOF at the end.

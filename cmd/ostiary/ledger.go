@@ -1,0 +1,570 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ostiary/ostiary/policies"
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/export"
+	"github.com/ostiary/ostiary/proxy/audit/index"
+	"github.com/ostiary/ostiary/proxy/audit/ship"
+	"github.com/ostiary/ostiary/proxy/audit/tiles"
+	"github.com/ostiary/ostiary/proxy/audit/witness"
+	"github.com/ostiary/ostiary/proxy/config"
+	"github.com/ostiary/ostiary/proxy/console"
+	"github.com/ostiary/ostiary/proxy/facts"
+	"github.com/ostiary/ostiary/proxy/identity"
+	"github.com/ostiary/ostiary/proxy/vault"
+)
+
+// Times of what is done around the audit log.
+const (
+	indexQueue   = 4096             // commits that wait to be indexed; more are read from the log
+	witnessEvery = time.Minute      // between submissions to witnesses
+	ackEvery     = 10 * time.Minute // between events of a witness's acknowledgements
+	retainEvery  = time.Hour        // between looks at what is to be removed
+	clockEvery   = 10 * time.Second // between looks at the clock
+	clockJump    = 5 * time.Second  // by which the clock may differ from the time that passed
+	ledgerStop   = 10 * time.Second // for what is under way when it ends
+)
+
+// ledger is what lives around the log of a running Ostiary: its index, its API, the
+// copies elsewhere, the witnesses, retention. None of it is in the way of a request,
+// and what fails of it keeps none from passing.
+type ledger struct {
+	log    *audit.Log
+	reader *audit.Reader
+	cfg    config.Log
+	places places
+	out    *slog.Logger
+	ring   *vault.Keyring
+
+	index    *index.Index
+	commits  chan commits
+	full     chan int64 // segments that were packed
+	api      *console.Server
+	tls      *tls.Config // of the API's HTTPS listener
+	shipper  *ship.Shipper
+	source   *tiles.Directory
+	watchers []watcher
+
+	mu    sync.Mutex
+	acked map[string]console.Witness // by name; guarded by mu
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// commits is a group of events that was committed.
+type commits struct {
+	first  int64
+	events [][]byte
+}
+
+// watcher is a witness with its name in the configuration.
+type watcher struct {
+	name   string
+	client *witness.Client
+}
+
+// sealing makes what fills the personal parts of events.
+func sealing(cfg *config.Config, ring *vault.Keyring) (facts.Sealer, []string, error) {
+	s := &vault.Sealer{Keys: ring}
+	e := cfg.Log.Evidence
+	if e.Key == "" {
+		return s, nil, nil
+	}
+	b, err := os.ReadFile(e.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("log.evidence.key: %w", err)
+	}
+	if s.Recipient, err = vault.ParseRecipient(string(b)); err != nil {
+		return nil, nil, fmt.Errorf("log.evidence.key: %w", err)
+	}
+	return s, e.Rules, nil
+}
+
+// seal lets the snapshot fill the personal parts of its events, and says of which
+// program it is. It may not be served yet.
+func (b *built) seal(ring *vault.Keyring) error {
+	sealer, rules, err := sealing(b.cfg, ring)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if !b.hasRule(r) {
+			return fmt.Errorf("log.evidence.rules: no policy has the rule %s", r)
+		}
+	}
+	state, ok := b.snap.Stater.(*facts.Stater)
+	if !ok {
+		return errors.New("the facts are stated by another room than proxy/facts")
+	}
+	state.Sealer, state.EvidenceRules = sealer, rules
+	b.snap.Binary = version
+	return nil
+}
+
+// hasRule says whether the policies have POLICY, or POLICY.RULE.
+func (b *built) hasRule(name string) bool {
+	policy, rule, of := strings.Cut(name, ".")
+	for _, p := range b.policies.Policies() {
+		if p.Name != policy {
+			continue
+		}
+		if !of || slices.ContainsFunc(p.Rules, func(r policies.Rule) bool { return r.ID == rule }) {
+			return true
+		}
+	}
+	return false
+}
+
+// logOptions says how a configuration wants its log kept.
+func logOptions(cfg *config.Config, p places) (audit.Options, error) {
+	o := audit.Options{KeyDir: p.keys}
+	k := cfg.Log.Key
+	if len(k.Command) == 0 {
+		return o, nil
+	}
+	b, err := os.ReadFile(k.Public)
+	if err != nil {
+		return o, fmt.Errorf("log.key.public: %w", err)
+	}
+	o.Public = string(b)
+	if o.Signer, o.Verifier, err = audit.NewCommandSigner(k.Command, o.Public); err != nil {
+		return o, fmt.Errorf("log.key: %w", err)
+	}
+	return o, nil
+}
+
+// newLedger makes a ledger whose hand may be given to the log before that is open.
+func newLedger(cfg *config.Config, p places, ring *vault.Keyring, out *slog.Logger) *ledger {
+	return &ledger{cfg: cfg.Log, places: p, ring: ring, out: out, commits: make(chan commits, indexQueue), full: make(chan int64, indexQueue), acked: map[string]console.Witness{}}
+}
+
+// hand takes committed events to be indexed. Where more wait than the queue takes, the
+// index reads them from the log.
+func (l *ledger) hand(first int64, events [][]byte) {
+	select {
+	case l.commits <- commits{first, events}:
+	default:
+	}
+}
+
+// packed takes the number of a segment that was packed: its index becomes a file.
+func (l *ledger) packed(segment int64) {
+	select {
+	case l.full <- segment:
+	default: // the index is made when it is next opened
+	}
+}
+
+// start begins everything around an open log. stats tells what only others know.
+func (l *ledger) start(ctx context.Context, log *audit.Log, recorder proxy.Recorder, stats func(*console.Stats)) (err error) {
+	l.log = log
+	if l.reader, err = audit.OpenReader(l.places.log); err != nil {
+		return err
+	}
+	if l.source, err = tiles.Open(l.places.log); err != nil {
+		return err
+	}
+	if l.index, err = index.Open(l.places.log, index.Options{Failed: func(err error) { l.out.Warn("index of the audit log", "error", err) }}); err != nil {
+		return err
+	}
+	if err = l.openWatchers(); err != nil {
+		return err
+	}
+	if err = l.openShipper(); err != nil {
+		return err
+	}
+	if err = l.openAPI(recorder, stats); err != nil {
+		return err
+	}
+	socket, secure, err := l.listen()
+	if err != nil {
+		return err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l.cancel = cancel
+	l.done.Go(func() { l.follow(run) })
+	l.done.Go(func() {
+		_ = l.index.Follow(run, false, func(err error) { l.out.Warn("index of the audit log", "error", err) })
+	})
+	l.done.Go(func() { l.tell("the control socket", l.api.Serve(socket)) })
+	if secure != nil {
+		l.done.Go(func() { l.tell("the API of the audit log", l.api.ServeTLS(secure, l.tls)) })
+	}
+	if l.shipper != nil {
+		l.done.Go(func() { l.tell("copies of the audit log", l.shipper.Run(run)) })
+	}
+	l.done.Go(func() { l.every(run, witnessEvery, l.witnessed) })
+	l.done.Go(func() { l.every(run, retainEvery, l.retain) })
+	l.done.Go(func() { l.clock(run) })
+	return nil
+}
+
+func (l *ledger) tell(what string, err error) {
+	if err != nil {
+		l.out.Error(what+" ended", "error", err)
+	}
+}
+
+// every does something at once and then again and again.
+func (l *ledger) every(ctx context.Context, pause time.Duration, do func(context.Context)) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		do(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// follow indexes what was committed.
+func (l *ledger) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-l.full:
+			l.seal(n)
+		case c := <-l.commits:
+			for i, ev := range c.events {
+				if err := l.index.Add(c.first+int64(i), ev); err != nil {
+					break // it reads what is missing by itself
+				}
+			}
+		}
+	}
+}
+
+// seal makes the index of a segment a file.
+func (l *ledger) seal(number int64) {
+	list, err := l.reader.Segments()
+	if err == nil {
+		for _, s := range list {
+			if s.Number == number {
+				err = l.index.Seal(s)
+			}
+		}
+	}
+	if err != nil {
+		l.out.Warn("index of the audit log", "error", err)
+	}
+}
+
+// stop ends everything; the log is still open.
+func (l *ledger) stop(ctx context.Context) error {
+	if l.cancel == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, ledgerStop)
+	defer cancel()
+	err := l.api.Shutdown(ctx)
+	l.cancel()
+	ended := make(chan struct{})
+	go func() { l.done.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		err = errors.Join(err, errors.New("what is around the audit log did not end in time"))
+	}
+	return err
+}
+
+// openAPI makes the API.
+func (l *ledger) openAPI(recorder proxy.Recorder, stats func(*console.Stats)) (err error) {
+	api := l.cfg.API
+	searcher := console.OfIndex(l.index)
+	o := console.Options{
+		Hosts: api.Hosts, Formats: exportTypes(), Log: l.out, Approved: api.Approver,
+		Recorder: recorder, Records: console.Local(l.reader), Personal: console.Local(l.reader.WithPersonal()), Searcher: searcher, Follower: searcher,
+		Auditor: console.Verifying{Dir: l.places.log, Trust: func() (audit.VerifyOptions, error) { return audit.Trusted(l.places.keys, l.places.log) }},
+		Tiles:   tiles.Handler(l.source, func(err error) { l.out.Error("AUDIT LOG", "error", err) }),
+	}
+	custody := &console.Custody{Log: l.log, Reader: l.reader, Searcher: searcher, More: func(s *console.Stats) { l.stats(s); stats(s) }}
+	o.Custodian, o.Upkeep, o.Pseudonyms = custody, custody, pseudonyms{custody, l.ring}
+	o.Exporter = &console.Extractor{Searcher: searcher, Records: o.Records, Personal: o.Personal,
+		Open: func(w io.Writer, format string, personal bool) (console.RecordWriter, error) {
+			return export.New(format, w, export.Options{Personal: personal, Version: version})
+		}}
+	for _, g := range api.Roles {
+		grant := console.Grant{UID: g.UID, Subject: g.Subject, Certificate: g.Certificate}
+		if g.Group != "" {
+			grant.Claim, grant.Value = "groups", g.Group
+		}
+		for _, r := range g.Roles {
+			grant.Roles = append(grant.Roles, console.Role(r))
+		}
+		o.Grants = append(o.Grants, grant)
+	}
+	if api.OIDC.Issuer != "" {
+		tokens, err := identity.NewTokenVerifier(identity.TokenOptions{Issuer: api.OIDC.Issuer, Audiences: []string{api.OIDC.Audience}, Groups: api.OIDC.Groups})
+		if err != nil {
+			return fmt.Errorf("log.api.oidc: %w", err)
+		}
+		o.Tokens = tokens
+	}
+	if l.api, err = console.New(o); err != nil {
+		return fmt.Errorf("log.api: %w", err)
+	}
+	return nil
+}
+
+// listen makes the control socket, and the HTTPS listener where one is configured.
+func (l *ledger) listen() (socket, secure net.Listener, err error) {
+	api := l.cfg.API
+	if api.Listen != "" {
+		if l.tls, err = apiTLS(api); err != nil {
+			return nil, nil, err
+		}
+		if secure, err = net.Listen("tcp", api.Listen); err != nil {
+			return nil, nil, fmt.Errorf("log.api.listen: %w", err)
+		}
+	}
+	shared := slices.ContainsFunc(api.Roles, func(g config.RoleGrant) bool { return g.UID != nil })
+	if socket, err = console.Listen(filepath.Join(l.places.keys, console.SocketName), shared); err != nil {
+		if secure != nil {
+			err = errors.Join(err, secure.Close())
+		}
+		return nil, nil, fmt.Errorf("control socket: %w", err)
+	}
+	return socket, secure, nil
+}
+
+// apiTLS makes the settings of the HTTPS listener.
+func apiTLS(api config.API) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(api.TLS.Cert, api.TLS.Key)
+	if err != nil {
+		return nil, fmt.Errorf("log.api.tls: %w", err)
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if api.ClientCA == "" {
+		return c, nil
+	}
+	if c.ClientCAs, err = authorities(api.ClientCA); err != nil {
+		return nil, fmt.Errorf("log.api.client_ca: %w", err)
+	}
+	c.ClientAuth = tls.VerifyClientCertIfGiven
+	if api.OIDC.Issuer == "" {
+		c.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return c, nil
+}
+
+// authorities reads a PEM file of certificates.
+func authorities(name string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", name)
+	}
+	return pool, nil
+}
+
+// exportTypes gives the formats of exports with their content types.
+func exportTypes() map[string]string {
+	out := map[string]string{}
+	for _, f := range export.Formats() {
+		out[f] = map[string]string{
+			export.JSONL: "application/x-ndjson", export.OCSF: "application/x-ndjson", export.CSV: "text/csv; charset=utf-8",
+			export.CEF: "text/plain; charset=utf-8", export.Parquet: "application/vnd.apache.parquet",
+		}[f]
+	}
+	return out
+}
+
+// pseudonyms knows fingerprints by the key ring, and where they are by the log.
+type pseudonyms struct {
+	*console.Custody
+	ring *vault.Keyring
+}
+
+// Hash implements [console.Pseudonyms].
+func (p pseudonyms) Hash(_ context.Context, typ, value string) ([]string, error) {
+	list, err := p.ring.Hash(typ, value)
+	if errors.Is(err, vault.ErrGuessable) || errors.Is(err, vault.ErrNotAValue) {
+		return nil, console.ErrType
+	}
+	return list, err
+}
+
+// stats adds what is known here to the state of the log.
+func (l *ledger) stats(s *console.Stats) {
+	s.Indexed = l.index.Size()
+	if epochs, err := l.ring.Epochs(); err == nil {
+		s.Epochs = int64(len(epochs))
+	}
+	if l.shipper != nil {
+		for _, st := range l.shipper.Statuses() {
+			s.Shippers = append(s.Shippers, console.Shipper{Name: st.Sink, Cursor: st.Cursor, Lag: int64(st.Behind.Seconds()), Failures: st.Failures})
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.watchers {
+		if a, ok := l.acked[w.name]; ok {
+			s.Witnesses = append(s.Witnesses, a)
+		} else {
+			s.Witnesses = append(s.Witnesses, console.Witness{Name: w.name})
+		}
+	}
+}
+
+func (l *ledger) openWatchers() error {
+	for _, w := range l.cfg.Witnesses {
+		b, err := os.ReadFile(w.Key)
+		if err != nil {
+			return fmt.Errorf("log.witnesses: %s: %w", w.Name, err)
+		}
+		key, err := witness.NewKey(string(b))
+		if err != nil {
+			return fmt.Errorf("log.witnesses: %s: %w", w.Name, err)
+		}
+		c, err := witness.NewClient(witness.ClientOptions{URL: w.URL, Key: key})
+		if err != nil {
+			return fmt.Errorf("log.witnesses: %s: %w", w.Name, err)
+		}
+		l.watchers = append(l.watchers, watcher{w.Name, c})
+	}
+	return nil
+}
+
+// witnessed has the last checkpoint cosigned. That is recorded now and then: each
+// record of it brings about another checkpoint.
+func (l *ledger) witnessed(ctx context.Context) {
+	if len(l.watchers) == 0 {
+		return
+	}
+	signed, err := l.reader.Checkpoint()
+	if err != nil {
+		return
+	}
+	for _, w := range l.watchers {
+		lines, err := w.client.Submit(ctx, signed, l.prove(signed))
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			l.out.Error("a witness did not sign the audit log's checkpoint", "witness", w.name, "error", err)
+			continue
+		}
+		c, err := audit.PeekCheckpoint(signed)
+		if err != nil {
+			continue
+		}
+		l.acknowledge(ctx, w.name, c.Size, append(slices.Clone(signed), lines...))
+	}
+}
+
+// prove proves to a witness that the log goes on from what it has seen.
+func (l *ledger) prove(signed []byte) witness.Prove {
+	return func(old int64) ([]tlog.Hash, error) {
+		c, err := audit.PeekCheckpoint(signed)
+		if err != nil {
+			return nil, err
+		}
+		return tiles.Prove(l.source, tiles.Tree(c), old)
+	}
+}
+
+// acknowledge notes that somebody else signed the checkpoint of a size.
+func (l *ledger) acknowledge(ctx context.Context, name string, size int64, signed []byte) {
+	now := time.Now()
+	l.mu.Lock()
+	last := l.acked[name]
+	l.acked[name] = console.Witness{Name: name, Size: size, At: now.UTC().Format(time.RFC3339)}
+	l.mu.Unlock()
+	at, err := time.Parse(time.RFC3339, last.At)
+	if err == nil && now.Sub(at) < ackEvery && size-last.Size < 2 {
+		return
+	}
+	ev := proxy.NewEvent(proxy.EventCheckpoint, now)
+	ev.Admin = &proxy.AdminRecord{Action: "cosigned", Detail: name, Signed: string(signed), To: size}
+	if err := l.log.Record(ctx, ev); err != nil && ctx.Err() == nil {
+		l.out.Error("an acknowledgement could not be recorded", "error", err)
+	}
+}
+
+// retain removes what is older than it is to be kept, and the keys of fingerprints
+// of which nothing is left.
+func (l *ledger) retain(ctx context.Context) {
+	if l.cfg.Keep == 0 {
+		return
+	}
+	now := time.Now()
+	got, err := l.log.Retain(ctx, now.Add(-l.cfg.Keep), audit.Act{Code: "retention", Role: "admin"}, false)
+	if err != nil {
+		l.out.Error("retention of the audit log", "error", err)
+		return
+	}
+	if got.Segments == 0 {
+		return
+	}
+	l.out.Info("removed by retention", "events", got.To-got.From, "bytes", got.Bytes)
+	list, err := l.reader.Segments()
+	if err != nil || len(list) == 0 {
+		return
+	}
+	gone, err := l.ring.RetireBefore(list[0].Began)
+	if err != nil {
+		l.out.Error("keys of fingerprints", "error", err)
+	}
+	if len(gone) == 0 {
+		return
+	}
+	ev := proxy.NewEvent(proxy.EventErasure, now)
+	ev.Admin = &proxy.AdminRecord{Action: "retire_keys", Code: "retention", Role: "admin", Count: int64(len(gone))}
+	if err := l.log.Record(ctx, ev); err != nil {
+		l.out.Error("the retiring of keys could not be recorded", "error", err)
+	}
+}
+
+// clock records when the clock of the machine was set: the order of events is that
+// of their indices, and their times are only as good as the clock.
+func (l *ledger) clock(ctx context.Context) {
+	last := time.Now()
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		jump := now.Round(0).Sub(last.Round(0)) - now.Sub(last) // wall minus what passed
+		last = now
+		if jump.Abs() < clockJump {
+			continue
+		}
+		ev := proxy.NewEvent(proxy.EventGap, now)
+		ev.Admin = &proxy.AdminRecord{Action: "clock_jump", Detail: fmt.Sprintf("by %d seconds", int64(jump.Seconds()))}
+		l.out.Warn("the clock was set", "seconds", int64(jump.Seconds()))
+		if err := l.log.Record(ctx, ev); err != nil {
+			l.out.Error("a jump of the clock could not be recorded", "error", err)
+		}
+	}
+}
