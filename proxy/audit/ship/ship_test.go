@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
 )
 
@@ -30,12 +31,17 @@ func TestShipsARealLogWhileItGrows(t *testing.T) {
 	st := newStore()
 	r := start(t, fast(src, dir), Target{Name: "store", Sink: st, Limits: Limits{Records: 7, Age: time.Millisecond}})
 	for n := range 250 { // more than one segment
-		must(t, l.Record(context.Background(), event(50+n)))
+		e := event(50 + n)
+		e.Personal = &proxy.PersonalRecord{Address: "192.0.2.7", Subject: "canary"}
+		must(t, l.Record(context.Background(), e))
 	}
 	until(t, "all arrived", func() bool { return st.count() == 300 })
 	must(t, r.end(t))
 	for rec, err := range src.Records(0) {
 		must(t, err)
+		if strings.Contains(string(rec.JSON), "192.0.2.7") || strings.Contains(string(rec.JSON), "canary") {
+			t.Errorf("record %d went out with its personal part", rec.Index)
+		}
 		if st.rows[fmt.Sprintf("test.example/log:%d", rec.Index)] != string(rec.JSON) {
 			t.Errorf("record %d did not arrive as it was recorded", rec.Index)
 		}
