@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -255,6 +256,18 @@ func (l *ledger) follow(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// needed gives the first record that a sink of the configuration has not got.
+func (l *ledger) needed() int64 {
+	least := int64(math.MaxInt64)
+	if l.shipper == nil {
+		return least
+	}
+	for _, s := range l.shipper.Statuses() {
+		least = min(least, s.Cursor)
+	}
+	return least
 }
 
 // seal makes the index of a segment a file.

@@ -196,7 +196,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	s.ledger = newLedger(cfg, s.places, s.ring, s.log)
 	lo.Observe = func(c audit.Commit) { s.tel.Commit(c.Events, c.Queue, c.Duration, c.Sync) }
 	lo.Alarm = func(err error) { s.log.Error("AUDIT LOG", "error", err) }
-	lo.Committed, lo.Sealed = s.ledger.hand, s.ledger.packed
+	lo.Committed, lo.Sealed, lo.Needed = s.ledger.hand, s.ledger.packed, s.ledger.needed
 	s.audit, err = audit.Open(s.places.log, lo)
 	if err != nil {
 		return err

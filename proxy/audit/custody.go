@@ -22,6 +22,9 @@ type Act struct {
 	Code string
 	// Role is the role in which it is done: viewer, reviewer, dpo, admin.
 	Role string
+	// Detail is a configured word, such as the name of a rule of retention; it may be
+	// empty.
+	Detail string
 	// Who holds subject, UID, ticket and approver, for the event's personal part;
 	// it may be nil.
 	Who *proxy.PersonalRecord
@@ -48,7 +51,7 @@ var ErrHoldName = errors.New("a hold's name is one word of letters, digits, - an
 // event makes the event of an act.
 func (a *Act) event(kind, action string, now time.Time) *proxy.Event {
 	ev := proxy.NewEvent(kind, now)
-	ev.Admin = &proxy.AdminRecord{Action: action, Code: a.Code, Role: a.Role}
+	ev.Admin = &proxy.AdminRecord{Action: action, Code: a.Code, Detail: a.Detail, Role: a.Role}
 	ev.Personal = a.Who
 	return ev
 }
@@ -167,6 +170,9 @@ func (l *Log) Release(ctx context.Context, id string, a Act) error {
 	return l.sealer.writeHolds(slices.Delete(list, i, i+1))
 }
 
+// HeldByCopies stands among holds for records that a copy elsewhere still lacks.
+const HeldByCopies = "copies elsewhere"
+
 // Retained tells what a retention removed or would remove.
 type Retained struct {
 	From, To int64 // records, To behind the last; equal where none
@@ -207,6 +213,9 @@ func (l *Log) Retain(ctx context.Context, before time.Time, a Act, dry bool) (Re
 				out.Held = append(out.Held, h.ID)
 			}
 		}
+		if l.opt.Needed != nil && l.opt.Needed() < to {
+			out.Held = append(out.Held, HeldByCopies)
+		}
 		if len(out.Held) > 0 {
 			break
 		}
@@ -224,7 +233,7 @@ func (l *Log) Retain(ctx context.Context, before time.Time, a Act, dry bool) (Re
 	}
 	ev := a.event(proxy.EventRetention, "retain", l.opt.now())
 	ev.Admin.Count, ev.Admin.From, ev.Admin.To = out.To-out.From, out.From, out.To
-	ev.Admin.Detail = "before " + before.UTC().Format(time.RFC3339)
+	ev.Admin.Detail = strings.TrimSpace("before " + before.UTC().Format(time.RFC3339) + " " + a.Detail)
 	// Events that set holds may be among what is removed: each retention says which
 	// are in force.
 	events := []*proxy.Event{ev}

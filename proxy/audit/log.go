@@ -86,6 +86,9 @@ type Options struct {
 	CheckpointEvery time.Duration
 	// Observe is called after each commit. It must not block.
 	Observe func(Commit)
+	// Needed gives the index of the first record that somebody still has to copy:
+	// [Log.Retain] keeps it. nil means that nobody does.
+	Needed func() int64
 	// Committed is called after each commit with the index of its first record and
 	// the events, which belong to the callee; personal parts are not among them. It
 	// must not block.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ostiary/ostiary/proxy"
@@ -24,7 +25,14 @@ var ErrNoLog = errors.New("no audit log")
 type Reader struct {
 	dir      string
 	personal bool
+
+	mu   sync.Mutex
+	last spot // guarded by mu
 }
+
+// spot is where a record begins in a segment that is appended to, so that whoever
+// reads on need not begin at its beginning.
+type spot struct{ segment, index, offset int64 }
 
 // WithPersonal gives a reader that reads the personal parts of events too. Whoever
 // lets somebody see them records that first.
@@ -141,19 +149,35 @@ func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error
 			sc, err = openScan(r.dir, s, segmentHeader, r.personal)
 		}
 		index := s.header.tree.size
-		if err == nil && s.packed && from > index {
+		switch {
+		case err != nil || from <= index:
+		case s.packed:
 			index, err = from, sc.seek(from)
+		default:
+			r.mu.Lock()
+			if l := r.last; l.segment == s.number && l.index <= from && l.index > index {
+				index, sc.offset = l.index, l.offset
+			}
+			r.mu.Unlock()
 		}
 		if sc != nil {
 			defer sc.close()
 		}
+		if err == nil && !s.packed {
+			defer func() {
+				r.mu.Lock()
+				r.last = spot{s.number, index, sc.offset}
+				r.mu.Unlock()
+			}()
+		}
 		for ; err == nil && index < end; index++ {
 			var fr frame
+			at := sc.offset
 			if fr, err = sc.next(); err != nil {
 				break
 			}
 			if fr.index != index {
-				err = errBad
+				sc.offset, err = at, errBad
 				break
 			}
 			if index < from {
@@ -164,6 +188,7 @@ func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error
 				e.Personal = slices.Clone(fr.personal)
 			}
 			if !yield(e, nil) {
+				index++ // it was taken
 				return
 			}
 		}

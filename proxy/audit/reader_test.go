@@ -363,3 +363,26 @@ func ExampleParseQuery() {
 	fmt.Println(len(q.terms), err)
 	// Output: 4 <nil>
 }
+
+// Reading on goes on where the last reading ended, whatever was asked for between.
+func TestReadsOn(t *testing.T) {
+	l, dir := filled(t, 90, quiet())
+	r, err := OpenReader(dir)
+	must(t, err)
+	for _, from := range []int64{0, 50, 89, 20, 21, 22, 88, 0, 60} {
+		next := from
+		for e, err := range r.Records(from) {
+			must(t, err)
+			if e.Index != next {
+				t.Fatalf("from %d: record %d, want %d", from, e.Index, next)
+			}
+			if next++; next == from+3 {
+				break
+			}
+		}
+		if e, err := r.At(from); err != nil || e.Index != from {
+			t.Fatalf("%d by itself: %d, %v", from, e.Index, err)
+		}
+		record(t, l, small(int(from)))
+	}
+}

@@ -189,7 +189,7 @@ type recovery struct {
 	log  *Log
 	used []segmentFile
 
-	keys   *ring
+	keys   *Ring
 	last   *Checkpoint // the greatest that is signed
 	place  string      // where it was found
 	tree   frontier    // of what was scanned
@@ -309,10 +309,12 @@ func (r *recovery) checkpoints() error {
 		}
 	}
 	for _, s := range found {
-		c, err := r.keys.open(s.note)
+		c, err := r.keys.Open(s.note)
 		switch {
 		case errors.Is(err, ErrRetired):
 			return &Damage{Place: s.place, Index: -1, Why: "is signed by a key that was not this log's at that size", Remedy: remedy}
+		case errors.Is(err, ErrAnother):
+			return &Damage{Place: s.place, Index: -1, Why: "is a checkpoint of another log", Remedy: remedy}
 		case errors.Is(err, ErrSignature):
 			return &Damage{Place: s.place, Index: -1, Why: "is not signed by this key (" + l.verifier.Name() + ")",
 				Remedy: "name the key directory that belongs to this log, or " + remedy}
@@ -320,8 +322,6 @@ func (r *recovery) checkpoints() error {
 			return &Damage{Place: s.place, Index: -1, Why: "holds what is not a checkpoint", Remedy: remedy}
 		case err != nil:
 			continue // the copies are not synchronised and may be torn
-		case c.Origin != l.origin:
-			return &Damage{Place: s.place, Index: -1, Why: "is a checkpoint of another log", Remedy: remedy}
 		}
 		if r.last == nil || c.Size > r.last.Size {
 			r.last, r.place = &c, s.place

@@ -51,8 +51,15 @@ func OpenReplica(dir, origin string, key note.Verifier, o Options) (*Replica, er
 	if l.origin != origin {
 		return nil, errors.Join(fmt.Errorf("open a replica: %s is one of %s", dir, l.origin), l.Close())
 	}
+	// The file says why a log may have records and no checkpoint.
+	if err := replaceFile(l.opt.fs, filepath.Join(dir, replicaFile), []byte(origin+"\n"), true); err != nil {
+		return nil, errors.Join(fmt.Errorf("open a replica: %w", err), l.Close())
+	}
 	return &Replica{l, key}, nil
 }
+
+// replicaFile marks the directory of a replica.
+const replicaFile = "replica"
 
 // noSigner stands for a key that others have.
 type noSigner struct{ note.Verifier }
@@ -70,7 +77,7 @@ func (r *Replica) Dir() string { return r.log.dir }
 // Append adds records, the first of which is number Size, and a checkpoint that is
 // signed for the size that they make. Either may be left out. Both are durable when
 // it returns nil. It fails with [ErrOrder], [ErrTooLarge], [ErrCheckpoint],
-// [ErrSignature], [ErrRetired] and [ErrFork], and with the causes of [Log.Record].
+// [ErrSignature], [ErrRetired], [ErrAnother] and [ErrFork], and with the causes of [Log.Record].
 func (r *Replica) Append(ctx context.Context, first int64, cores [][]byte, checkpoint []byte) error {
 	l := r.log
 	ctx, cancel := context.WithTimeout(ctx, replicaLimit)
@@ -166,12 +173,9 @@ func (r *Replica) adopt(signed []byte) error {
 	if err != nil {
 		return err
 	}
-	c, err := newRing(r.key, l.origin, stated).open(signed)
+	c, err := newRing(r.key, l.origin, stated).Open(signed)
 	if err != nil {
 		return err
-	}
-	if c.Origin != l.origin {
-		return ErrFork
 	}
 	if c.Size == l.notary.signed.Load() && c.Size == l.Size() {
 		return nil // it was said before

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,9 @@ const (
 	nextKeyFile   = "next.key"
 	nextPublic    = "next.pub"
 )
+
+// ErrAnother: a checkpoint is one of another log.
+var ErrAnother = errors.New("checkpoint is of another log")
 
 // ErrRetired: a checkpoint is signed by a key that was not the log's at that size.
 var ErrRetired = errors.New("checkpoint is signed by a key that was not the log's at that size")
@@ -114,46 +118,95 @@ func Rotations(dir string) ([]byte, error) {
 
 const rotationRule = "---\n"
 
-// ring is the keys of a log, each with the sizes at which checkpoints are its own.
-type ring struct{ keys []ringKey }
+// Ring is the keys of a log, each with the sizes at which checkpoints are its own:
+// the one that is trusted, those that it followed and those that followed it. It is
+// not safe for concurrent use while it learns.
+type Ring struct {
+	origin string
+	keys   []ringKey
+}
 
 type ringKey struct {
 	note.Verifier
 	above, upTo int64 // above < size <= upTo; the first key begins at -1
 }
 
-// newRing finds, from one key that is trusted, those that it followed and that
-// followed it.
-func newRing(trusted note.Verifier, origin string, statements []*rotation) *ring {
-	r := &ring{keys: []ringKey{{trusted, -1, math.MaxInt64}}}
+// NewRing makes a ring of one key that is trusted for all sizes. Statements of other
+// logs than that of the origin count for nothing; an empty origin stands for any.
+func NewRing(trusted note.Verifier, origin string) *Ring {
+	return &Ring{origin, []ringKey{{trusted, -1, math.MaxInt64}}}
+}
+
+func newRing(trusted note.Verifier, origin string, statements []*rotation) *Ring {
+	r := NewRing(trusted, origin)
+	r.learn(statements)
+	return r
+}
+
+// Learn adds the keys that statements name, as far as a key of the ring signed them,
+// and says whether there were any. The statements are as [Rotations] gives them; what
+// is none is passed over.
+func (r *Ring) Learn(statements []byte) bool {
+	var list []*rotation
+	for part := range bytes.SplitSeq(statements, []byte(rotationRule)) {
+		if s, err := openRotation(part); err == nil && len(list) < rotationLimit {
+			list = append(list, s)
+		}
+	}
+	return r.learn(list)
+}
+
+// Keys gives the keys.
+func (r *Ring) Keys() []note.Verifier {
+	var out []note.Verifier
+	for _, k := range r.keys {
+		out = append(out, k.Verifier)
+	}
+	return out
+}
+
+// Clone gives a ring that learns by itself.
+func (r *Ring) Clone() *Ring { return &Ring{r.origin, slices.Clone(r.keys)} }
+
+// Trust adds a key that is trusted for all sizes.
+func (r *Ring) Trust(v note.Verifier) {
+	if !r.Has(v) {
+		r.keys = append(r.keys, ringKey{v, -1, math.MaxInt64})
+	}
+}
+
+func (r *Ring) learn(statements []*rotation) bool {
+	learned := false
 	for changed := true; changed; {
 		changed = false
 		for _, s := range statements {
-			if origin != "" && s.origin != origin {
+			if r.origin != "" && s.origin != r.origin {
 				continue
 			}
 			for i := range r.keys {
 				k := &r.keys[i]
 				switch {
-				case sameKey(k.Verifier, s.old) && k.upTo == math.MaxInt64 && !r.has(s.new):
+				case sameKey(k.Verifier, s.old) && k.upTo == math.MaxInt64 && !r.Has(s.new):
 					k.upTo = s.size
 					r.keys = append(r.keys, ringKey{s.new, s.size, math.MaxInt64})
 					changed = true
-				case sameKey(k.Verifier, s.new) && k.above == -1 && !r.has(s.old):
+				case sameKey(k.Verifier, s.new) && k.above == -1 && !r.Has(s.old):
 					k.above = s.size
 					r.keys = append(r.keys, ringKey{s.old, -1, s.size})
 					changed = true
 				}
 				if changed {
+					learned = true
 					break
 				}
 			}
 		}
 	}
-	return r
+	return learned
 }
 
-func (r *ring) has(v note.Verifier) bool {
+// Has says whether a key is one of the ring's.
+func (r *Ring) Has(v note.Verifier) bool {
 	for _, k := range r.keys {
 		if sameKey(k.Verifier, v) {
 			return true
@@ -162,9 +215,9 @@ func (r *ring) has(v note.Verifier) bool {
 	return false
 }
 
-// open reads a signed checkpoint. It fails with [ErrCheckpoint], [ErrSignature] and
-// [ErrRetired].
-func (r *ring) open(signed []byte) (Checkpoint, error) {
+// Open reads a signed checkpoint. It fails with [ErrCheckpoint], [ErrSignature],
+// [ErrRetired] and [ErrAnother].
+func (r *Ring) Open(signed []byte) (Checkpoint, error) {
 	err := ErrSignature
 	for _, k := range r.keys {
 		c, e := OpenCheckpoint(signed, k.Verifier)
@@ -172,6 +225,8 @@ func (r *ring) open(signed []byte) (Checkpoint, error) {
 		case errors.Is(e, ErrCheckpoint):
 			return Checkpoint{}, e
 		case e != nil:
+		case r.origin != "" && c.Origin != r.origin:
+			return c, ErrAnother
 		case c.Size > k.above && c.Size <= k.upTo:
 			return c, nil
 		default:

@@ -92,7 +92,7 @@ type verification struct {
 	report  *Report
 
 	key    note.Verifier
-	keys   *ring
+	keys   *Ring
 	stated []*rotation // of keys
 	points []point     // by size
 
@@ -244,8 +244,10 @@ func (v *verification) judge(found []signedNote) {
 	}
 	v.keys = newRing(v.key, v.report.Origin, v.stated)
 	for _, s := range found {
-		c, err := v.keys.open(s.note)
+		c, err := v.keys.Open(s.note)
 		switch {
+		case errors.Is(err, ErrAnother):
+			v.altered("%s is of another log (%s)", s.place, c.Origin)
 		case errors.Is(err, ErrRetired):
 			v.altered("%s holds a checkpoint that is signed by a key that was not the log's at that size", s.place)
 		case errors.Is(err, ErrSignature):
@@ -254,8 +256,6 @@ func (v *verification) judge(found []signedNote) {
 			v.report.Notes = append(v.report.Notes, "the copy of the last checkpoint cannot be read; the history of checkpoints was used")
 		case err != nil:
 			v.altered("%s holds what is not a checkpoint", s.place)
-		case v.report.Origin != "" && c.Origin != v.report.Origin:
-			v.altered("%s is of another log (%s)", s.place, c.Origin)
 		default:
 			v.points = append(v.points, point{c, s.place})
 		}
@@ -266,7 +266,11 @@ func (v *verification) judge(found []signedNote) {
 			v.altered("two checkpoints are signed for %d records and differ (%s, %s): the log was forked", a.Size, a.place, b.place)
 		}
 	}
-	if len(v.points) == 0 {
+	switch {
+	case len(v.points) > 0:
+	case len(found) == 0 && exists(filepath.Join(v.dir, replicaFile)):
+		v.unclear("it is a replica, and no checkpoint of the log has come yet")
+	default:
 		v.altered("there is no checkpoint that the key %s has signed", v.key.Name())
 	}
 }

@@ -195,7 +195,7 @@ func (c *Collector) open() error {
 		}
 		if m := c.members[o.Name]; m != nil {
 			// Those that were learned follow these.
-			m.trusted, m.ring = slices.Clone(o.Keys), newKeyring(o.Keys...)
+			m.trusted, m.ring = slices.Clone(o.Keys), ringOf(m.name, o.Keys)
 			if err := m.loadRotations(); err != nil {
 				return err
 			}
@@ -247,7 +247,7 @@ func (c *Collector) load() error {
 }
 
 func (c *Collector) member(origin string, keys []note.Verifier) *member {
-	m := &member{name: origin, dir: filepath.Join(c.opt.Dir, "origins", label(origin)), c: c, turn: make(chan struct{}, 1), trusted: keys, ring: newKeyring(keys...)}
+	m := &member{name: origin, dir: filepath.Join(c.opt.Dir, "origins", label(origin)), c: c, turn: make(chan struct{}, 1), trusted: keys, ring: ringOf(origin, keys)}
 	m.status = Status{Origin: origin, Dir: m.logDir()}
 	m.turn <- struct{}{}
 	return m
@@ -258,7 +258,7 @@ func (c *Collector) trust(m *member) error {
 	if c.witness == nil {
 		return nil
 	}
-	return c.witness.Trust(witness.Log{Origin: m.name, Keys: m.ring.verifiers()})
+	return c.witness.Trust(witness.Log{Origin: m.name, Keys: m.ring.Keys()})
 }
 
 func (c *Collector) alarm(a Alarm) { c.opt.Alarm(a) }
@@ -470,7 +470,7 @@ func (c *Collector) enrol(ctx context.Context, token string, body []byte) (Answe
 		return Answer{}, refuse(CodeBusy)
 	}
 	defer m.leave()
-	if !m.ring.has(v) {
+	if !m.ring.Has(v) {
 		m.alarm(Alarm{Origin: m.name, Code: CodeOtherKey, Size: m.status.Size, Index: -1})
 		return Answer{}, refuse(CodeOtherKey)
 	}

@@ -60,7 +60,7 @@ type member struct {
 
 	// The rest is guarded by the token.
 	trusted []note.Verifier // by configuration or enrolment
-	ring    *keyring        // and those that followed them
+	ring    *audit.Ring     // and those that followed them
 	replica Replica         // nil until it is needed
 	tree    *hashes
 	failed  error              // the replica has failed for good
@@ -155,7 +155,7 @@ func (m *member) openTree(size int64) (*hashes, error) {
 	name := filepath.Join(m.dir, "hashes")
 	var last *audit.Checkpoint
 	if b, err := os.ReadFile(filepath.Join(m.logDir(), "checkpoint")); err == nil {
-		if c, err := m.ring.open(b, m.name); err == nil && c.Size <= size {
+		if c, err := m.ring.Open(b); err == nil && c.Size <= size {
 			last, m.signed = &c, c.Size
 		}
 	}
@@ -221,15 +221,15 @@ func (m *member) fill(h *hashes, size int64) error {
 // read reads a checkpoint of the log, with the statements that came with it of
 // keys that followed those known before. New keys are kept before they count.
 func (m *member) read(p *Push) (audit.Checkpoint, error) {
-	c, err := m.ring.open(p.Checkpoint, m.name)
+	c, err := m.ring.Open(p.Checkpoint)
 	if err == nil || len(p.Rotations) == 0 || !errors.Is(err, audit.ErrSignature) {
 		return c, err
 	}
-	ring := &keyring{slices.Clone(m.ring.keys)}
-	if !ring.learn(p.Rotations, m.name) {
+	ring := m.ring.Clone()
+	if !ring.Learn(p.Rotations) {
 		return c, err
 	}
-	if c, err = ring.open(p.Checkpoint, m.name); err != nil {
+	if c, err = ring.Open(p.Checkpoint); err != nil {
 		return c, err
 	}
 	// What was known goes first: the first statement of a key counts.

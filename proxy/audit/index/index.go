@@ -532,6 +532,10 @@ func (x *Index) forget(segments []audit.Segment) {
 		x.runs = kept
 		x.link()
 	}
+	// What was not read before it was removed cannot be any more.
+	if o := x.open; o != nil && o.first+int64(o.n) < first {
+		x.open = nil
+	}
 	x.mu.Unlock()
 	for _, r := range gone {
 		if r.pages != nil {
