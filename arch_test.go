@@ -41,6 +41,7 @@ var law = []struct {
 	{room: "proxy/audit/ship/clickhouse", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}},
 	{room: "proxy/audit/ship/otlp", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}, others: []string{"go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf"}},
 	{room: "proxy/audit/ship/kafka", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}, others: []string{"github.com/twmb/franz-go"}},
+	{room: "proxy/audit/ship/nats", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}, others: []string{"github.com/nats-io/nats.go"}},
 	{room: "proxy/audit/ship/s3", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}, others: []string{"github.com/minio/minio-go/v7"}},
 	{room: "proxy/audit/ship/syslog", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}},
 	{room: "proxy/audit/ship/file", ours: []string{"proxy", "proxy/audit", "proxy/audit/ship"}},
