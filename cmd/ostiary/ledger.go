@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -31,6 +32,7 @@ import (
 	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/facts"
 	"github.com/ostiary/ostiary/proxy/identity"
+	"github.com/ostiary/ostiary/proxy/telemetry"
 	"github.com/ostiary/ostiary/proxy/vault"
 )
 
@@ -68,8 +70,9 @@ type ledger struct {
 	mu    sync.Mutex
 	acked map[string]console.Witness // by name; guarded by mu
 
-	cancel context.CancelFunc
-	done   sync.WaitGroup
+	running atomic.Bool // all of the above is there
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
 }
 
 // commits is a group of events that was committed.
@@ -203,6 +206,7 @@ func (l *ledger) start(ctx context.Context, log *audit.Log, recorder proxy.Recor
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = cancel
+	l.running.Store(true)
 	l.done.Go(func() { l.follow(run) })
 	l.done.Go(func() {
 		_ = l.index.Follow(run, false, func(err error) { l.out.Warn("index of the audit log", "error", err) })
@@ -426,7 +430,7 @@ func (p pseudonyms) Hash(_ context.Context, typ, value string) ([]string, error)
 
 // stats adds what is known here to the state of the log.
 func (l *ledger) stats(s *console.Stats) {
-	s.Indexed = l.index.Size()
+	s.Indexed, s.DiskFree = l.index.Size(), diskFree(l.places.log)
 	if epochs, err := l.ring.Epochs(); err == nil {
 		s.Epochs = int64(len(epochs))
 	}
@@ -444,6 +448,35 @@ func (l *ledger) stats(s *console.Stats) {
 			s.Witnesses = append(s.Witnesses, console.Witness{Name: w.name})
 		}
 	}
+}
+
+// telemetry tells how the log stands, for metrics. Before it is started there is
+// nothing to tell.
+func (l *ledger) telemetry() telemetry.Ledger {
+	if !l.running.Load() {
+		return telemetry.Ledger{DiskFree: -1}
+	}
+	size := l.log.Size()
+	out := telemetry.Ledger{IndexLag: max(0, size-l.index.Size()), DiskFree: diskFree(l.places.log)}
+	if signed, at := l.log.Signed(); signed < size && !at.IsZero() {
+		out.Signed = time.Since(at)
+	}
+	if l.shipper != nil {
+		for _, s := range l.shipper.Statuses() {
+			t := telemetry.Sink{Name: s.Sink, Lag: s.Lag, Behind: s.Behind, Failing: s.Failing}
+			if s.Stopped {
+				t.Failing = -1
+			}
+			out.Sinks = append(out.Sinks, t)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, w := range l.watchers {
+		at, _ := time.Parse(time.RFC3339, l.acked[w.name].At) // the zero time where it never signed
+		out.Witnesses = append(out.Witnesses, telemetry.Witness{Name: w.name, At: at})
+	}
+	return out
 }
 
 func (l *ledger) openWatchers() error {

@@ -178,6 +178,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 			undo[i]()
 		}
 	}()
+	s.ledger = newLedger(cfg, s.places, s.ring, s.log)
 	to, err := s.telemetryOptions(b)
 	if err != nil {
 		return err
@@ -193,7 +194,6 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.ledger = newLedger(cfg, s.places, s.ring, s.log)
 	lo.Observe = func(c audit.Commit) { s.tel.Commit(c.Events, c.Queue, c.Duration, c.Sync) }
 	lo.Alarm = func(err error) { s.log.Error("AUDIT LOG", "error", err) }
 	lo.Committed, lo.Sealed, lo.Needed = s.ledger.hand, s.ledger.packed, s.ledger.needed
@@ -384,7 +384,7 @@ func (s *server) known(st *console.Stats) {
 func (s *server) telemetryOptions(b *built) (telemetry.Options, error) {
 	cfg := b.cfg.Telemetry
 	o := telemetry.Options{Version: version, Sample: cfg.Sample, Names: b.names(), Log: s.log, Traceparent: facts.Traceparent, Envoy: s.envoyStats, Ready: s.waitsFor,
-		PolicyAge: s.policyAge}
+		PolicyAge: s.policyAge, Ledger: func() telemetry.Ledger { return s.ledger.telemetry() }}
 	if cfg.OTLP.Endpoint == "" {
 		return o, nil
 	}

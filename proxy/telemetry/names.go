@@ -40,6 +40,8 @@ const (
 	attrAdmin      = "ostiary.admin.action"
 	attrEnvoy      = "ostiary.envoy.stat"
 	attrSignal     = "ostiary.signal"
+	attrSink       = "ostiary.sink"    // a copy of the log, by its configured name
+	attrWitness    = "ostiary.witness" // likewise
 )
 
 // spanAttributes is all that a span may carry.
@@ -86,6 +88,13 @@ const (
 	mEnvoy
 	mExport
 	mPolicyAge
+	mSigned
+	mIndexLag
+	mDisk
+	mShipLag
+	mShipBehind
+	mShipFailing
+	mWitnessed
 	metricCount
 )
 
@@ -117,6 +126,14 @@ var metrics = [metricCount]metricRow{
 	mEnvoy:      {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
 	mExport:     {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
 	mPolicyAge:  {"ostiary.policies.age", "s", "Seconds since the source of the policies last answered; only where they are a bundle.", gauge, nil},
+
+	mSigned:      {"ostiary.audit.checkpoint.age", "s", "Seconds since the last checkpoint was signed, while records wait for one; else 0.", gauge, nil},
+	mIndexLag:    {"ostiary.audit.index.lag", "", "Records that are durable and cannot be searched yet.", gauge, nil},
+	mDisk:        {"ostiary.audit.disk.free", "By", "Room on the disk of the audit log.", gauge, nil},
+	mShipLag:     {"ostiary.audit.ship.lag", "", "Records that a copy elsewhere has not got yet.", gauge, []string{attrSink}},
+	mShipBehind:  {"ostiary.audit.ship.behind", "s", "How long the oldest record that a copy has not got has been recorded.", gauge, []string{attrSink}},
+	mShipFailing: {"ostiary.audit.ship.failing", "", "Failures of a copy since it last took a batch; -1 where it has stopped.", gauge, []string{attrSink}},
+	mWitnessed:   {"ostiary.audit.witness.age", "s", "Seconds since a witness last signed a checkpoint; -1 where it never did.", gauge, []string{attrWitness}},
 }
 
 // Bounds of histograms. A step takes microseconds, an answer minutes.
@@ -140,8 +157,9 @@ var (
 	actions = []string{string(proxy.Allow), string(proxy.Mask), string(proxy.Reroute), string(proxy.Deny)}
 	modes   = []string{string(proxy.Enforce), string(proxy.Observe)}
 	sents   = []string{"yes", "no", proxy.Unknown}
-	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap}
-	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused"}
+	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap, proxy.EventGrant, proxy.EventAccess, proxy.EventPolicy,
+		proxy.EventConfig, proxy.EventErasure, proxy.EventRetention, proxy.EventCheckpoint}
+	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused", "notify_failed", "grant_used"}
 	levels  = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
 	classes = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
 

@@ -87,6 +87,9 @@ type Options struct {
 	// PolicyAge gives the seconds since the source of the policies last answered,
 	// and false where they come from none. Nil: never.
 	PolicyAge func() (int64, bool)
+	// Ledger tells how the audit log and its copies stand. It is asked at each scrape
+	// and does not block. Nil: never.
+	Ledger func() Ledger
 	// Ready names what the process still waits for, in words of ours; empty
 	// means ready. Nil: always ready.
 	Ready func() []string
@@ -101,6 +104,7 @@ type Options struct {
 // not block: what cannot be sent in time is dropped.
 type Telemetry struct {
 	ready       func() []string
+	ledger      func() Ledger
 	now         func() time.Time
 	traceparent func(h *proxy.Head) string
 	envoyStats  func(ctx context.Context) map[string]uint64
@@ -160,7 +164,7 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 // prepare makes a Telemetry without providers.
 func prepare(o Options) *Telemetry {
 	t := &Telemetry{
-		ready: o.Ready, now: o.Now, traceparent: o.Traceparent, envoyStats: o.Envoy, policyAge: o.PolicyAge,
+		ready: o.Ready, now: o.Now, traceparent: o.Traceparent, envoyStats: o.Envoy, policyAge: o.PolicyAge, ledger: o.Ledger,
 		registry: prometheus.NewRegistry(), names: newDomains(),
 	}
 	if t.now == nil {
@@ -271,6 +275,10 @@ func (t *Telemetry) instruments() error {
 					}
 					return nil
 				}))
+			}
+		case metricID(id) >= mSigned:
+			if t.ledger != nil {
+				_, err = meter.Int64ObservableGauge(row.name, about, unit, metric.WithInt64Callback(t.observeLedger(metricID(id))))
 			}
 		case row.kind == counter:
 			t.counters[id], err = meter.Int64Counter(row.name, about, unit)
