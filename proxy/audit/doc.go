@@ -10,11 +10,18 @@
 // # On disk
 //
 //	lock                     flock of the process that appends
-//	segments/NNNNNNNN.log    the records: a page of header, then frames of canonical JSON
+//	segments/NNNNNNNN.log    records: a page of header, then frames of canonical JSON, personal parts beside
+//	segments/NNNNNNNN.seg    the events of a full segment, in compressed blocks
+//	segments/NNNNNNNN.personal  their personal parts, rewritten where some are erased
 //	committed                up to where the log is durable; a hint for readers
 //	checkpoints/NNNNNNNN.log the checkpoints signed while segment N was the current one
 //	checkpoint               the last of them (C2SP tlog-checkpoint, a signed note)
 //	tile/L/NNN[.p/W]         the Merkle tree (C2SP tlog-tiles), hashes only
+//	rotations                statements by which one key was followed by another
+//	holds                    legal holds in force; derived of events
+//	pruned                   the first segment that retention has left
+//	erasing                  an erasure that is under way
+//	index/NNNNNNNN.cidx      columns for searching (package index); derived
 //	tile/sealed              the segment up to whose beginning all tiles are durable
 //	log.pub                  the verifier key, for people: it proves nothing where it lies
 //
@@ -34,7 +41,7 @@
 // reserved before, synchronises it once, and answers the calls. Another, behind
 // it, writes tiles and signs checkpoints: each second, each 10,000 records, at
 // the beginning of a segment and at the end; it knows only what is durable. A
-// third prepares segments.
+// third prepares segments. A fourth packs those that are full.
 //
 // A crash leaves a log whose end may be a write that nobody was told of. Each
 // frame says how much of its segment was durable before its write began, so that
@@ -45,6 +52,7 @@
 //
 // It does not keep anybody from altering the files; it makes that visible, as far
 // as the key and a checkpoint are kept where whoever alters the files does not
-// come. It does not prove that what was recorded is true. It keeps no index:
-// searching reads the records.
+// come. It does not prove that what was recorded is true. Erasing a personal part
+// replaces a file: a file system may keep the old one's blocks until they are used
+// again.
 package audit
