@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -45,7 +46,17 @@ const (
 	clockEvery   = 10 * time.Second // between looks at the clock
 	clockJump    = 5 * time.Second  // by which the clock may differ from the time that passed
 	ledgerStop   = 10 * time.Second // for what is under way when it ends
+	settleTime   = time.Minute      // to record the outcomes that a crash left out
 )
+
+// Bounds of the look for outcomes that a crash left out.
+const (
+	settleSegments = 4   // read back at most
+	settleBatch    = 256 // outcomes recorded in one call
+)
+
+// reasonCrash is the reason of an outcome that a crash left out.
+const reasonCrash = "crash"
 
 // ledger is what lives around the log of a running Ostiary: its index, its API, the
 // copies elsewhere, the witnesses, retention. None of it is in the way of a request,
@@ -185,6 +196,9 @@ func (l *ledger) start(ctx context.Context, log *audit.Log, recorder proxy.Recor
 	if l.reader, err = audit.OpenReader(l.places.log); err != nil {
 		return err
 	}
+	if err = l.settle(ctx); err != nil {
+		return err
+	}
 	if l.source, err = tiles.Open(l.places.log); err != nil {
 		return err
 	}
@@ -221,6 +235,72 @@ func (l *ledger) start(ctx context.Context, log *audit.Log, recorder proxy.Recor
 	l.done.Go(func() { l.every(run, witnessEvery, l.witnessed) })
 	l.done.Go(func() { l.every(run, retainEvery, l.retain) })
 	l.done.Go(func() { l.clock(run) })
+	return nil
+}
+
+// settle records the outcomes that a process which did not end in order has left out:
+// of what was released nobody knows any more whether it was sent, and that is what
+// they say. It reads the segments back to the last start or stop, so that nothing is
+// told twice, and at most settleSegments of them: what lies before stays without an
+// outcome, which is how reports count it. Nothing else may record meanwhile.
+func (l *ledger) settle(ctx context.Context) error {
+	list, err := l.reader.Segments()
+	if err != nil {
+		return err
+	}
+	var open []*proxy.Event
+	told := map[string]bool{} // decisions with an outcome
+	now, bounded, n := time.Now(), false, 0
+	for ; n < len(list) && !bounded && n < settleSegments; n++ {
+		var decided []*proxy.Event
+		for rec, err := range l.reader.Segment(list[len(list)-1-n].Number) {
+			if err != nil {
+				return err
+			}
+			// No more of it is decoded than is asked.
+			var ev struct {
+				ID, Kind   string
+				DecisionID string `json:"decision_id"`
+				Decision   *struct {
+					Action proxy.Action
+					Pool   string
+				}
+				Admin *struct{ Action string }
+			}
+			if json.Unmarshal(rec.JSON, &ev) != nil {
+				return fmt.Errorf("record %d of the audit log is not an event: `ostiary audit verify` says more", rec.Index)
+			}
+			switch {
+			case ev.Kind == proxy.EventOutcome:
+				told[ev.DecisionID] = true
+			case ev.Kind == proxy.EventAdmin && ev.Admin != nil && (ev.Admin.Action == "start" || ev.Admin.Action == "stop"):
+				bounded = true
+			case ev.Kind == proxy.EventDecision && ev.Decision != nil:
+				out := proxy.NewEvent(proxy.EventOutcome, now)
+				out.DecisionID, out.Outcome = ev.ID, &proxy.OutcomeRecord{Reason: reasonCrash, Sent: "no"}
+				if d := ev.Decision; d.Action != proxy.Deny && d.Pool != "" && d.Pool != proxy.PoolSelf {
+					out.Outcome.Sent = proxy.Unknown
+				}
+				decided = append(decided, out)
+			}
+		}
+		// An outcome stands behind its decision: in this segment or in one that was read.
+		open = append(slices.DeleteFunc(decided, func(ev *proxy.Event) bool { return told[ev.DecisionID] }), open...)
+	}
+	if n < len(list) && !bounded {
+		l.out.Warn("decisions without an outcome were looked for in the last records only", "from", list[len(list)-n].First)
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	l.out.Warn("the process before this one did not end in order: what became of its last decisions is not known", "decisions", len(open))
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for batch := range slices.Chunk(open, settleBatch) {
+		if err := l.log.Record(ctx, batch...); err != nil {
+			return fmt.Errorf("record the outcomes that are not known: %w", err)
+		}
+	}
 	return nil
 }
 
