@@ -50,6 +50,7 @@ race:
 # The whole path first, then the steps, into BENCHMARKS.md.
 bench: env
 	OSTIARY_BENCH=$(CURDIR)/BENCHMARKS.md go test -count=1 -run BenchmarkWholePath -timeout 30m ./cmd/ostiary
+	{ printf '\n'; OSTIARY_BENCH=1 go test -count=1 -v -run TestFigures -timeout 20m ./proxy/audit | grep -v -E '^(===|---|PASS|ok)'; } >> BENCHMARKS.md
 	OSTIARY_BENCH=$(CURDIR)/BENCHMARKS.md go test -count=1 -run TestBenchmarkQueries -timeout 40m ./proxy/audit/index
 	{ printf '\n## Steps\n\n```\n'; \
 	go test -run '^$$' -bench '$(STEPS)' -benchmem -benchtime 0.5s -p 1 -timeout 30m ./classifiers/all ./proxy/dialect ./policies ./proxy/audit ./proxy/telemetry ./cmd/ostiary | grep -E '^(pkg:|Benchmark)'; \
