@@ -114,8 +114,9 @@ func (s *Sink) Ship(ctx context.Context, b ship.Batch) error {
 	for _, r := range b.Records {
 		messages = append(messages, message(s.opt.Topic, b.Origin, r))
 	}
+	results := s.produce(ctx, messages)
 	var first error
-	for i, result := range s.client.ProduceSync(ctx, messages...) {
+	for i, result := range results {
 		if result.Err == nil {
 			continue
 		}
@@ -135,6 +136,24 @@ func (s *Sink) Ship(ctx context.Context, b ship.Batch) error {
 		s.drop()
 	}
 	return first
+}
+
+// produce gives what became of the messages. The client looks at a context only when
+// it tries a batch again, and for a broker that is gone that may be long after the
+// context has ended; so the end of the context closes the client, which fails what
+// is under way at once.
+func (s *Sink) produce(ctx context.Context, messages []*kgo.Record) kgo.ProduceResults {
+	client, closed := s.client, make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		client.Close()
+		close(closed)
+	})
+	results := client.ProduceSync(ctx, messages...)
+	if !stop() {
+		<-closed
+		s.client = nil
+	}
+	return results
 }
 
 // indexOf gives the index of the record that a message was made of.
@@ -176,6 +195,8 @@ func (s *Sink) connect(ctx context.Context) error {
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.UnknownTopicRetries(topicRetries),
 		// A broker that is gone must not keep a call beyond its time.
 		kgo.AllowIdempotentProduceCancellation(),
+		// Closing would wait a second for the last of them to be sent.
+		kgo.DisableClientMetrics(),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.GzipCompression(), kgo.NoCompression()),
 		// The same key always to the same partition, as other clients do it.
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
@@ -255,7 +276,7 @@ func failure(err error) error {
 	switch {
 	case errors.As(err, &known):
 		return known
-	case errors.Is(err, kgo.ErrRecordTimeout):
+	case errors.Is(err, kgo.ErrRecordTimeout), errors.Is(err, kgo.ErrClientClosed):
 		return ship.Fail(ship.Timeout, "no answer in time")
 	case !errors.As(err, &broker):
 		return ship.Network(err)

@@ -239,8 +239,13 @@ func TestFailures(t *testing.T) {
 		k := sink(t, broker, nil)
 		must(t, k.Ship(within(t, time.Minute), stores.Batch(rs)))
 		cluster.Close()
-		if err := k.Ship(within(t, time.Second), stores.Batch(rs)); kind(err) != ship.Timeout && kind(err) != ship.Unreachable {
+		began := time.Now()
+		if err := k.Ship(within(t, 50*time.Millisecond), stores.Batch(rs)); kind(err) != ship.Timeout && kind(err) != ship.Unreachable {
 			t.Errorf("%v", err)
+		}
+		// The client's own patience was 7.5 s.
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("took %v of 50 ms", took)
 		}
 	})
 	t.Run("a wrong password", func(t *testing.T) {
