@@ -160,7 +160,8 @@ type Principal struct {
 	Application string // configured name; empty where not known
 	Team        string
 	Groups      []string
-	Method      string // key, peer
+	Method      string // certificate, token, proxy, key, kubernetes, local; peer where nothing was proved
+	Subject     string // a person's or workload's name at whoever vouches for it, or empty; for the personal part of events alone
 	Asserted    string // what the client merely says: a configured application's name, "other", or empty
 	Grant       GrantFacts
 	// Strip names the headers that carried a credential for Ostiary. They are

@@ -14,8 +14,9 @@ import (
 const (
 	userAgentLimit     = 256 // bytes
 	justificationLimit = 256 // bytes
+	subjectLimit       = 256 // bytes
 	personalLimit      = 48 << 10
-	personalBound      = 400 // bytes of its JSON beside fingerprints, evidence and texts; the recorder's salt is in it
+	personalBound      = 500 // bytes of its JSON beside fingerprints, evidence and texts; the recorder's salt and the subject's fingerprint are in it
 	entryBound         = 64  // bytes of the JSON of an entry beside its values
 )
 
@@ -25,6 +26,8 @@ const (
 type Sealer interface {
 	// Fingerprints gives those of the values found, sorted.
 	Fingerprints(segments []proxy.Segment, findings []proxy.Finding) []string
+	// Subject gives that of who asks, by name; "" where there is none.
+	Subject(name string) string
 	// Conversation gives that of a conversation's beginning, or "".
 	Conversation(segments []proxy.Segment) string
 	// Evidence seals excerpts of what was found, for the decision of that id.
@@ -37,14 +40,25 @@ type Sealer interface {
 // contributed to the verdict.
 func (s *Stater) personal(in *proxy.Inspection) *proxy.PersonalRecord {
 	h := &in.Exchange.Head
-	p := &proxy.PersonalRecord{UserAgent: userAgent(in), Justification: justification(h)}
+	p := &proxy.PersonalRecord{UserAgent: userAgent(in), Justification: justification(h), Subject: subject(in.Exchange.Principal.Subject)}
 	if h.Peer.UID > 0 {
 		p.UID = h.Peer.UID
 	}
 	if h.Peer.Addr.IsValid() {
 		p.Address = h.Peer.Addr.Addr().String()
 	}
-	if s.Sealer == nil || in.Prompt == nil {
+	if s.Sealer == nil {
+		return p
+	}
+	// With it, what one person asked is found, and erased, without the name. It is
+	// added last: no bound counts it away.
+	defer func() {
+		if print := s.Sealer.Subject(p.Subject); print != "" {
+			p.Fingerprints = append(p.Fingerprints[:len(p.Fingerprints):len(p.Fingerprints)], print)
+			slices.Sort(p.Fingerprints)
+		}
+	}()
+	if in.Prompt == nil {
 		return p
 	}
 	p.Conversation = s.Sealer.Conversation(in.Prompt.Segments)
@@ -77,7 +91,7 @@ func (s *Stater) wantsEvidence(v *proxy.Verdict) bool {
 // fit keeps a personal part within its bound: evidence goes first and fingerprints
 // next, and each leaves a count.
 func fit(p *proxy.PersonalRecord) {
-	n := personalBound + len(p.Address) + len(p.UserAgent) + 2*len(p.Justification) + len(p.Conversation)
+	n := personalBound + len(p.Address) + len(p.UserAgent) + 2*len(p.Justification) + len(p.Conversation) + 2*len(p.Subject)
 	prints, sealed := 0, 0
 	for _, f := range p.Fingerprints {
 		prints += entryBound + len(f)
@@ -113,6 +127,15 @@ func entries(entry string) int {
 		}
 	}
 	return 1
+}
+
+// subject gives the name of who asks as it can be recorded: whole or not at all,
+// for a name that was cut would be another's.
+func subject(name string) string {
+	if len(name) > subjectLimit || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ""
+	}
+	return name
 }
 
 // userAgent gives the request's user agent where it is short, printable ASCII, and

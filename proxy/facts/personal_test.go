@@ -174,13 +174,14 @@ func TestPersonalPartIsBounded(t *testing.T) {
 		fmt.Fprintf(&b, "user%04d@%s.example ", i, strings.Repeat("\"\x01", 100))
 	}
 	in := prompt([]string{b.String()}, field("user-agent", strings.Repeat("\"", 256)), field(proxy.HeaderJustification, strings.Repeat("\\", 256)))
+	in.Exchange.Principal.Subject = strings.Repeat("\"", 256)
 	in.Verdict = &proxy.Verdict{Reasons: []proxy.Reason{{Policy: "p"}}}
 	for i := range 2000 {
 		find(t, in, "EMAIL_ADDRESS", fmt.Sprintf("user%04d@%s.example", i, strings.Repeat("\"\x01", 100)), "personal", "contact")
 	}
 	p := describe(s, in)
 	js := size(t, p)
-	if js > 48<<10 || len(p.Fingerprints) != 65 || p.Fingerprints[64] != "more:1936" || len(p.Evidence) < 8 {
+	if js > 48<<10 || len(p.Fingerprints) != 66 || p.Fingerprints[65] != "more:1936" || len(p.Evidence) < 8 {
 		t.Errorf("%d bytes, %d fingerprints, %d excerpts", js, len(p.Fingerprints), len(p.Evidence))
 	}
 	for _, c := range []struct {
@@ -192,11 +193,45 @@ func TestPersonalPartIsBounded(t *testing.T) {
 		if js := size(t, p); js > 48<<10 {
 			t.Errorf("%+v: %d bytes", c, js)
 		}
+		own := slices.Index(p.Fingerprints, "fp:SUBJECT:692:ftbyyfozbgmuapu3ozey6fmigm")
+		if own < 0 || !slices.IsSorted(p.Fingerprints) {
+			t.Fatalf("%+v: the subject's fingerprint is gone or out of order", c)
+		}
+		p.Fingerprints = slices.Delete(p.Fingerprints, own, own+1)
 		if c.wantE == "" && len(p.Evidence) != c.excerpts || c.wantE != "" && (len(p.Evidence) != 1 || p.Evidence[0].Type != c.wantE) {
 			t.Errorf("%+v: %d records", c, len(p.Evidence))
 		}
 		if c.wantP == "" && len(p.Fingerprints) != c.prints || c.wantP != "" && !slices.Equal(p.Fingerprints, []string{c.wantP}) {
 			t.Errorf("%+v: %d fingerprints", c, len(p.Fingerprints))
+		}
+	}
+}
+
+// Who asks is recorded with a fingerprint, on a request that was refused early too;
+// a name that cannot be recorded whole is not recorded.
+func TestPersonalSubject(t *testing.T) {
+	s, _ := sealing(t)
+	in := prompt([]string{"write to jane@corp-mail.de"})
+	find(t, in, "EMAIL_ADDRESS", "jane@corp-mail.de", "personal", "contact")
+	in.Exchange.Principal.Subject = "jørgen@bank.example"
+	want := s.Sealer.Subject("jørgen@bank.example")
+	p := describe(s, in)
+	if p.Subject != "jørgen@bank.example" || len(p.Fingerprints) != 2 || p.Fingerprints[1] != want || !strings.HasPrefix(p.Fingerprints[0], "fp:EMAIL_ADDRESS:") {
+		t.Errorf("%+v, want the fingerprint %s", p, want)
+	}
+	in.Prompt, in.Report = nil, nil
+	if p := describe(s, in); p.Subject == "" || !slices.Equal(p.Fingerprints, []string{want}) {
+		t.Errorf("refused early: %+v", p)
+	}
+	s.Sealer = nil
+	if p := describe(s, in); p.Subject == "" || p.Fingerprints != nil {
+		t.Errorf("without a sealer: %+v", p)
+	}
+	s, _ = sealing(t)
+	for _, name := range []string{"", strings.Repeat("x", 257), "a\nb", "a\u2028b", "\xff"} {
+		in.Exchange.Principal.Subject = name
+		if p := describe(s, in); p.Subject != "" || p.Fingerprints != nil {
+			t.Errorf("%q was recorded: %+v", name, p)
 		}
 	}
 }
@@ -221,6 +256,7 @@ func (f flood) Fingerprints([]proxy.Segment, []proxy.Finding) []string {
 	out[len(out)-1] = "more:7"
 	return out
 }
+func (flood) Subject(string) string { return "fp:SUBJECT:692:ftbyyfozbgmuapu3ozey6fmigm" }
 func (flood) Conversation([]proxy.Segment) string { return "fp:CONVERSATION:692:x" }
 func (f flood) Evidence(string, []proxy.Segment, []proxy.Finding) []proxy.EvidenceRecord {
 	out := slices.Repeat([]proxy.EvidenceRecord{{Sealed: strings.Repeat("A", f.length), To: "dpo", Type: "X"}}, f.excerpts)

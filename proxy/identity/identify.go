@@ -120,38 +120,59 @@ func New(apps []Application) (*Identifier, error) {
 // ostiary-key always.
 func (id *Identifier) Identify(h *proxy.Head) (proxy.Principal, error) {
 	p := proxy.Principal{Method: "peer", Strip: []string{proxy.HeaderKey}, Asserted: id.asserted(h)}
-	app, tried := -1, 0
-	for _, name := range keyHeaders {
-		strip := false
-		for i := range h.Header {
-			if h.Header[i].Name != name || len(id.keys) == 0 {
-				continue
-			}
-			// More candidates than any client sends are a search for keys; and
-			// a header that was not looked at could not be stripped.
-			if tried++; tried > maxCandidates {
-				return proxy.Principal{}, unknownKey()
-			}
-			if owner := id.owner(name, h.Header[i].Value.Reveal()); owner >= 0 {
-				strip = true
-				if app < 0 {
-					app = owner
-				}
-			}
-		}
-		if strip && name != proxy.HeaderKey {
+	app, strip, err := id.find(h, keyHeaders)
+	if err != nil {
+		return proxy.Principal{}, err
+	}
+	for _, name := range strip {
+		if name != proxy.HeaderKey {
 			p.Strip = append(p.Strip, name)
 		}
 	}
-	if app < 0 {
+	if app == nil {
 		if id.required {
 			return proxy.Principal{}, unknownKey()
 		}
 		return p, nil
 	}
-	a := &id.apps[app]
-	p.Method, p.Application, p.Team, p.Groups = "key", a.Name, a.Team, a.Groups
+	p.Method, p.Application, p.Team, p.Groups = "key", app.Name, app.Team, app.Groups
 	return p, nil
+}
+
+// find gives the application whose key stands first in the headers of those
+// names, nil where no known key does, and the names of the headers that carry
+// one. It fails where there are more candidates than are looked at.
+func (id *Identifier) find(h *proxy.Head, names []string) (found *Application, strip []string, err error) {
+	if len(id.keys) == 0 {
+		return nil, nil, nil
+	}
+	app, tried := -1, 0
+	for _, name := range names {
+		carries := false
+		for i := range h.Header {
+			if h.Header[i].Name != name {
+				continue
+			}
+			// More candidates than any client sends are a search for keys; and
+			// a header that was not looked at could not be stripped.
+			if tried++; tried > maxCandidates {
+				return nil, nil, unknownKey()
+			}
+			if owner := id.owner(name, h.Header[i].Value.Reveal()); owner >= 0 {
+				carries = true
+				if app < 0 {
+					app = owner
+				}
+			}
+		}
+		if carries {
+			strip = append(strip, name)
+		}
+	}
+	if app < 0 {
+		return nil, strip, nil
+	}
+	return &id.apps[app], strip, nil
 }
 
 // owner gives the application whose key stands in a header's value, or -1. It
@@ -159,12 +180,16 @@ func (id *Identifier) Identify(h *proxy.Head) (proxy.Principal, error) {
 // tells neither how much of a key was right nor whose it is.
 func (id *Identifier) owner(header, value string) int {
 	value = strings.Trim(value, " \t")
-	if header == "authorization" {
+	name := ""
+	switch header {
+	case "authorization":
 		scheme, token, _ := strings.Cut(value, " ")
 		if !strings.EqualFold(scheme, "bearer") {
 			return -1
 		}
 		value = strings.Trim(token, " \t")
+	case headerProxy:
+		name, value = proxyCredential(value)
 	}
 	if value == "" || len(value) > maxCandidate {
 		return -1
@@ -174,6 +199,9 @@ func (id *Identifier) owner(header, value string) int {
 	for i := range id.keys {
 		same := subtle.ConstantTimeCompare(sum[:], id.keys[i].key.sum[:])
 		found |= subtle.ConstantTimeSelect(same, id.keys[i].app+1, 0)
+	}
+	if found > 0 && name != "" && id.apps[found-1].Name != name {
+		return -1 // the key of one application beside the name of another
 	}
 	return found - 1
 }

@@ -40,7 +40,7 @@ type provider struct {
 	fetches int
 }
 
-func newProvider(t *testing.T, keys ...jose.JSONWebKey) *provider {
+func newProvider(t testing.TB, keys ...jose.JSONWebKey) *provider {
 	p := &provider{keys: keys}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {

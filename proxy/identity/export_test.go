@@ -1,0 +1,4 @@
+package identity
+
+// ContainerOf is for tests.
+var ContainerOf = containerOf

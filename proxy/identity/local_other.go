@@ -1,0 +1,11 @@
+//go:build !linux
+
+package identity
+
+import "net/netip"
+
+func socketOwner(netip.AddrPort, netip.AddrPort) (LocalPeer, error) { return LocalPeer{}, ErrNoDiag }
+
+func findProcess(*LocalPeer) error { return ErrNoDiag }
+
+func holds(int, uint32) bool { return false }
