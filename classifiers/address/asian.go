@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -43,12 +44,12 @@ func asian(s *classifiers.Scan, i int) int {
 	var end int
 	chinese := false
 	switch {
-	case hasAny(t[e:], "号", "號", "弄"):
+	case words.Begins(t[e:], "号", "號", "弄"):
 		if !strings.ContainsRune("路街道巷弄里村镇段坊园園區区胡同衖街", prev) && prev != '条' {
 			return 0
 		}
 		end, chinese = chineseEnd(t, e), true
-	case hasAny(t[e:], "丁目", "番地", "番", "条"), at(t, e) == '-' && run(t, e+1) > 0 && run(t, e+1) < 5:
+	case words.Begins(t[e:], "丁目", "番地", "番", "条"), words.At(t, e) == '-' && run(t, e+1) > 0 && run(t, e+1) < 5:
 		end = japaneseEnd(t, i)
 	default:
 		return 0
@@ -124,13 +125,13 @@ func japaneseCode(t string, i int) int {
 	p := i
 	for n := 0; n < 3; n++ {
 		switch {
-		case at(t, p-1) == ' ', at(t, p-1) == '\n':
+		case words.At(t, p-1) == ' ', words.At(t, p-1) == '\n':
 			p--
 		case strings.HasSuffix(t[:p], "\u3000"):
 			p -= 3
 		}
 	}
-	if p < 8 || at(t, p-5) != '-' || run(t, p-4) != 4 || run(t, p-8) != 3 || isDigit(at(t, p-9)) {
+	if p < 8 || words.At(t, p-5) != '-' || run(t, p-4) != 4 || run(t, p-8) != 3 || words.IsDigit(words.At(t, p-9)) {
 		return i
 	}
 	p -= 8
@@ -141,16 +142,6 @@ func japaneseCode(t string, i int) int {
 		return p - 4
 	}
 	return p
-}
-
-// hasAny reports whether t begins with one of the words.
-func hasAny(t string, words ...string) bool {
-	for _, w := range words {
-		if strings.HasPrefix(t, w) {
-			return true
-		}
-	}
-	return false
 }
 
 // japaneseEnd reads block and house number, and the building with its room.
@@ -184,7 +175,7 @@ func japaneseEnd(t string, i int) int {
 // building reads the name and room of a building that stands at i, up to 号室.
 func building(t string, i int) int {
 	p := i
-	if at(t, p) == ' ' {
+	if words.At(t, p) == ' ' {
 		p++
 	} else if strings.HasPrefix(t[p:], "\u3000") {
 		p += 3
@@ -195,7 +186,7 @@ func building(t string, i int) int {
 		switch {
 		case r >= '0' && r <= '9':
 			digits = true
-		case digits && hasAny(t[p:], "号室", "号", "階", "F"):
+		case digits && words.Begins(t[p:], "号室", "号", "階", "F"):
 			if strings.HasPrefix(t[p:], "号室") {
 				return p + 6
 			}
@@ -215,11 +206,11 @@ func chineseEnd(t string, e int) int {
 	e += m
 	for range 5 {
 		p := e
-		if at(t, p) == ' ' {
+		if words.At(t, p) == ' ' {
 			p++
 		}
 		k := 0
-		for ; k < maxBuilding && p < len(t) && !isDigit(t[p]) && !isAlpha(t[p]); k++ {
+		for ; k < maxBuilding && p < len(t) && !words.IsDigit(t[p]) && !words.IsLetter(t[p]); k++ {
 			r, m := utf8.DecodeRuneInString(t[p:])
 			if r < 0x4E00 || r > 0x9FFF {
 				break
@@ -227,7 +218,7 @@ func chineseEnd(t string, e int) int {
 			p += m
 		}
 		n := 0
-		for n < 5 && (isDigit(at(t, p+n)) || 'A' <= at(t, p+n) && at(t, p+n) <= 'Z') {
+		for n < 5 && (words.IsDigit(words.At(t, p+n)) || 'A' <= words.At(t, p+n) && words.At(t, p+n) <= 'Z') {
 			n++
 		}
 		if n == 0 {
@@ -256,19 +247,19 @@ func chineseEnd(t string, e int) int {
 
 // korean reads a Korean address by road name, whose last word ends in -ro or
 // -gil: 서울특별시 강남구 테헤란로 152.
-func korean(t string, last word, floor int, f street) (street, bool) {
-	f.start = last.start
+func korean(t string, last words.Word, floor int, f street) (street, bool) {
+	f.start = last.Start
 	n := 0
 	for range 4 {
 		p := f.start
-		if at(t, p-1) != ' ' || p-1 <= floor {
+		if words.At(t, p-1) != ' ' || p-1 <= floor {
 			break
 		}
-		w := readBack(t, p-1)
-		if w.end == w.start || !strings.ContainsAny(t[max(w.start, w.end-3):w.end], "시도군구읍면동") {
+		w := lexicon.ReadBack(t, p-1)
+		if w.End == w.Start || !strings.ContainsAny(t[max(w.Start, w.End-3):w.End], "시도군구읍면동") {
 			break
 		}
-		f.start = w.start
+		f.start = w.Start
 		n++
 	}
 	f.strength = strong

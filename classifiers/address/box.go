@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -29,16 +30,16 @@ func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 		p--
 	}
-	for n := 0; n < 8 && p < len(t) && isAlpha(t[p]); n++ { // apartado de correos, skrytka pocztowa
+	for n := 0; n < 8 && p < len(t) && words.IsLetter(t[p]); n++ { // apartado de correos, skrytka pocztowa
 		p++
 	}
 	if strings.HasPrefix(lit, "apartado") && strings.HasPrefix(t[p:], " de correos") {
 		p += len(" de correos")
 	}
-	if at(t, p) == '.' {
+	if words.At(t, p) == '.' {
 		p++
 	}
-	p += blanks(t, p)
+	p += words.Blanks(t, p)
 	for _, m := range [...]string{"no. ", "nº ", "No. ", "# ", "#", "nr "} {
 		if strings.HasPrefix(t[p:], m) {
 			p += len(m)
@@ -46,12 +47,12 @@ func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 	}
 	n := run(t, p)
-	if n == 0 || n > 7 || isAlpha(at(t, p+n)) || at(t, p-1) != ' ' && at(t, p-1) != '#' {
+	if n == 0 || n > 7 || words.IsLetter(words.At(t, p+n)) || words.At(t, p-1) != ' ' && words.At(t, p-1) != '#' {
 		return
 	}
 	end := p + n
 	if lit == "postfach" {
-		for k := 0; k < 3 && at(t, end) == ' ' && run(t, end+1) == 2; k++ { // written in twos
+		for k := 0; k < 3 && words.At(t, end) == ' ' && run(t, end+1) == 2; k++ { // written in twos
 			end += 3
 		}
 	}
@@ -59,10 +60,10 @@ func judgeBox(s *classifiers.Scan, c classifiers.Candidate) {
 	if lit == "rr " || lit == "hc " || lit == "rural route" {
 		// A route is an address with its box only.
 		q := end
-		if at(t, q) == ',' {
+		if words.At(t, q) == ',' {
 			q++
 		}
-		q += blanks(t, q)
+		q += words.Blanks(t, q)
 		if !strings.EqualFold(t[q:min(len(t), q+4)], "box ") || run(t, q+4) == 0 {
 			return
 		}
@@ -98,9 +99,9 @@ func military(s *classifiers.Scan, i int) {
 	for q > 0 && (t[q-1] == ' ' || t[q-1] == ',' || t[q-1] == '\n' || t[q-1] == '\r') && i-q < 4 {
 		q--
 	}
-	from := max(0, q-maxWord)
+	from := max(0, q-words.MaxWord)
 	for _, w := range [...]string{"PSC ", "CMR ", "Unit ", "UNIT ", "USS ", "USNS ", "USCGC ", "USNV "} {
-		if k := strings.LastIndex(t[from:q], w); k >= 0 && strings.IndexByte(t[from+k:q], '\n') < 0 && !isAlpha(at(t, from+k-1)) {
+		if k := strings.LastIndex(t[from:q], w); k >= 0 && strings.IndexByte(t[from+k:q], '\n') < 0 && !words.IsLetter(words.At(t, from+k-1)) {
 			start = from + k
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -55,21 +56,21 @@ type degree struct {
 func degreeAt(t string, i int) (degree, bool) {
 	d := degree{start: i}
 	n := run(t, i)
-	if n == 0 || n > 3 || at(t, i+n) != '.' {
+	if n == 0 || n > 3 || words.At(t, i+n) != '.' {
 		return d, false
 	}
 	for k := i; k < i+n; k++ {
 		d.whole = d.whole*10 + int(t[k]-'0')
 	}
 	e := i + n + 1
-	for e < len(t) && isDigit(t[e]) && d.places < 16 {
+	for e < len(t) && words.IsDigit(t[e]) && d.places < 16 {
 		e++
 		d.places++
 	}
-	if d.places < 3 || isAlpha(at(t, e)) && at(t, e) != 'N' && at(t, e) != 'S' && at(t, e) != 'E' && at(t, e) != 'W' || at(t, e) == '.' && isDigit(at(t, e+1)) {
+	if d.places < 3 || words.IsLetter(words.At(t, e)) && words.At(t, e) != 'N' && words.At(t, e) != 'S' && words.At(t, e) != 'E' && words.At(t, e) != 'W' || words.At(t, e) == '.' && words.IsDigit(words.At(t, e+1)) {
 		return d, false
 	}
-	if b := at(t, i-1); b == '-' || b == '+' {
+	if b := words.At(t, i-1); b == '-' || b == '+' {
 		d.start--
 	}
 	d.end = e
@@ -78,8 +79,8 @@ func degreeAt(t string, i int) (degree, bool) {
 		p += len("°")
 		d.sign, d.end = true, p
 	}
-	p += min(1, blanks(t, p))
-	if c := at(t, p); (c == 'N' || c == 'S' || c == 'E' || c == 'W') && !isAlpha(at(t, p+1)) {
+	p += min(1, words.Blanks(t, p))
+	if c := words.At(t, p); (c == 'N' || c == 'S' || c == 'E' || c == 'W') && !words.IsLetter(words.At(t, p+1)) {
 		d.compass, d.end = c, p+1
 	}
 	return d, true
@@ -89,14 +90,14 @@ func judgeCoordinates(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	done := 0
 	for _, g := range c.Groups {
-		if g.Start < done || !g.Digits || g.Letters || g.Len() > 3 || at(t, g.End) != '.' || g.Sep == classifiers.SepDot {
+		if g.Start < done || !g.Digits || g.Letters || g.Len() > 3 || words.At(t, g.End) != '.' || g.Sep == classifiers.SepDot {
 			continue
 		}
 		a, ok := degreeAt(t, g.Start)
 		if !ok || a.whole > 180 {
 			continue
 		}
-		if b := at(t, a.start-1); isAlpha(b) || isDigit(b) || b == '_' || b == '.' || b == '$' {
+		if b := words.At(t, a.start-1); words.IsLetter(b) || words.IsDigit(b) || b == '_' || b == '.' || b == '$' {
 			continue
 		}
 		if end := point(s, a); end > 0 {
@@ -110,19 +111,19 @@ func judgeCoordinates(s *classifiers.Scan, c classifiers.Candidate) {
 func point(s *classifiers.Scan, a degree) int {
 	t := s.Text
 	p := a.end
-	if c := at(t, p); c == ',' || c == ';' || c == '/' {
+	if c := words.At(t, p); c == ',' || c == ';' || c == '/' {
 		p++
 	}
-	p += blanks(t, p)
+	p += words.Blanks(t, p)
 	q := p
-	if c := at(t, q); c == '-' || c == '+' {
+	if c := words.At(t, q); c == '-' || c == '+' {
 		q++
 	}
 	if b, ok := degreeAt(t, q); ok && p > a.end && a.whole <= 90 && b.whole <= 180 {
 		f := classifiers.Found{Start: a.start, End: b.end, Type: &locationType, Likelihood: proxy.Unlikely, Rule: "pair"}
-		more := at(t, b.end) == ',' && (isDigit(at(t, b.end+1)) || at(t, b.end+1) == ' ' && (isDigit(at(t, b.end+2)) || at(t, b.end+2) == '-'))
+		more := words.At(t, b.end) == ',' && (words.IsDigit(words.At(t, b.end+1)) || words.At(t, b.end+1) == ' ' && (words.IsDigit(words.At(t, b.end+2)) || words.At(t, b.end+2) == '-'))
 		switch {
-		case more || s.Before(a.start) == ' ' && s.Before(a.start-1) == ',' && isDigit(s.Before(a.start-2)):
+		case more || s.Before(a.start) == ' ' && s.Before(a.start-1) == ',' && words.IsDigit(s.Before(a.start-2)):
 			return 0 // a row of numbers
 		case a.compass != 0 && b.compass != 0:
 			f.Likelihood, f.Rule = proxy.VeryLikely, "compass"

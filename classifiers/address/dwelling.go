@@ -2,6 +2,7 @@ package address
 
 import (
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -9,33 +10,33 @@ import (
 // parts of a place, a code of six digits or of letters.
 func flat(s *classifiers.Scan, i, e int) int {
 	t := s.Text
-	p := i - blanksBack(t, i)
-	if at(t, p-1) == '.' {
+	p := i - words.BlanksBack(t, i)
+	if words.At(t, p-1) == '.' {
 		p--
 	}
-	w := readBack(t, p)
-	if w.end == w.start || !w.capital && w.letters < 4 {
+	w := lexicon.ReadBack(t, p)
+	if w.End == w.Start || !w.Capital && w.Letters < 4 {
 		return 0
 	}
-	if w.class&(notPlace|unit) != 0 && w.letters <= 6 { // Flat No. 12
-		q := w.start - blanksBack(t, w.start)
-		if v := readBack(t, q); v.class&dwelling != 0 && q < w.start {
+	if w.Class&(notPlace|unit) != 0 && w.Letters <= 6 { // Flat No. 12
+		q := w.Start - words.BlanksBack(t, w.Start)
+		if v := lexicon.ReadBack(t, q); v.Class&dwelling != 0 && q < w.Start {
 			w = v
-		} else if q >= 2 && (t[q-2:q] == "H." || t[q-2:q] == "D.") && (q == 2 || !isAlpha(t[q-3])) { // H.No. 45
-			w.start, w.class = q-2, dwelling
+		} else if q >= 2 && (t[q-2:q] == "H." || t[q-2:q] == "D.") && (q == 2 || !words.IsLetter(t[q-3])) { // H.No. 45
+			w.Start, w.Class = q-2, dwelling
 		}
 	}
-	if w.class&dwelling == 0 {
+	if w.Class&dwelling == 0 {
 		return 0
 	}
-	if c := at(t, e); c != ',' && c != '\n' && c != ' ' {
+	if c := words.At(t, e); c != ',' && c != '\n' && c != ' ' {
 		return 0
 	}
 	l := localityAt(t, e, manner{})
 	if l.level < strong || !l.six && !l.sure {
 		return 0
 	}
-	s.Find(classifiers.Found{Start: w.start, End: l.end, Type: &streetType, Likelihood: proxy.VeryLikely, Rule: "dwelling", Validator: "postal_code"})
+	s.Find(classifiers.Found{Start: w.Start, End: l.end, Type: &streetType, Likelihood: proxy.VeryLikely, Rule: "dwelling", Validator: "postal_code"})
 	return l.end
 }
 
@@ -62,11 +63,11 @@ func britishBack(s *classifiers.Scan, i, end int) int {
 		// One part: words back to a comma or the start of a line.
 		q, part, kind := p, -1, false
 		for k := 0; k < nameWords; k++ {
-			sp := blanksBack(t, q)
+			sp := words.BlanksBack(t, q)
 			if k == 0 {
-				if c := at(t, q-sp-1); c == ',' || c == '\n' {
+				if c := words.At(t, q-sp-1); c == ',' || c == '\n' {
 					q -= sp + 1
-					if c == ',' || at(t, q-1) == ',' {
+					if c == ',' || words.At(t, q-1) == ',' {
 						if c != ',' {
 							q--
 						}
@@ -78,23 +79,23 @@ func britishBack(s *classifiers.Scan, i, end int) int {
 			} else if sp == 0 {
 				break
 			}
-			w := readBack(t, q-sp)
-			if w.end == w.start || w.start < floor || w.class&notPlace != 0 {
+			w := lexicon.ReadBack(t, q-sp)
+			if w.End == w.Start || w.Start < floor || w.Class&notPlace != 0 {
 				break
 			}
-			if !w.capital && !w.digits && w.class&particle == 0 && !(part < 0 && w.class&(enStrong|enSemi|enWeak) != 0) {
+			if !w.Capital && !w.Digits && w.Class&particle == 0 && !(part < 0 && w.Class&(enStrong|enSemi|enWeak) != 0) {
 				break
 			}
-			if w.digits && w.letters == 0 && readBack(t, w.start-1).class&dwelling == 0 {
+			if w.Digits && w.Letters == 0 && lexicon.ReadBack(t, w.Start-1).Class&dwelling == 0 {
 				break
 			}
-			kind = kind || part < 0 && w.class&(enStrong|enSemi|enWeak) != 0 && w.letters > 1
-			if w.capital {
-				part = w.start
+			kind = kind || part < 0 && w.Class&(enStrong|enSemi|enWeak) != 0 && w.Letters > 1
+			if w.Capital {
+				part = w.Start
 			} else if part < 0 {
-				part = w.end
+				part = w.End
 			}
-			q = w.start
+			q = w.Start
 		}
 		if part < 0 || part == p {
 			break
@@ -102,7 +103,7 @@ func britishBack(s *classifiers.Scan, i, end int) int {
 		if kind && p != i {
 			kinds++
 			start = part
-		} else if kinds > 0 && extra == 0 && read(t, part).class&dwelling != 0 {
+		} else if kinds > 0 && extra == 0 && lexicon.Read(t, part).Class&dwelling != 0 {
 			extra++
 			start = part
 		}
@@ -118,19 +119,19 @@ func britishBack(s *classifiers.Scan, i, end int) int {
 // dwellingBefore gives the start of the flat or unit before a house number:
 // Flat 3, 12 High Street; Unit 5/12 Smith Street.
 func dwellingBefore(t string, i int) int {
-	if w := before(t, i); w.end > w.start && w.class&(dwelling|unit) != 0 && w.capital && w.letters > 1 {
-		return w.start
+	if w := before(t, i); w.End > w.Start && w.Class&(dwelling|unit) != 0 && w.Capital && w.Letters > 1 {
+		return w.Start
 	}
-	p := i - blanksBack(t, i)
-	if at(t, p-1) != ',' {
+	p := i - words.BlanksBack(t, i)
+	if words.At(t, p-1) != ',' {
 		return i
 	}
-	v := readBack(t, p-1)
-	if v.end == v.start || v.letters > 1 || v.end-v.start > 5 {
+	v := lexicon.ReadBack(t, p-1)
+	if v.End == v.Start || v.Letters > 1 || v.End-v.Start > 5 {
 		return i
 	}
-	if w := before(t, v.start); w.end > w.start && w.class&dwelling != 0 && w.capital {
-		return w.start
+	if w := before(t, v.Start); w.End > w.Start && w.Class&dwelling != 0 && w.Capital {
+		return w.Start
 	}
 	return i
 }

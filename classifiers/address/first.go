@@ -1,39 +1,41 @@
 package address
 
+import "github.com/ostiary/ostiary/classifiers/words"
+
 // numberFirst reads a street whose number is [i, e): 12 High Street, 12 bis rue
 // de la Paix.
 func numberFirst(t string, i, e int) (street, bool) {
 	p := e
 	comma := false
-	if at(t, p) == ',' {
+	if words.At(t, p) == ',' {
 		comma = true
 		p++
 	}
-	sp := blanks(t, p)
+	sp := words.Blanks(t, p)
 	if sp == 0 {
 		return street{}, false
 	}
 	p += sp
-	w := read(t, p)
-	if w.end == w.start {
+	w := lexicon.Read(t, p)
+	if w.End == w.Start {
 		return street{}, false
 	}
-	if !comma && (w.lower || w.letters == 1) && w.letters <= 6 && latinSuffix(t[w.start:w.end]) {
+	if !comma && (w.Lower || w.Letters == 1) && w.Letters <= 6 && latinSuffix(t[w.Start:w.End]) {
 		// 12 bis, 7 ter, 4 B
-		q := w.end
-		if at(t, q) == ',' {
+		q := w.End
+		if words.At(t, q) == ',' {
 			q++
 		}
-		if sp := blanks(t, q); sp > 0 {
-			if v := read(t, q+sp); v.class&(frType|frWeak) != 0 {
+		if sp := words.Blanks(t, q); sp > 0 {
+			if v := lexicon.Read(t, q+sp); v.Class&(frType|frWeak) != 0 {
 				w = v
 			}
 		}
 	}
-	if w.letters == 0 {
+	if w.Letters == 0 {
 		return street{}, false
 	}
-	if w.class&(frType|frWeak) != 0 {
+	if w.Class&(frType|frWeak) != 0 {
 		if f, ok := french(t, i, w); ok {
 			return f, true
 		}
@@ -54,13 +56,13 @@ func latinSuffix(w string) bool {
 }
 
 // french reads the name of a street behind its kind.
-func french(t string, i int, kind word) (street, bool) {
+func french(t string, i int, kind words.Word) (street, bool) {
 	f := street{start: i, first: true, strength: strong}
-	p := kind.end
-	if at(t, p) == '.' {
+	p := kind.End
+	if words.At(t, p) == '.' {
 		p++
 	}
-	sp := blanks(t, p)
+	sp := words.Blanks(t, p)
 	if sp == 0 {
 		return f, false
 	}
@@ -68,45 +70,45 @@ func french(t string, i int, kind word) (street, bool) {
 	names, particles := 0, 0
 	lower := false
 	for n := 0; n < nameWords; n++ {
-		w := read(t, p)
-		if w.end == w.start || w.letters == 0 && names == 0 && particles == 0 {
+		w := lexicon.Read(t, p)
+		if w.End == w.Start || w.Letters == 0 && names == 0 && particles == 0 {
 			break
 		}
-		low := !w.capital && w.letters > 0
-		if w.class&particle != 0 && low {
+		low := !w.Capital && w.Letters > 0
+		if w.Class&particle != 0 && low {
 			particles++
 		} else {
 			if low && !apostrophe(t, w) {
-				if names > 0 && !lower || w.class&goesOn != 0 || names > 2 {
+				if names > 0 && !lower || w.Class&goesOn != 0 || names > 2 {
 					break
 				}
 				lower = true
 			}
-			if w.digits && names > 0 && w.letters == 0 && !(names == 2 && year(t, w.start)) { // rue du 8 Mai 1945
+			if w.Digits && names > 0 && w.Letters == 0 && !(names == 2 && year(t, w.Start)) { // rue du 8 Mai 1945
 				break
 			}
 			names++
-			f.end = w.end
-			if lower && w.class&nameTitle == 0 && names > 0 {
+			f.end = w.End
+			if lower && w.Class&nameTitle == 0 && names > 0 {
 				// A name in small letters ends with its first word that is no title.
 				break
 			}
 		}
-		p = w.end
-		if at(t, p) == '.' && w.letters <= 4 && blanks(t, p+1) > 0 {
+		p = w.End
+		if words.At(t, p) == '.' && w.Letters <= 4 && words.Blanks(t, p+1) > 0 {
 			p++
 		}
-		if at(t, p) == '-' || blanks(t, p) == 0 {
+		if words.At(t, p) == '-' || words.Blanks(t, p) == 0 {
 			break
 		}
-		p += blanks(t, p)
+		p += words.Blanks(t, p)
 	}
 	if names == 0 || particles > 4 {
 		return f, false
 	}
 	f.tail = f.end
 	f.lower = lower
-	if kind.class&frWeak != 0 {
+	if kind.Class&frWeak != 0 {
 		f.strength = semi
 		if lower {
 			f.strength = weak
@@ -118,59 +120,59 @@ func french(t string, i int, kind word) (street, bool) {
 		f.strength = semi
 	}
 	// Avenue A, Route 9: read as English.
-	if kind.capital && names == 1 && particles == 0 && f.end-kind.end <= 3 {
+	if kind.Capital && names == 1 && particles == 0 && f.end-kind.End <= 3 {
 		return f, false
 	}
 	return f, true
 }
 
 // english reads the name and kind of a street that begins with word w.
-func english(t string, i int, w word, comma bool) (street, bool) {
+func english(t string, i int, w words.Word, comma bool) (street, bool) {
 	f := street{start: i, first: true}
-	f.lower = !w.capital && !w.digits
-	if f.lower && (w.class&goesOn != 0 || w.class&particle != 0 && w.class&direction == 0 || w.letters < 2 && w.class&direction == 0 || comma) {
+	f.lower = !w.Capital && !w.Digits
+	if f.lower && (w.Class&goesOn != 0 || w.Class&particle != 0 && w.Class&direction == 0 || w.Letters < 2 && w.Class&direction == 0 || comma) {
 		return f, false
 	}
-	if w.digits && w.letters == 0 || w.class&determiner != 0 && w.letters > 3 && !w.capital {
+	if w.Digits && w.Letters == 0 || w.Class&determiner != 0 && w.Letters > 3 && !w.Capital {
 		return f, false
 	}
-	var list [nameWords + 1]word
+	var list [nameWords + 1]words.Word
 	n := 0
 	for n < len(list) {
 		switch {
-		case w.digits && w.letters == 0:
+		case w.Digits && w.Letters == 0:
 			// Route 9, County Road 12
-			if n == 0 || list[n-1].class&(enPrefix|direction) == 0 || w.end-w.start > 4 {
-				w.end = w.start
+			if n == 0 || list[n-1].Class&(enPrefix|direction) == 0 || w.End-w.Start > 4 {
+				w.End = w.Start
 			}
-		case w.digits && isDigit(t[w.start]): // 43rd
-			if w.letters != 2 {
-				w.end = w.start
+		case w.Digits && words.IsDigit(t[w.Start]): // 43rd
+			if w.Letters != 2 {
+				w.End = w.Start
 			}
-		case w.digits:
-			w.end = w.start
-		case n > 0 && w.class&unit != 0 && w.class&(enStrong|enSemi|enWeak) == 0 && !f.lower:
-			w.end = w.start
-		case !w.capital && !f.lower && w.class&particle == 0 && !(n > 0 && (w.class&enStrong != 0 || w.class&(enSemi|enWeak) != 0 && closes(t, w.end))):
-			w.end = w.start
-		case f.lower && n > 0 && w.class&goesOn != 0:
-			w.end = w.start
+		case w.Digits:
+			w.End = w.Start
+		case n > 0 && w.Class&unit != 0 && w.Class&(enStrong|enSemi|enWeak) == 0 && !f.lower:
+			w.End = w.Start
+		case !w.Capital && !f.lower && w.Class&particle == 0 && !(n > 0 && (w.Class&enStrong != 0 || w.Class&(enSemi|enWeak) != 0 && closes(t, w.End))):
+			w.End = w.Start
+		case f.lower && n > 0 && w.Class&goesOn != 0:
+			w.End = w.Start
 		}
-		if w.end == w.start || f.lower && n == lowerWords {
+		if w.End == w.Start || f.lower && n == lowerWords {
 			break
 		}
 		list[n] = w
 		n++
-		p := w.end
-		if at(t, p) == '.' && w.letters <= 4 && at(t, p+1) == ' ' && w.letters > 0 && (!f.lower || w.class&(direction|enStrong|enSemi) != 0 && w.letters <= 2) {
+		p := w.End
+		if words.At(t, p) == '.' && w.Letters <= 4 && words.At(t, p+1) == ' ' && w.Letters > 0 && (!f.lower || w.Class&(direction|enStrong|enSemi) != 0 && w.Letters <= 2) {
 			p++
 		}
-		sp := blanks(t, p)
+		sp := words.Blanks(t, p)
 		if sp == 0 {
 			break
 		}
-		w = read(t, p+sp)
-		if w.end == w.start {
+		w = lexicon.Read(t, p+sp)
+		if w.End == w.Start {
 			break
 		}
 	}
@@ -180,15 +182,15 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 	k, strength := kindOf(t, list[:n])
 	if k < 0 {
 		// No kind of street: a name that a postal code must follow.
-		if f.lower || n > 4 || comma || n == 1 && list[0].letters < 3 {
+		if f.lower || n > 4 || comma || n == 1 && list[0].Letters < 3 {
 			return f, false
 		}
-		for n > 1 && !list[n-1].capital {
+		for n > 1 && !list[n-1].Capital {
 			n--
 		}
-		f.end = list[n-1].end
+		f.end = list[n-1].End
 		f.tail = f.end
-		c := at(t, f.end)
+		c := words.At(t, f.end)
 		f.shut = (c == 0 || c == ',' || c == '.' || c == '\n' || c == ';' || c == ')' || c == '"' || c == '|') && n <= 3 && leads(t, i)
 		return f, true
 	}
@@ -198,36 +200,36 @@ func english(t string, i int, w word, comma bool) (street, bool) {
 	f.strength = strength
 	last := list[k]
 	for _, v := range list[:k] {
-		if last.lower && !v.lower && v.letters > 3 {
+		if last.Lower && !v.Lower && v.Letters > 3 {
 			return f, false // SELECT 10 FROM Street
 		}
 	}
-	f.end = last.end
+	f.end = last.End
 	f.tail = f.end
-	if at(t, f.end) == '.' && last.letters <= 5 {
+	if words.At(t, f.end) == '.' && last.Letters <= 5 {
 		f.tail++
 	}
-	if k+1 < n && list[k+1].class&direction != 0 && (list[k+1].capital || f.lower) && (list[k+1].letters <= 2 || at(t, list[k+1].end) != ' ' || list[k+1].end < len(t)) && list[k+1].class&state == 0 {
-		f.end = list[k+1].end
+	if k+1 < n && list[k+1].Class&direction != 0 && (list[k+1].Capital || f.lower) && (list[k+1].Letters <= 2 || words.At(t, list[k+1].End) != ' ' || list[k+1].End < len(t)) && list[k+1].Class&state == 0 {
+		f.end = list[k+1].End
 		f.tail = f.end
 		k++
 	}
-	if strength == strong && !last.capital && !f.lower {
+	if strength == strong && !last.Capital && !f.lower {
 		// 12 Monkeys street food
-		if v := read(t, f.tail+blanks(t, f.tail)); v.lower && !v.capital && v.class&(goesOn|unit) == 0 {
+		if v := lexicon.Read(t, f.tail+words.Blanks(t, f.tail)); v.Lower && !v.Capital && v.Class&(goesOn|unit) == 0 {
 			f.strength = weak
 		}
 	}
-	if strength < strong || last.letters <= 2 {
+	if strength < strong || last.Letters <= 2 {
 		// Google Drive folders, Court decisions; Patients Dr Smith.
-		if k+1 < n && list[k+1].capital && !f.lower && list[k+1].class&(unit|direction|state) == 0 {
+		if k+1 < n && list[k+1].Capital && !f.lower && list[k+1].Class&(unit|direction|state) == 0 {
 			f.strength = min(f.strength, weak)
-		} else if q := blanks(t, f.tail); q > 0 && f.tail == f.end && run(t, i) < 2 && !f.lower {
-			if v := read(t, f.tail+q); v.lower && !v.capital && v.class&(goesOn|unit) == 0 {
+		} else if q := words.Blanks(t, f.tail); q > 0 && f.tail == f.end && run(t, i) < 2 && !f.lower {
+			if v := lexicon.Read(t, f.tail+q); v.Lower && !v.Capital && v.Class&(goesOn|unit) == 0 {
 				f.strength = min(f.strength, weak)
 			}
 		}
-	} else if k+1 < n && list[k+1].capital && !f.lower && list[k+1].class&(unit|direction|state|placePart) == 0 {
+	} else if k+1 < n && list[k+1].Capital && !f.lower && list[k+1].Class&(unit|direction|state|placePart) == 0 {
 		// Wall Street Crash: a place may follow so, and a postal code then.
 		f.strength = semi
 		f.shut = false
@@ -244,29 +246,29 @@ func closes(t string, i int) bool {
 // leads reports whether what stands right before a house number says that an
 // address follows: lives at 12 …, Address: 12 …
 func leads(t string, i int) bool {
-	p := i - blanksBack(t, i)
-	if at(t, p-1) == ':' {
+	p := i - words.BlanksBack(t, i)
+	if words.At(t, p-1) == ':' {
 		p--
 	}
-	w := readBack(t, p)
-	return p < i && w.end > w.start && (cueWord(w) || hasAny(t[w.start:], "at ", "AT "))
+	w := lexicon.ReadBack(t, p)
+	return p < i && w.End > w.Start && (cueWord(w) || words.Begins(t[w.Start:], "at ", "AT "))
 }
 
 // kindOf gives the word that is the kind of street in a name, and its strength;
 // -1 where there is none.
-func kindOf(t string, list []word) (int, int8) {
+func kindOf(t string, list []words.Word) (int, int8) {
 	k, best := -1, none
 	for j := 0; j < len(list); j++ {
 		w := list[j]
-		c := w.class
+		c := w.Class
 		if c&enPrefix != 0 && j+1 < len(list) {
 			next := list[j+1]
 			switch {
-			case next.letters == 0 && next.digits, next.letters == 1 && !next.lower && next.class&direction == 0:
+			case next.Letters == 0 && next.Digits, next.Letters == 1 && !next.Lower && next.Class&direction == 0:
 				return j + 1, strong
-			case j == 0 && c&lead != 0 && c&enStrong == 0 && next.capital:
+			case j == 0 && c&lead != 0 && c&enStrong == 0 && next.Capital:
 				e := 1
-				for e+1 < len(list) && e < 3 && (list[e].class&particle != 0 || list[e+1].class&(particle|unit|state|direction) == 0) {
+				for e+1 < len(list) && e < 3 && (list[e].Class&particle != 0 || list[e+1].Class&(particle|unit|state|direction) == 0) {
 					e++
 				}
 				return e, strong
@@ -278,7 +280,7 @@ func kindOf(t string, list []word) (int, int8) {
 		switch {
 		case c&enStrong != 0:
 			// St. Mary's Close: Saint, where a kind of street follows the name.
-			if w.letters == 2 && j+1 < len(list) && at(t, w.end) == '.' && list[j+1].capital && list[j+1].class&(unit|direction|state) == 0 {
+			if w.Letters == 2 && j+1 < len(list) && words.At(t, w.End) == '.' && list[j+1].Capital && list[j+1].Class&(unit|direction|state) == 0 {
 				continue
 			}
 			k, best = j, strong
@@ -293,7 +295,7 @@ func kindOf(t string, list []word) (int, int8) {
 	}
 	// All before are words of a name: at least one that is no direction.
 	for j := 0; j < k; j++ {
-		if list[j].class&direction == 0 || j+1 == k {
+		if list[j].Class&direction == 0 || j+1 == k {
 			return k, best
 		}
 	}
@@ -304,12 +306,12 @@ func kindOf(t string, list []word) (int, int8) {
 // like, which nothing but a street follows.
 func frenchKind(t string, f street, i int) bool {
 	e := houseNumber(t, i)
-	if at(t, e) == ',' {
+	if words.At(t, e) == ',' {
 		e++
 	}
-	w := read(t, e+blanks(t, e))
-	if latinSuffix(t[w.start:w.end]) {
-		w = read(t, w.end+blanks(t, w.end))
+	w := lexicon.Read(t, e+words.Blanks(t, e))
+	if latinSuffix(t[w.Start:w.End]) {
+		w = lexicon.Read(t, w.End+words.Blanks(t, w.End))
 	}
-	return w.class&frType != 0
+	return w.Class&frType != 0
 }

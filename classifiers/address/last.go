@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers/gazetteer"
+	"github.com/ostiary/ostiary/classifiers/words"
 )
 
 // markers stand between the name of a street and its number.
@@ -17,73 +18,73 @@ func marker(folded []byte) bool {
 
 // numberLast reads a street whose number is [i, e): Hauptstraße 12, Calle Mayor 5.
 // before is the word before the number, if it was read.
-func numberLast(t string, i, e int, before word) (street, bool) {
+func numberLast(t string, i, e int, before words.Word) (street, bool) {
 	f := street{end: e, tail: e}
 	if run(t, i) > 5 {
 		return f, false
 	}
 	floor := max(0, i-maxBack)
-	p := i - blanksBack(t, i)
-	marked := at(t, p-1) == '#' // Calle 45 # 12-34
+	p := i - words.BlanksBack(t, i)
+	marked := words.At(t, p-1) == '#' // Calle 45 # 12-34
 	if marked {
 		p--
-		p -= blanksBack(t, p)
+		p -= words.BlanksBack(t, p)
 	}
 	q := p
 	switch {
-	case at(t, q-1) == ':', at(t, q-1) == '.':
+	case words.At(t, q-1) == ':', words.At(t, q-1) == '.':
 		q--
-	case at(t, q-1) == 0xBA && at(t, q-2) == 0xC2, at(t, q-1) == 0xB0 && at(t, q-2) == 0xC2:
+	case words.At(t, q-1) == 0xBA && words.At(t, q-2) == 0xC2, words.At(t, q-1) == 0xB0 && words.At(t, q-2) == 0xC2:
 		q -= 2
 	}
-	var b [2 * maxWord]byte
-	if isAlpha(at(t, q-1)) || q != p && at(t, q-1) == 0xB4 {
-		if w := readBackTo(t, q, before); w.end > w.start && w.letters <= 6 && (marker(foldInto(&b, t[w.start:w.end])) || t[w.start:w.end] == "д") {
-			if sp := blanksBack(t, w.start); sp > 0 {
-				p = w.start - sp
+	var b [2 * words.MaxWord]byte
+	if words.IsLetter(words.At(t, q-1)) || q != p && words.At(t, q-1) == 0xB4 {
+		if w := readBackTo(t, q, before); w.End > w.Start && w.Letters <= 6 && (marker(words.FoldInto(&b, t[w.Start:w.End])) || t[w.Start:w.End] == "д") {
+			if sp := words.BlanksBack(t, w.Start); sp > 0 {
+				p = w.Start - sp
 				marked = true
 			}
 		}
 	}
-	if at(t, p-1) == ',' {
+	if words.At(t, p-1) == ',' {
 		p--
-		p -= blanksBack(t, p)
+		p -= words.BlanksBack(t, p)
 	}
-	dotted := at(t, p-1) == '.'
+	dotted := words.At(t, p-1) == '.'
 	if dotted {
 		p--
 	}
 	last := readBackTo(t, p, before)
-	if last.end == last.start || last.letters == 0 && !marked {
+	if last.End == last.Start || last.Letters == 0 && !marked {
 		return f, false
 	}
 	return lastWord(t, last, dotted, floor, f)
 }
 
 // lastWord reads a street back from the last word of its name.
-func lastWord(t string, last word, dotted bool, floor int, f street) (street, bool) {
-	var b [2 * maxWord]byte
-	if last.letters >= 5 || dotted && last.letters >= 3 {
-		if folded := foldInto(&b, t[last.start:last.end]); folded != nil {
-			if c := compound(folded); c > none && (c > weak || last.capital) && (!dotted || strings.HasSuffix(string(folded), "str")) {
-				if c == weak && strings.Count(t[last.start:last.end], "-") > 1 {
+func lastWord(t string, last words.Word, dotted bool, floor int, f street) (street, bool) {
+	var b [2 * words.MaxWord]byte
+	if last.Letters >= 5 || dotted && last.Letters >= 3 {
+		if folded := words.FoldInto(&b, t[last.Start:last.End]); folded != nil {
+			if c := compound(folded); c > none && (c > weak || last.Capital) && (!dotted || strings.HasSuffix(string(folded), "str")) {
+				if c == weak && strings.Count(t[last.Start:last.End], "-") > 1 {
 					c = semi // Kaiser-Wilhelm-Ring
 				}
-				f.strength, f.lower, f.german = c, !last.capital, true
-				f.start = heads(t, last.start, floor)
+				f.strength, f.lower, f.german = c, !last.Capital, true
+				f.start = heads(t, last.Start, floor)
 				return f, true
 			}
 		}
 	}
-	if w := t[last.start:last.end]; strings.HasSuffix(w, "로") || strings.HasSuffix(w, "길") {
+	if w := t[last.Start:last.End]; strings.HasSuffix(w, "로") || strings.HasSuffix(w, "길") {
 		return korean(t, last, floor, f)
 	}
-	if last.class&deAlone != 0 {
+	if last.Class&deAlone != 0 {
 		if alone(t, last, &f) {
 			return f, true
 		}
 	}
-	if last.class&trType != 0 && (last.capital || last.letters > 4) {
+	if last.Class&trType != 0 && (last.Capital || last.Letters > 4) {
 		if turkish(t, last, floor, &f) {
 			return f, true
 		}
@@ -91,7 +92,7 @@ func lastWord(t string, last word, dotted bool, floor int, f street) (street, bo
 	if leading(t, last, dotted, floor, &f) {
 		return f, true
 	}
-	if !last.capital || last.class&notPlace != 0 {
+	if !last.Capital || last.Class&notPlace != 0 {
 		return f, false
 	}
 	return generic(t, last, f.end, floor, f)
@@ -104,72 +105,72 @@ func heads(t string, start, floor int) int {
 	pending := false
 	for range 4 {
 		q := p
-		if at(t, q-1) != ' ' || q-1 <= floor {
+		if words.At(t, q-1) != ' ' || q-1 <= floor {
 			break
 		}
 		q--
-		if at(t, q-1) == '.' {
+		if words.At(t, q-1) == '.' {
 			q--
 		}
-		w := readBack(t, q)
-		if w.end == w.start || w.digits {
+		w := lexicon.ReadBack(t, q)
+		if w.End == w.Start || w.Digits {
 			break
 		}
-		if !w.capital {
-			if w.class&particle == 0 || w.class&streetHead == 0 {
+		if !w.Capital {
+			if w.Class&particle == 0 || w.Class&streetHead == 0 {
 				break
 			}
-			pending = pending || t[w.start:w.end] == "van"
-			p = w.start
+			pending = pending || t[w.Start:w.End] == "van"
+			p = w.Start
 			continue
 		}
-		if w.class&streetHead == 0 && !pending {
-			if p == start && hasAny(t[w.start:], "Am ", "Im ", "Zum ", "Zur ", "Beim ") {
-				start = w.start
+		if w.Class&streetHead == 0 && !pending {
+			if p == start && words.Begins(t[w.Start:], "Am ", "Im ", "Zum ", "Zur ", "Beim ") {
+				start = w.Start
 			}
 			break
 		}
-		p, start, pending = w.start, w.start, false
+		p, start, pending = w.Start, w.Start, false
 	}
 	return start
 }
 
 // alone reads what stands before a kind of street that is a word of its own:
 // Berliner Straße, Am Markt, Norra Vägen.
-func alone(t string, last word, f *street) bool {
-	if at(t, last.start-1) != ' ' {
+func alone(t string, last words.Word, f *street) bool {
+	if words.At(t, last.Start-1) != ' ' {
 		return false
 	}
-	w := readBack(t, last.start-1)
-	if w.end == w.start || w.digits {
+	w := lexicon.ReadBack(t, last.Start-1)
+	if w.End == w.Start || w.Digits {
 		return false
 	}
-	var b [2 * maxWord]byte
-	folded := foldInto(&b, t[w.start:w.end])
+	var b [2 * words.MaxWord]byte
+	folded := words.FoldInto(&b, t[w.Start:w.End])
 	if folded == nil {
 		return false
 	}
 	f.german = true
 	end := string(folded[max(0, len(folded)-2):])
-	road := compound(append(b[:0], "xx"+fold(t[last.start:last.end])...))
+	road := compound(append(b[:0], "xx"+words.Fold(t[last.Start:last.End])...))
 	switch {
-	case w.capital && w.letters >= 4 && end == "er":
+	case w.Capital && w.Letters >= 4 && end == "er":
 		f.strength = max(road, semi)
-	case w.capital && w.class&streetHead != 0:
+	case w.Capital && w.Class&streetHead != 0:
 		f.strength = max(road, weak)
-	case w.capital && !last.capital && w.lower && w.class&opener == 0: // Karl Johans gate
+	case w.Capital && !last.Capital && w.Lower && w.Class&opener == 0: // Karl Johans gate
 		f.strength = max(weak, min(road, semi))
 		f.german = false
-		f.start = w.start
-		for v := before(t, w.start); v.capital && v.lower && v.end > v.start && at(t, v.end) == ' '; v = before(t, v.start) {
-			f.start = v.start
+		f.start = w.Start
+		for v := before(t, w.Start); v.Capital && v.Lower && v.End > v.Start && words.At(t, v.End) == ' '; v = before(t, v.Start) {
+			f.start = v.Start
 		}
 		return true
-	case w.class&opener != 0 && w.capital:
+	case w.Class&opener != 0 && w.Capital:
 		f.strength = weak
-	case w.class&particle != 0:
-		v := readBack(t, w.start-1)
-		if at(t, w.start-1) != ' ' || v.class&opener == 0 || !v.capital {
+	case w.Class&particle != 0:
+		v := lexicon.ReadBack(t, w.Start-1)
+		if words.At(t, w.Start-1) != ' ' || v.Class&opener == 0 || !v.Capital {
 			return false
 		}
 		w = v
@@ -177,32 +178,32 @@ func alone(t string, last word, f *street) bool {
 	default:
 		return false
 	}
-	f.start = w.start
+	f.start = w.Start
 	return true
 }
 
 // turkish reads the quarter and street before Mah., Cad., Sok.
-func turkish(t string, last word, floor int, f *street) bool {
+func turkish(t string, last words.Word, floor int, f *street) bool {
 	names := 0
-	p := last.start
-	start := last.start
+	p := last.Start
+	start := last.Start
 	for range 8 {
-		if at(t, p-1) != ' ' || p-1 <= floor {
+		if words.At(t, p-1) != ' ' || p-1 <= floor {
 			break
 		}
 		q := p - 1
-		if at(t, q-1) == '.' || at(t, q-1) == ',' {
+		if words.At(t, q-1) == '.' || words.At(t, q-1) == ',' {
 			q--
-			if at(t, q-1) == '.' {
+			if words.At(t, q-1) == '.' {
 				q--
 			}
 		}
-		w := readBack(t, q)
-		if w.end == w.start || w.class&trType == 0 && (!w.capital && (!w.digits || w.letters > 0) || names > 4) || w.class&codeWord != 0 || cueWord(w) {
+		w := lexicon.ReadBack(t, q)
+		if w.End == w.Start || w.Class&trType == 0 && (!w.Capital && (!w.Digits || w.Letters > 0) || names > 4) || w.Class&codeWord != 0 || cueWord(w) {
 			break
 		}
 		names++
-		start, p = w.start, w.start
+		start, p = w.Start, w.Start
 	}
 	if names == 0 {
 		return false
@@ -213,67 +214,67 @@ func turkish(t string, last word, floor int, f *street) bool {
 
 // cueWord reports whether a word with a capital letter begins the sentence of an
 // address rather than the address.
-func cueWord(w word) bool { return cueWords.find(w.hash) != 0 }
+func cueWord(w words.Word) bool { return cueWords.Find(w.Hash) != 0 }
 
-var cueWords = makeTable(map[class]string{1: `adres adresi adresim adresse anschrift address addr domicilio direccion indirizzo endereco morada adress residence home`})
+var cueWords = words.NewLexicon(map[class]string{1: `adres adresi adresim adresse anschrift address addr domicilio direccion indirizzo endereco morada adress residence home`})
 
 // leading reads the name of a street back to its kind: Calle Mayor, Via XX
 // Settembre, ul. Jana Sobieskiego.
-func leading(t string, last word, dotted bool, floor int, f *street) bool {
+func leading(t string, last words.Word, dotted bool, floor int, f *street) bool {
 	w := last
-	if dotted && w.letters > 4 {
+	if dotted && w.Letters > 4 {
 		return false // the end of a sentence
 	}
-	if w.class&unit != 0 && !w.capital {
+	if w.Class&unit != 0 && !w.Capital {
 		return false
 	}
 	lowers, found := 0, false
 	for n := 0; n < nameWords; n++ {
-		if n > 0 && at(t, w.start-1) == '.' && isAlpha(at(t, w.start-2)) && !isAlpha(at(t, w.start-3)) && hasAny(t[w.start:], "zza ", "za ", "so ", "le ") {
+		if n > 0 && words.At(t, w.Start-1) == '.' && words.IsLetter(words.At(t, w.Start-2)) && !words.IsLetter(words.At(t, w.Start-3)) && words.Begins(t[w.Start:], "zza ", "za ", "so ", "le ") {
 			// P.zza, C.so, V.le
-			f.start, f.strength = w.start-2, strong
+			f.start, f.strength = w.Start-2, strong
 			return true
 		}
-		if n > 0 && w.class&(lead|leadWeak) != 0 && !(w.class&(enStrong|enSemi) != 0 && capitalBefore(t, w)) {
+		if n > 0 && w.Class&(lead|leadWeak) != 0 && !(w.Class&(enStrong|enSemi) != 0 && capitalBefore(t, w)) {
 			strength := strong
-			dot := at(t, w.end) == '.' || at(t, w.end) == '/'
+			dot := words.At(t, w.End) == '.' || words.At(t, w.End) == '/'
 			switch {
-			case w.class&lead == 0:
+			case w.Class&lead == 0:
 				strength = weak
-				if dot && w.letters > 1 {
+				if dot && w.Letters > 1 {
 					strength = semi
 				}
-			case w.class&leadWeak != 0 && !dot:
+			case w.Class&leadWeak != 0 && !dot:
 				strength = viaStrength(t, w)
-			case w.letters <= 2 && !dot:
+			case w.Letters <= 2 && !dot:
 				strength = weak
 			}
 			if lowers > 0 {
 				strength = min(strength, semi)
 			}
-			if !found || strength >= f.strength || w.class&leadWeak == 0 {
-				f.start, f.strength, f.lower = w.start, strength, lowers > 0
+			if !found || strength >= f.strength || w.Class&leadWeak == 0 {
+				f.start, f.strength, f.lower = w.Start, strength, lowers > 0
 			}
 			found = true
 		}
-		if n > 0 && w.class&deAlone != 0 && w.capital && w.letters > 3 && read(t, w.end+1).class&particle != 0 {
-			f.start, f.strength, f.german = w.start, semi, true // Platz der Republik
+		if n > 0 && w.Class&deAlone != 0 && w.Capital && w.Letters > 3 && lexicon.Read(t, w.End+1).Class&particle != 0 {
+			f.start, f.strength, f.german = w.Start, semi, true // Platz der Republik
 			return true
 		}
-		if !w.capital && !w.digits && w.class&particle == 0 && w.class&(lead|leadWeak) == 0 && !apostrophe(t, w) {
+		if !w.Capital && !w.Digits && w.Class&particle == 0 && w.Class&(lead|leadWeak) == 0 && !apostrophe(t, w) {
 			lowers++
-			if lowers > 2 || w.class&goesOn != 0 || found {
+			if lowers > 2 || w.Class&goesOn != 0 || found {
 				break
 			}
 		}
-		if w.digits && w.letters == 0 && n == 0 && w.end-w.start > 3 {
+		if w.Digits && w.Letters == 0 && n == 0 && w.End-w.Start > 3 {
 			break
 		}
-		p := w.start
-		if at(t, p-1) == '/' && isAlpha(at(t, p-2)) && !isAlpha(at(t, p-3)) {
+		p := w.Start
+		if words.At(t, p-1) == '/' && words.IsLetter(words.At(t, p-2)) && !words.IsLetter(words.At(t, p-3)) {
 			p++ // C/Mayor
 			p -= 1
-		} else if sp := blanksBack(t, p); sp == 0 {
+		} else if sp := words.BlanksBack(t, p); sp == 0 {
 			break
 		} else {
 			p -= sp
@@ -281,15 +282,15 @@ func leading(t string, last word, dotted bool, floor int, f *street) bool {
 		if p <= floor {
 			break
 		}
-		if c := at(t, p-1); c == '.' || c == '/' {
+		if c := words.At(t, p-1); c == '.' || c == '/' {
 			p--
-			v := readBack(t, p)
-			if v.letters > 6 {
+			v := lexicon.ReadBack(t, p)
+			if v.Letters > 6 {
 				break // the end of a sentence
 			}
 		}
-		w = readBack(t, p)
-		if w.end == w.start {
+		w = lexicon.ReadBack(t, p)
+		if w.End == w.Start {
 			break
 		}
 	}
@@ -298,24 +299,24 @@ func leading(t string, last word, dotted bool, floor int, f *street) bool {
 
 // capitalBefore reports whether a word with a capital letter stands before a
 // kind of street that English has too: Rowan Avenue.
-func capitalBefore(t string, w word) bool {
-	v := before(t, w.start)
-	return v.capital && v.class&opener == 0
+func capitalBefore(t string, w words.Word) bool {
+	v := before(t, w.Start)
+	return v.Capital && v.Class&opener == 0
 }
 
 // viaStrength tells the Italian via from the English one.
-func viaStrength(t string, w word) int8 {
-	if w.capital && w.lower && w.start > 0 {
+func viaStrength(t string, w words.Word) int8 {
+	if w.Capital && w.Lower && w.Start > 0 {
 		return strong
 	}
-	v := readBack(t, w.start-1)
-	if at(t, w.start-1) == ' ' && v.end > v.start {
-		switch strings.ToLower(t[v.start:v.end]) {
+	v := lexicon.ReadBack(t, w.Start-1)
+	if words.At(t, w.Start-1) == ' ' && v.End > v.Start {
+		switch strings.ToLower(t[v.Start:v.End]) {
 		case "in", "di", "da", "presso", "abito", "abita", "residente", "sito", "sita", "alla", "nella", "na", "em", "la", "el", "en", "della":
 			return strong
 		}
 	}
-	if !w.lower && w.capital {
+	if !w.Lower && w.Capital {
 		return semi
 	}
 	return weak
@@ -323,36 +324,36 @@ func viaStrength(t string, w word) int8 {
 
 // generic reads a name that only the postal code and place behind the number
 // make the name of a street: Unter den Linden 77, 10117 Berlin.
-func generic(t string, last word, e, floor int, f street) (street, bool) {
+func generic(t string, last words.Word, e, floor int, f street) (street, bool) {
 	q, g := skip(t, e)
-	if g != gapComma && g != gapLine || !isDigit(at(t, q)) && !strings.HasPrefix(t[q:], "D-") && !strings.HasPrefix(t[q:], "CH-") {
+	if g != gapComma && g != gapLine || !words.IsDigit(words.At(t, q)) && !strings.HasPrefix(t[q:], "D-") && !strings.HasPrefix(t[q:], "CH-") {
 		return f, false
 	}
 	c := codeAt(t, q)
-	if c.end == 0 || c.digits < 4 || blanks(t, c.end) == 0 {
+	if c.end == 0 || c.digits < 4 || words.Blanks(t, c.end) == 0 {
 		return f, false
 	}
-	town := townAt(t, c.end+blanks(t, c.end), true)
+	town := townAt(t, c.end+words.Blanks(t, c.end), true)
 	if town == 0 {
 		return f, false
 	}
-	f.start, f.german = last.start, true
-	if isPlace(t[c.end+blanks(t, c.end) : town]) {
+	f.start, f.german = last.Start, true
+	if isPlace(t[c.end+words.Blanks(t, c.end) : town]) {
 		f.strength = weak
 	}
 	w := last
 	for range 4 {
-		if at(t, w.start-1) != ' ' || w.start-1 <= floor {
+		if words.At(t, w.Start-1) != ' ' || w.Start-1 <= floor {
 			break
 		}
-		v := readBack(t, w.start-1)
-		if v.end == v.start || v.digits || !v.capital && v.class&particle == 0 || v.class&notPlace != 0 {
+		v := lexicon.ReadBack(t, w.Start-1)
+		if v.End == v.Start || v.Digits || !v.Capital && v.Class&particle == 0 || v.Class&notPlace != 0 {
 			break
 		}
 		w = v
-		if v.capital {
-			f.start = v.start
-			if v.class&opener != 0 {
+		if v.Capital {
+			f.start = v.Start
+			if v.Class&opener != 0 {
 				f.strength = semi
 				break
 			}
@@ -363,6 +364,6 @@ func generic(t string, last word, e, floor int, f street) (street, bool) {
 
 // isPlace reports whether the gazetteer has a name as that of a place.
 func isPlace(name string) bool {
-	var b [2 * maxWord]byte
-	return len(name) < maxWord && gazetteer.Word(gazetteer.Fold(b[:0], name)).Place() > 0
+	var b [2 * words.MaxWord]byte
+	return len(name) < words.MaxWord && gazetteer.Word(gazetteer.Fold(b[:0], name)).Place() > 0
 }

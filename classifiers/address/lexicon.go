@@ -1,9 +1,13 @@
 package address
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers/words"
+)
 
 // class is what a word can be in an address; a word can be several things.
-type class uint32
+type class = words.Class
 
 const (
 	enStrong   class = 1 << iota // street, road: a street with any name before it
@@ -32,49 +36,11 @@ const (
 	goesOn                       // in, on, and: a sentence goes on
 )
 
-// table maps the hash of a folded word to its class: open addressing, 0 is free.
-type table struct {
-	keys    []uint64
-	classes []class
-}
-
-func (x *table) find(h uint64) class {
-	mask := uint64(len(x.keys) - 1)
-	for i := h & mask; x.keys[i] != 0; i = (i + 1) & mask {
-		if x.keys[i] == h {
-			return x.classes[i]
-		}
-	}
-	return 0
-}
-
-func makeTable(lists map[class]string) *table {
-	words := map[uint64]class{}
-	for c, list := range lists {
-		for _, w := range strings.Fields(list) {
-			words[hashOf(fold(w))] |= c
-		}
-	}
-	size := 64
-	for size < 4*len(words) {
-		size *= 2
-	}
-	x := &table{make([]uint64, size), make([]class, size)}
-	for h, c := range words {
-		i := h & uint64(size-1)
-		for x.keys[i] != 0 {
-			i = (i + 1) & uint64(size-1)
-		}
-		x.keys[i], x.classes[i] = h, c
-	}
-	return x
-}
-
 // lexicon holds the words, from the postal services' publications (USPS
 // Publication 28, appendices B and C; Royal Mail, Canada Post and Australia Post
 // address guides; Deutsche Post, La Poste, Correos, Poste Italiane, Correios,
 // PostNL, Poczta Polska, PostNord, PTT, India Post) and common knowledge.
-var lexicon = makeTable(map[class]string{
+var lexicon = words.NewLexicon(map[class]string{
 	enStrong: `street st str avenue ave av road rd boulevard blvd lane ln terrace ter terr crescent cres mews highway hwy parkway pkwy pky
 		strt turnpike tpke expressway expy freeway fwy esplanade causeway cswy gardens gdns`,
 	enSemi: `drive dr drv court ct circle cir close cl way place pl square sq trail trl grove grv alley aly loop plaza plz parade pde
@@ -191,31 +157,4 @@ func compound(w []byte) int8 {
 		return none
 	}
 	return best
-}
-
-// foldInto writes the folded form of w to b and gives what was written, nothing
-// where w is of another script or too long.
-func foldInto(b *[2 * maxWord]byte, w string) []byte {
-	n := 0
-	for _, r := range w {
-		if n+2 > len(b) {
-			return nil
-		}
-		switch {
-		case r < 0x80:
-			b[n] = lowerASCII(byte(r))
-			n++
-		case r < 0x250:
-			b[n] = foldLatin[r][0]
-			n++
-			if foldLatin[r][1] != 0 {
-				b[n] = foldLatin[r][1]
-				n++
-			}
-		case 0x300 <= r && r < 0x370:
-		default:
-			return nil
-		}
-	}
-	return b[:n]
 }

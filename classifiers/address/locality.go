@@ -1,6 +1,10 @@
 package address
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ostiary/ostiary/classifiers/words"
+)
 
 // locality is what follows a street: place, region, postal code.
 type locality struct {
@@ -27,22 +31,22 @@ const (
 func skip(t string, i int) (int, gap) {
 	j := i
 	comma := false
-	if c := at(t, j); c == ',' || c == ';' || c == '/' {
+	if c := words.At(t, j); c == ',' || c == ';' || c == '/' {
 		comma = true
 		j++
 	}
-	sp := blanks(t, j)
+	sp := words.Blanks(t, j)
 	j += sp
-	if c := at(t, j); c == '\n' || c == '\r' || c == '\\' && at(t, j+1) == 'n' {
+	if c := words.At(t, j); c == '\n' || c == '\r' || c == '\\' && words.At(t, j+1) == 'n' {
 		switch {
 		case c == '\\':
 			j += 2
-		case c == '\r' && at(t, j+1) == '\n':
+		case c == '\r' && words.At(t, j+1) == '\n':
 			j += 2
 		default:
 			j++
 		}
-		for n := 0; n < 40 && (at(t, j) == ' ' || at(t, j) == '\t' || at(t, j) == '>'); n++ {
+		for n := 0; n < 40 && (words.At(t, j) == ' ' || words.At(t, j) == '\t' || words.At(t, j) == '>'); n++ {
 			j++
 		}
 		return j, gapLine
@@ -53,17 +57,17 @@ func skip(t string, i int) (int, gap) {
 	if sp > 0 {
 		d := 0
 		switch {
-		case at(t, j) == '-':
+		case words.At(t, j) == '-':
 			d = 1
 		case strings.HasPrefix(t[j:], "\u2013"), strings.HasPrefix(t[j:], "\u2014"):
 			d = 3
-		case at(t, j) == '|':
+		case words.At(t, j) == '|':
 			return i, gapNone
-		case at(t, j) == '(':
+		case words.At(t, j) == '(':
 			return j + 1, gapComma
 		}
 		if d > 0 {
-			if sp2 := blanks(t, j+d); sp2 > 0 {
+			if sp2 := words.Blanks(t, j+d); sp2 > 0 {
 				return j + d + sp2, gapDash
 			}
 			return i, gapNone
@@ -107,9 +111,9 @@ func localityAt(t string, i int, how manner) locality {
 			break
 		}
 		placed = true
-		if at(t, e) == '/' && g == gapComma {
-			if w := read(t, e+1); w.capital && w.lower && !w.digits { // Şişli/İstanbul
-				e, region = w.end, true
+		if words.At(t, e) == '/' && g == gapComma {
+			if w := lexicon.Read(t, e+1); w.Capital && w.Lower && !w.Digits { // Şişli/İstanbul
+				e, region = w.End, true
 			}
 		}
 		if region && g != gapLine {
@@ -128,7 +132,7 @@ func finish(t string, c code, placed bool, g gap, how manner, best locality) loc
 	}
 	sure := c.labelled || c.groups > 1
 	if !placed {
-		if n := blanks(t, c.end); n > 0 {
+		if n := words.Blanks(t, c.end); n > 0 {
 			if e := townAt(t, c.end+n, german); e > 0 {
 				return locality{end: province(t, e), level: strong, sure: sure}
 			}
@@ -136,13 +140,13 @@ func finish(t string, c code, placed bool, g gap, how manner, best locality) loc
 		if c.labelled || c.digits >= 7 {
 			return locality{end: c.end, level: strong, sure: true}
 		}
-		if b := at(t, c.end); c.digits == 5 && c.groups == 1 && g != gapLine && (b == 0 || b == '\n' || b == '"' || b == ';' || b == ')') {
+		if b := words.At(t, c.end); c.digits == 5 && c.groups == 1 && g != gapLine && (b == 0 || b == '\n' || b == '"' || b == ';' || b == ')') {
 			return locality{end: c.end, level: weak}
 		}
 		return best
 	}
 	if c.named || g != gapSpace && !c.region && c.digits == 5 && !c.labelled {
-		if n := blanks(t, c.end); n > 0 {
+		if n := words.Blanks(t, c.end); n > 0 {
 			if e := townAt(t, c.end+n, german); e > 0 {
 				return locality{end: province(t, e), level: strong, sure: true}
 			}
@@ -156,7 +160,7 @@ func finish(t string, c code, placed bool, g gap, how manner, best locality) loc
 		return locality{end: c.end, level: weak}
 	}
 	// A place before and after: the first is a quarter of the second.
-	if n := blanks(t, c.end); n > 0 {
+	if n := words.Blanks(t, c.end); n > 0 {
 		if e := townAt(t, c.end+n, german); e > 0 {
 			return locality{end: province(t, e), level: strong, sure: sure}
 		}
@@ -179,32 +183,32 @@ type code struct {
 func codeAt(t string, i int) code {
 	var c code
 	j := i
-	if isAlpha(at(t, i)) {
+	if words.IsLetter(words.At(t, i)) {
 		if e := lettered(t, i); e > 0 {
 			return code{end: e, letters: true}
 		}
-		w := read(t, i)
+		w := lexicon.Read(t, i)
 		switch {
-		case w.class&codeWord != 0 && w.letters == w.end-w.start:
-			j = w.end
-			if at(t, j) == '.' {
+		case w.Class&codeWord != 0 && w.Letters == w.End-w.Start:
+			j = w.End
+			if words.At(t, j) == '.' {
 				j++
 			}
-			if at(t, j) == ':' {
+			if words.At(t, j) == ':' {
 				j++
 			}
-			j += blanks(t, j)
+			j += words.Blanks(t, j)
 			c.labelled = true
-		case w.class&codeWord == 0 && strings.HasPrefix(t[i:], "C.P."), strings.HasPrefix(t[i:], "c.p."):
-			j = i + 4 + blanks(t, i+4)
+		case w.Class&codeWord == 0 && strings.HasPrefix(t[i:], "C.P."), strings.HasPrefix(t[i:], "c.p."):
+			j = i + 4 + words.Blanks(t, i+4)
 			c.labelled, c.named = true, true
-		case w.digits && w.capital:
+		case w.Digits && w.Capital:
 			// D-10115, CH-8001: a letter or two of the country.
 			k := i
-			for k < i+2 && 'A' <= at(t, k) && at(t, k) <= 'Z' {
+			for k < i+2 && 'A' <= words.At(t, k) && words.At(t, k) <= 'Z' {
 				k++
 			}
-			if at(t, k) != '-' || !isDigit(at(t, k+1)) {
+			if words.At(t, k) != '-' || !words.IsDigit(words.At(t, k+1)) {
 				return code{}
 			}
 			j = k + 1
@@ -220,7 +224,7 @@ func codeAt(t string, i int) code {
 	e := j + n
 	c.digits, c.groups = n, 1
 	grouped := func(sep byte, m int) bool {
-		if at(t, e) != sep || run(t, e+1) != m || isAlpha(at(t, e+1+m)) {
+		if words.At(t, e) != sep || run(t, e+1) != m || words.IsLetter(words.At(t, e+1+m)) {
 			return false
 		}
 		e += 1 + m
@@ -240,7 +244,7 @@ func codeAt(t string, i int) code {
 	case 4: // AT, CH, BE, DK, NO, AU, ZA; PT: dddd-ddd; NL: dddd LL
 		if !grouped('-', 3) {
 			sp := 0
-			if at(t, e) == ' ' {
+			if words.At(t, e) == ' ' {
 				sp = 1
 			}
 			if dutch(t, e+sp) {
@@ -264,10 +268,10 @@ func codeAt(t string, i int) code {
 
 // bounded refuses digits that go on: a decimal, a date, a longer number.
 func bounded(t string, c code) code {
-	switch b := at(t, c.end); {
-	case isDigit(b), isAlpha(b), b == '_', b == '%':
+	switch b := words.At(t, c.end); {
+	case words.IsDigit(b), words.IsLetter(b), b == '_', b == '%':
 		return code{}
-	case (b == '.' || b == ',' || b == '-' || b == '/' || b == ':') && isDigit(at(t, c.end+1)):
+	case (b == '.' || b == ',' || b == '-' || b == '/' || b == ':') && words.IsDigit(words.At(t, c.end+1)):
 		return code{}
 	}
 	return c
@@ -276,7 +280,7 @@ func bounded(t string, c code) code {
 // run gives the number of digits at i, up to eight.
 func run(t string, i int) int {
 	n := 0
-	for n < 8 && isDigit(at(t, i+n)) {
+	for n < 8 && words.IsDigit(words.At(t, i+n)) {
 		n++
 	}
 	return n
@@ -285,7 +289,7 @@ func run(t string, i int) int {
 // dutch reports whether the two letters of a Dutch postal code stand at i.
 func dutch(t string, i int) bool {
 	upper := func(b byte) bool { return 'A' <= b && b <= 'Z' }
-	return upper(at(t, i)) && upper(at(t, i+1)) && !isAlpha(at(t, i+2)) && !isDigit(at(t, i+2)) && t[i:i+2] != "SS"
+	return upper(words.At(t, i)) && upper(words.At(t, i+1)) && !words.IsLetter(words.At(t, i+2)) && !words.IsDigit(words.At(t, i+2)) && t[i:i+2] != "SS"
 }
 
 // ukAreas are the letters that British postal codes begin with.
@@ -302,18 +306,18 @@ var ukAreas = func() map[string]bool {
 // lettered reads a British, Canadian or Irish postal code at i and gives its
 // end, 0 where there is none. Small letters count only where both parts are so.
 func lettered(t string, i int) int {
-	if i > 0 && (isAlpha(t[i-1]) || isDigit(t[i-1]) || t[i-1] == '_') {
+	if i > 0 && (words.IsLetter(t[i-1]) || words.IsDigit(t[i-1]) || t[i-1] == '_') {
 		return 0
 	}
-	lower := 'a' <= at(t, i) && at(t, i) <= 'z'
+	lower := 'a' <= words.At(t, i) && words.At(t, i) <= 'z'
 	letter := func(k int) bool {
-		b := at(t, k)
+		b := words.At(t, k)
 		if lower {
 			return 'a' <= b && b <= 'z'
 		}
 		return 'A' <= b && b <= 'Z'
 	}
-	digit := func(k int) bool { return isDigit(at(t, k)) }
+	digit := func(k int) bool { return words.IsDigit(words.At(t, k)) }
 	n := 0
 	for n < 3 && letter(i+n) {
 		n++
@@ -322,7 +326,7 @@ func lettered(t string, i int) int {
 		return 0
 	}
 	shut := func(e int) int {
-		if isAlpha(at(t, e)) || digit(e) || at(t, e) == '_' || at(t, e) == '-' {
+		if words.IsLetter(words.At(t, e)) || digit(e) || words.At(t, e) == '_' || words.At(t, e) == '-' {
 			return 0
 		}
 		return e
@@ -330,18 +334,18 @@ func lettered(t string, i int) int {
 	// Canada: A1A 1A1, without D F I O Q U, and W Z at the start.
 	if n == 1 && letter(i+2) {
 		sp := i + 3
-		if at(t, sp) == ' ' || at(t, sp) == '-' {
+		if words.At(t, sp) == ' ' || words.At(t, sp) == '-' {
 			sp++
 		}
 		if digit(sp) && letter(sp+1) && digit(sp+2) && sp > i+3 &&
-			!strings.ContainsRune("DFIOQUWZ", rune(at(t, i)&^0x20)) && !strings.ContainsRune("DFIOQU", rune(at(t, i+2)&^0x20)) {
+			!strings.ContainsRune("DFIOQUWZ", rune(words.At(t, i)&^0x20)) && !strings.ContainsRune("DFIOQU", rune(words.At(t, i+2)&^0x20)) {
 			return shut(sp + 3)
 		}
 	}
 	// Britain: A9, A99, AA9, AA99, A9A, AA9A, then 9AA.
 	var area [2]byte
 	for k := range n {
-		area[k] = at(t, i+k) &^ 0x20
+		area[k] = words.At(t, i+k) &^ 0x20
 	}
 	if !ukAreas[string(area[:n])] {
 		return 0
@@ -352,16 +356,16 @@ func lettered(t string, i int) int {
 		k++
 	case letter(k):
 		// A letter behind the first digit: inner London only.
-		if !inner(string(area[:n]), at(t, k-1)) {
+		if !inner(string(area[:n]), words.At(t, k-1)) {
 			return 0
 		}
 		k++
 	}
-	if at(t, k) == ' ' {
+	if words.At(t, k) == ' ' {
 		k++
 	}
 	if digit(k) && letter(k+1) && letter(k+2) {
-		for _, c := range []byte{at(t, k+1) &^ 0x20, at(t, k+2) &^ 0x20} {
+		for _, c := range []byte{words.At(t, k+1) &^ 0x20, words.At(t, k+2) &^ 0x20} {
 			if strings.IndexByte("CIKMOV", c) >= 0 {
 				return 0
 			}
@@ -391,38 +395,38 @@ func placeAt(t string, i int, how manner, placed bool) (end int, region bool) {
 	p := i
 	end = i
 	for n := 0; n < 5; n++ {
-		w := read(t, p)
-		if w.end == w.start || w.letters == 0 {
+		w := lexicon.Read(t, p)
+		if w.End == w.Start || w.Letters == 0 {
 			break
 		}
-		if w.class&(notPlace|codeWord) != 0 && !(w.class&state != 0 && !w.lower && (n > 0 || placed)) && !stateAfter(t, w.end) {
+		if w.Class&(notPlace|codeWord) != 0 && !(w.Class&state != 0 && !w.Lower && (n > 0 || placed)) && !stateAfter(t, w.End) {
 			break
 		}
-		if w.digits && !w.capital && !(n == 0 && w.letters == 2 && isDigit(t[w.start]) && at(t, w.end) == ' ' && !isDigit(at(t, w.end+1))) {
+		if w.Digits && !w.Capital && !(n == 0 && w.Letters == 2 && words.IsDigit(t[w.Start]) && words.At(t, w.End) == ' ' && !words.IsDigit(words.At(t, w.End+1))) {
 			break
 		}
-		if w.digits && lettered(t, w.start) > 0 {
+		if w.Digits && lettered(t, w.Start) > 0 {
 			break
 		}
-		kind := n > 0 && w.class&(enStrong|enSemi|enWeak) != 0 && closes(t, w.end)
-		if !w.capital && !lower && !kind && !w.digits && (w.class&particle == 0 && !apostrophe(t, w) || n == 0 && !apostrophe(t, w)) {
+		kind := n > 0 && w.Class&(enStrong|enSemi|enWeak) != 0 && closes(t, w.End)
+		if !w.Capital && !lower && !kind && !w.Digits && (w.Class&particle == 0 && !apostrophe(t, w) || n == 0 && !apostrophe(t, w)) {
 			break
 		}
-		if w.capital || lower || kind || w.digits {
-			end = w.end
-			region = w.class&state != 0 && (n > 0 || placed || w.letters > 2 || !w.lower) && (!w.lower || w.letters > 3 || lower)
-			if at(t, end) == '.' && w.letters <= 3 && !region {
+		if w.Capital || lower || kind || w.Digits {
+			end = w.End
+			region = w.Class&state != 0 && (n > 0 || placed || w.Letters > 2 || !w.Lower) && (!w.Lower || w.Letters > 3 || lower)
+			if words.At(t, end) == '.' && w.Letters <= 3 && !region {
 				end++
 			}
 			p = end
-			if w.class&inPart != 0 {
-				if m := run(t, p+blanks(t, p)); m > 0 && m <= 3 {
-					end = p + blanks(t, p) + m
+			if w.Class&inPart != 0 {
+				if m := run(t, p+words.Blanks(t, p)); m > 0 && m <= 3 {
+					end = p + words.Blanks(t, p) + m
 				}
 			}
 		}
-		p = max(end, w.end)
-		if at(t, p) != ' ' {
+		p = max(end, w.End)
+		if words.At(t, p) != ' ' {
 			break
 		}
 		p++
@@ -432,19 +436,19 @@ func placeAt(t string, i int, how manner, placed bool) (end int, region bool) {
 
 // stateAfter reports whether the letters of a state stand at i: Mobile, AL.
 func stateAfter(t string, i int) bool {
-	if at(t, i) == ',' {
+	if words.At(t, i) == ',' {
 		i++
 	}
-	w := read(t, i+1)
-	return at(t, i) == ' ' && w.letters == 2 && !w.lower && w.class&state != 0 && at(t, w.end) == ' ' && run(t, w.end+1) == 5
+	w := lexicon.Read(t, i+1)
+	return words.At(t, i) == ' ' && w.Letters == 2 && !w.Lower && w.Class&state != 0 && words.At(t, w.End) == ' ' && run(t, w.End+1) == 5
 }
 
 // apostrophe reports whether a word with a small first letter is of the form
 // l'Hospitalet, d'Isère, 's-Gravenhage.
-func apostrophe(t string, w word) bool {
-	for i := w.start; i < min(w.start+3, w.end); i++ {
-		if n := joint(t, i); n > 0 && i+n < w.end {
-			c := at(t, i+n)
+func apostrophe(t string, w words.Word) bool {
+	for i := w.Start; i < min(w.Start+3, w.End); i++ {
+		if n := words.Joint(t, i); n > 0 && i+n < w.End {
+			c := words.At(t, i+n)
 			return 'A' <= c && c <= 'Z' || c >= 0xC3
 		}
 	}
@@ -454,40 +458,40 @@ func apostrophe(t string, w word) bool {
 // townAt reads the name of the place behind a postal code at i, 0 where there
 // is none.
 func townAt(t string, i int, german bool) int {
-	w := read(t, i)
-	if w.end == w.start || w.digits || !w.capital && !apostrophe(t, w) || w.class&notPlace != 0 && w.letters < 12 || w.letters < 2 {
+	w := lexicon.Read(t, i)
+	if w.End == w.Start || w.Digits || !w.Capital && !apostrophe(t, w) || w.Class&notPlace != 0 && w.Letters < 12 || w.Letters < 2 {
 		return 0
 	}
-	end := w.end
-	shout := !w.lower
+	end := w.End
+	shout := !w.Lower
 	for range 4 {
 		p := end
-		first := w.class&(placePart|particle) != 0
-		if at(t, p) == '.' && w.letters <= 2 {
+		first := w.Class&(placePart|particle) != 0
+		if words.At(t, p) == '.' && w.Letters <= 2 {
 			p++
 		}
-		if at(t, p) == '/' || at(t, p) == ' ' {
+		if words.At(t, p) == '/' || words.At(t, p) == ' ' {
 			p++
 		} else {
 			break
 		}
 		q := p
-		w = read(t, p)
+		w = lexicon.Read(t, p)
 		// Frankfurt am Main, Alcalá de Henares.
-		for n := 0; n < 2 && w.class&particle != 0 && !w.capital && w.end > w.start && at(t, w.end) == ' '; n++ {
-			p = w.end + 1
-			w = read(t, p)
+		for n := 0; n < 2 && w.Class&particle != 0 && !w.Capital && w.End > w.Start && words.At(t, w.End) == ' '; n++ {
+			p = w.End + 1
+			w = lexicon.Read(t, p)
 		}
-		if w.end == w.start || w.digits || w.class&(notPlace|codeWord) != 0 || !w.capital && !apostrophe(t, w) || w.letters < 2 {
+		if w.End == w.Start || w.Digits || w.Class&(notPlace|codeWord) != 0 || !w.Capital && !apostrophe(t, w) || w.Letters < 2 {
 			break
 		}
-		if german && !first && p == q && at(t, q-1) != '/' || !shout && !w.lower && w.letters > 2 {
+		if german && !first && p == q && words.At(t, q-1) != '/' || !shout && !w.Lower && w.Letters > 2 {
 			break
 		}
-		if !w.lower && w.letters == 2 && !shout {
+		if !w.Lower && w.Letters == 2 && !shout {
 			break // a province
 		}
-		end = w.end
+		end = w.End
 	}
 	return end
 }
@@ -504,24 +508,24 @@ func province(t string, i int) int {
 		p += 3
 	case strings.HasPrefix(t[p:], " \u2013 "):
 		p += 5
-	case at(t, p) == '/', at(t, p) == ' ':
+	case words.At(t, p) == '/', words.At(t, p) == ' ':
 		p++
 	default:
 		return i
 	}
 	for k := p; k < p+2; k++ {
-		if b := at(t, k); b < 'A' || b > 'Z' {
+		if b := words.At(t, k); b < 'A' || b > 'Z' {
 			return i
 		}
 	}
 	e := p + 2
 	if shut {
-		if at(t, e) != ')' {
+		if words.At(t, e) != ')' {
 			return i
 		}
 		return e + 1
 	}
-	if b := at(t, e); isAlpha(b) || isDigit(b) || b >= 0x80 || b == '-' || b == ':' {
+	if b := words.At(t, e); words.IsLetter(b) || words.IsDigit(b) || b >= 0x80 || b == '-' || b == ':' {
 		return i
 	}
 	return e

@@ -2,6 +2,7 @@ package address
 
 import (
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -46,7 +47,7 @@ func judgePostal(s *classifiers.Scan, c classifiers.Candidate) {
 			continue
 		}
 		if g.Letters {
-			if g.Len() > 7 || !isAlpha(t[g.Start]) {
+			if g.Len() > 7 || !words.IsLetter(t[g.Start]) {
 				continue
 			}
 			b := s.Before(g.Start)
@@ -56,7 +57,7 @@ func judgePostal(s *classifiers.Scan, c classifiers.Candidate) {
 			}
 			continue
 		}
-		if n := g.Len(); n < 2 || n > 7 || n == 2 && at(t, g.End) != '-' {
+		if n := g.Len(); n < 2 || n > 7 || n == 2 && words.At(t, g.End) != '-' {
 			continue
 		}
 		k := codeAt(t, g.Start)
@@ -74,15 +75,15 @@ func judgePostal(s *classifiers.Scan, c classifiers.Candidate) {
 func digitsCode(s *classifiers.Scan, i int, k code) (proxy.Likelihood, int, string) {
 	t := s.Text
 	p := i
-	if b := at(t, p-1); b == '-' {
+	if b := words.At(t, p-1); b == '-' {
 		q := p - 1
 		for q > 0 && p-1-q < 2 && 'A' <= t[q-1] && t[q-1] <= 'Z' {
 			q--
 		}
-		if q == p-1 || q > 0 && (isAlpha(t[q-1]) || isDigit(t[q-1]) || t[q-1] == '-' || t[q-1] == '_') || !country(t[q:p-1]) {
+		if q == p-1 || q > 0 && (words.IsLetter(t[q-1]) || words.IsDigit(t[q-1]) || t[q-1] == '-' || t[q-1] == '_') || !country(t[q:p-1]) {
 			return 0, 0, ""
 		}
-		if n := blanks(t, k.end); n == 0 || townAt(t, k.end+n, true) == 0 {
+		if n := words.Blanks(t, k.end); n == 0 || townAt(t, k.end+n, true) == 0 {
 			return 0, 0, ""
 		}
 		return proxy.Likely, q, "country"
@@ -100,16 +101,16 @@ func digitsCode(s *classifiers.Scan, i int, k code) (proxy.Likelihood, int, stri
 	}
 	// NL: 1016 GV Amsterdam
 	if k.labelled && k.digits == 4 {
-		if m := blanks(t, k.end); m > 0 && townAt(t, k.end+m, false) > 0 && t[k.end-3] == ' ' {
+		if m := words.Blanks(t, k.end); m > 0 && townAt(t, k.end+m, false) > 0 && t[k.end-3] == ' ' {
 			return proxy.Likely, i, "letters"
 		}
 	}
-	w := readBack(t, p)
+	w := lexicon.ReadBack(t, p)
 	switch {
-	case w.end == w.start:
-	case w.class&codeWord != 0 && k.digits >= 4 && (w.letters > 3 || !w.lower || w.letters == 3):
+	case w.End == w.Start:
+	case w.Class&codeWord != 0 && k.digits >= 4 && (w.Letters > 3 || !w.Lower || w.Letters == 3):
 		return proxy.Likely, i, "word"
-	case w.class&state != 0 && w.letters == 2 && !w.lower && n == 1 && k.digits >= 5 && k.digits != 6 && at(t, w.start-1) == ' ' && at(t, w.start-2) == ',':
+	case w.Class&state != 0 && w.Letters == 2 && !w.Lower && n == 1 && k.digits >= 5 && k.digits != 6 && words.At(t, w.Start-1) == ' ' && words.At(t, w.Start-2) == ',':
 		return proxy.Likely, i, "state"
 	}
 	return 0, 0, ""

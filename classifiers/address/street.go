@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -79,6 +80,13 @@ var addressCue = classifiers.NewCue(
 	"pata", "pate", "adhaar", "पता", "निवासी", "адрес", "проживает", "住所", "現住所", "居所", "在住", "送付先", "地址", "住址", "住在", "家住", "寄到", "送到", "收货", "주소",
 )
 
+// Bounds of what is read around a house number, in bytes and words.
+const (
+	maxLocality = 160 // bytes between the street and the end of the address
+	maxBack     = 120 // bytes before a house number
+	nameWords   = 7   // words of the name of a street
+)
+
 // street is the part of an address that was recognised.
 type street struct {
 	start, end int
@@ -97,7 +105,7 @@ func judgeStreet(s *classifiers.Scan, c classifiers.Candidate) {
 		if !g.Digits || g.Start < done {
 			continue
 		}
-		if !isDigit(t[g.Start]) {
+		if !words.IsDigit(t[g.Start]) {
 			if g.Letters && g.Len() <= 4 && 'A' <= t[g.Start] && t[g.Start] <= 'Z' {
 				if e := lettered(t, g.Start); e > g.End && (s.Before(g.Start) == ' ' || s.Before(g.Start) == '\n') && britishBack(s, g.Start, e) > 0 {
 					done = e
@@ -130,7 +138,7 @@ func judgeAt(s *classifiers.Scan, i int) int {
 		return 0
 	}
 	start := i
-	if b == '-' && isAlpha(s.Before(i-1)) && (i == 2 || !isAlpha(at(t, i-3)) && !isDigit(at(t, i-3))) && at(t, e) == ',' {
+	if b == '-' && words.IsLetter(s.Before(i-1)) && (i == 2 || !words.IsLetter(words.At(t, i-3)) && !words.IsDigit(words.At(t, i-3))) && words.At(t, e) == ',' {
 		return indian(s, i-2, e) // B-204, Sunrise Apartments
 	}
 	switch b {
@@ -165,7 +173,7 @@ func judgeAt(s *classifiers.Scan, i int) int {
 			}
 		}
 	}
-	if at(t, e) == ',' {
+	if words.At(t, e) == ',' {
 		if b == '#' {
 			start--
 		}
@@ -177,27 +185,27 @@ func judgeAt(s *classifiers.Scan, i int) int {
 // named reports whether what stands before a number can be the name of a street:
 // most numbers of prose stand behind a word of grammar. It gives the word, where
 // one was read.
-func named(t string, i int) (word, bool) {
-	p := i - blanksBack(t, i)
-	if b := at(t, p-1); p == i || !isAlpha(b) && b < 0x80 {
-		return word{}, true
+func named(t string, i int) (words.Word, bool) {
+	p := i - words.BlanksBack(t, i)
+	if b := words.At(t, p-1); p == i || !words.IsLetter(b) && b < 0x80 {
+		return words.Word{}, true
 	}
-	w := readBack(t, p)
+	w := lexicon.ReadBack(t, p)
 	switch {
-	case w.end == w.start, w.capital:
+	case w.End == w.Start, w.Capital:
 		return w, true
-	case w.class == 0:
-		return w, w.letters > 3
+	case w.Class == 0:
+		return w, w.Letters > 3
 	}
-	return w, w.class&^(goesOn|determiner|particle) != 0
+	return w, w.Class&^(goesOn|determiner|particle) != 0
 }
 
 // readBackTo is readBack where the word may have been read before.
-func readBackTo(t string, i int, before word) word {
-	if before.end == i && before.start < i {
+func readBackTo(t string, i int, before words.Word) words.Word {
+	if before.End == i && before.Start < i {
 		return before
 	}
-	return readBack(t, i)
+	return lexicon.ReadBack(t, i)
 }
 
 // houseNumber reads the number of a house at i: 12, 12a, 12-14, 12/3, 189-2, 208a.
@@ -207,22 +215,22 @@ func houseNumber(t string, i int) int {
 		return 0
 	}
 	e := i + n
-	if isAlpha(at(t, e)) && !isAlpha(at(t, e+1)) && !isDigit(at(t, e+1)) && n < 6 {
+	if words.IsLetter(words.At(t, e)) && !words.IsLetter(words.At(t, e+1)) && !words.IsDigit(words.At(t, e+1)) && n < 6 {
 		e++
 	}
 	for range 3 {
-		if c := at(t, e); c != '-' && c != '/' {
+		if c := words.At(t, e); c != '-' && c != '/' {
 			break
 		}
 		m := run(t, e+1)
 		switch {
 		case m > 0 && m <= 5:
 			f := e + 1 + m
-			if isAlpha(at(t, f)) && !isAlpha(at(t, f+1)) {
+			if words.IsLetter(words.At(t, f)) && !words.IsLetter(words.At(t, f+1)) {
 				f++
 			}
 			e = f
-		case isAlpha(at(t, e+1)) && !isAlpha(at(t, e+2)) && !isDigit(at(t, e+2)):
+		case words.IsLetter(words.At(t, e+1)) && !words.IsLetter(words.At(t, e+2)) && !words.IsDigit(words.At(t, e+2)):
 			e += 2
 		default:
 			m = -1
@@ -231,10 +239,10 @@ func houseNumber(t string, i int) int {
 			break
 		}
 	}
-	switch c := at(t, e); {
-	case isAlpha(c), isDigit(c), c == '_', c == '%', c == '\'', c == '=':
+	switch c := words.At(t, e); {
+	case words.IsLetter(c), words.IsDigit(c), c == '_', c == '%', c == '\'', c == '=':
 		return 0
-	case (c == '.' || c == ':' || c == ',' || c == '-' || c == '/') && isDigit(at(t, e+1)):
+	case (c == '.' || c == ':' || c == ',' || c == '-' || c == '/') && words.IsDigit(words.At(t, e+1)):
 		return 0
 	}
 	return e
@@ -245,56 +253,56 @@ func units(t string, i int) int {
 	end := i
 	for range 3 {
 		p := end
-		if at(t, p) == ',' || at(t, p) == '.' {
+		if words.At(t, p) == ',' || words.At(t, p) == '.' {
 			p++
 		}
-		sp := blanks(t, p)
+		sp := words.Blanks(t, p)
 		p += sp
-		if at(t, p) == '#' {
-			q := p + 1 + blanks(t, p+1)
+		if words.At(t, p) == '#' {
+			q := p + 1 + words.Blanks(t, p+1)
 			if e := unitValue(t, q); e > q {
 				end = e
 				continue
 			}
 			break
 		}
-		if sp == 0 && at(t, p-1) != '/' {
+		if sp == 0 && words.At(t, p-1) != '/' {
 			break
 		}
 		// 3º B, 2° dcha
 		if n := run(t, p); n > 0 && n <= 2 && (strings.HasPrefix(t[p+n:], "º") || strings.HasPrefix(t[p+n:], "°") || strings.HasPrefix(t[p+n:], ".º") || strings.HasPrefix(t[p+n:], "ª")) {
 			e := p + n + strings.IndexAny(t[p+n:], "º°ª") + 2
-			q := e + blanks(t, e)
-			if w := read(t, q); w.end > w.start && (w.letters == 1 && !w.lower || w.class&unit != 0 && w.letters <= 4) {
-				e = w.end
+			q := e + words.Blanks(t, e)
+			if w := lexicon.Read(t, q); w.End > w.Start && (w.Letters == 1 && !w.Lower || w.Class&unit != 0 && w.Letters <= 4) {
+				e = w.End
 			}
 			end = e
 			continue
 		}
-		w := read(t, p)
-		if w.letters == 1 && !w.lower && w.end == p+1 && at(t, w.end) == ' ' && run(t, w.end+1) > 0 && run(t, w.end+1) < 4 && closes(t, w.end+1+run(t, w.end+1)) {
-			end = w.end + 1 + run(t, w.end+1) // 12 A 5
+		w := lexicon.Read(t, p)
+		if w.Letters == 1 && !w.Lower && w.End == p+1 && words.At(t, w.End) == ' ' && run(t, w.End+1) > 0 && run(t, w.End+1) < 4 && closes(t, w.End+1+run(t, w.End+1)) {
+			end = w.End + 1 + run(t, w.End+1) // 12 A 5
 			continue
 		}
-		if w.end == w.start || w.class&unit == 0 || w.letters == 0 {
+		if w.End == w.Start || w.Class&unit == 0 || w.Letters == 0 {
 			break
 		}
-		q := w.end
-		if w.digits {
+		q := w.End
+		if w.Digits {
 			break
 		}
-		if at(t, q) == '.' {
+		if words.At(t, q) == '.' {
 			q++
 		}
-		if at(t, q) == ':' {
+		if words.At(t, q) == ':' {
 			q++
 		}
-		q += blanks(t, q)
+		q += words.Blanks(t, q)
 		e := unitValue(t, q)
-		if e == q || q == w.end {
+		if e == q || q == w.End {
 			break
 		}
-		if w.letters <= 3 && !isDigit(at(t, q)) && at(t, q+1) >= 'a' && at(t, q+1) <= 'z' {
+		if w.Letters <= 3 && !words.IsDigit(words.At(t, q)) && words.At(t, q+1) >= 'a' && words.At(t, q+1) <= 'z' {
 			break
 		}
 		end = e
@@ -304,11 +312,11 @@ func units(t string, i int) int {
 
 // unitValue reads the number or letter of a unit.
 func unitValue(t string, i int) int {
-	w := read(t, i)
-	if w.end == w.start || w.end-w.start > 6 || w.lower && !w.digits || !w.digits && w.letters > 1 {
+	w := lexicon.Read(t, i)
+	if w.End == w.Start || w.End-w.Start > 6 || w.Lower && !w.Digits || !w.Digits && w.Letters > 1 {
 		return i
 	}
-	return w.end
+	return w.End
 }
 
 // settle looks at what follows and stands around a street and reports it. i is
@@ -352,9 +360,9 @@ func settle(s *classifiers.Scan, f street, i int) int {
 	}
 	if f.first {
 		w := before(t, f.start)
-		if w.class&determiner != 0 && (!w.capital || w.lower) {
+		if w.Class&determiner != 0 && (!w.Capital || w.Lower) {
 			level = classifiers.Raise(level, -2)
-		} else if year(t, i) && l.level == none && w.class&goesOn != 0 {
+		} else if year(t, i) && l.level == none && w.Class&goesOn != 0 {
 			level = classifiers.Raise(level, -2) // in 1929 Wall Street fell
 		}
 		f.start = dwellingBefore(t, f.start)
@@ -417,10 +425,10 @@ func year(t string, i int) bool {
 const closeCue = 16
 
 // before reads the word that stands before i.
-func before(t string, i int) word {
-	p := i - blanksBack(t, i)
+func before(t string, i int) words.Word {
+	p := i - words.BlanksBack(t, i)
 	if p == i {
-		return word{}
+		return words.Word{}
 	}
-	return readBack(t, p)
+	return lexicon.ReadBack(t, p)
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -41,7 +42,7 @@ const oldest = 120
 func judgeAge(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	for _, g := range c.Groups {
-		if !g.Digits || !isDigit(t[g.Start]) || g.Len() > 6 {
+		if !g.Digits || !words.IsDigit(t[g.Start]) || g.Len() > 6 {
 			continue
 		}
 		n := digits(t, g.Start)
@@ -52,7 +53,7 @@ func judgeAge(s *classifiers.Scan, c classifiers.Candidate) {
 		if x > oldest || t[g.Start] == '0' {
 			continue
 		}
-		if b := s.Before(g.Start); isDigit(b) || b == '.' && isDigit(s.Before(g.Start-1)) || b == '/' || b == '$' || b == '_' || b == '-' && isAlpha(s.Before(g.Start-1)) {
+		if b := s.Before(g.Start); words.IsDigit(b) || b == '.' && words.IsDigit(s.Before(g.Start-1)) || b == '/' || b == '$' || b == '_' || b == '-' && words.IsLetter(s.Before(g.Start-1)) {
 			continue
 		}
 		if level, rule := ageAt(s, g.Start, g.Start+n); level > 0 {
@@ -97,27 +98,27 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 				}
 			}
 		}
-		if rest[0] == '%' || rest[0] == '.' && len(rest) > 1 && isDigit(rest[1]) || rest[0] == ':' && len(rest) > 1 && isDigit(rest[1]) {
+		if rest[0] == '%' || rest[0] == '.' && len(rest) > 1 && words.IsDigit(rest[1]) || rest[0] == ':' && len(rest) > 1 && words.IsDigit(rest[1]) {
 			return 0, ""
 		}
 	}
 	// A word of age before: aged 54, age: 54, "age":54, उम्र 54.
 	p := i
 	for n := 0; n < 5; n++ {
-		switch at(t, p-1) {
+		switch words.At(t, p-1) {
 		case ' ', ':', '=', '"', '\'', '(', '\\', '\t', '*':
 			p--
 		}
 	}
 	if p < i {
-		w := readBack(t, p)
-		if e-i == 2 && at(t, i-1) == ' ' && p == i-1 && ownAge(t, p) && (strings.HasPrefix(rest, ", ") || strings.HasPrefix(rest, " and ") || strings.HasPrefix(rest, ". ") || rest == "") {
+		w := lexicon.ReadBack(t, p)
+		if e-i == 2 && words.At(t, i-1) == ' ' && p == i-1 && ownAge(t, p) && (strings.HasPrefix(rest, ", ") || strings.HasPrefix(rest, " and ") || strings.HasPrefix(rest, ". ") || rest == "") {
 			return proxy.Likely, "said"
 		}
-		if w.lower && w.letters == 2 && (t[w.start:w.end] == "of" || t[w.start:w.end] == "is") { // age of 54
-			w = readBack(t, w.start-1)
+		if w.Lower && w.Letters == 2 && (t[w.Start:w.End] == "of" || t[w.Start:w.End] == "is") { // age of 54
+			w = lexicon.ReadBack(t, w.Start-1)
 		}
-		if w.class&ageWord != 0 && !hump(t, w) {
+		if w.Class&ageWord != 0 && !hump(t, w) {
 			return proxy.Likely, "label"
 		}
 	}
@@ -128,17 +129,17 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 		return behindName(s, i, e)
 	}
 	for _, u := range timeUnits {
-		if strings.HasPrefix(rest, u) && (len(rest) == len(u) || !isAlpha(rest[len(u)])) {
+		if strings.HasPrefix(rest, u) && (len(rest) == len(u) || !words.IsLetter(rest[len(u)])) {
 			b := s.Before(i)
 			if b == ' ' {
 				b = s.Before(i - 1)
 				if (b == ',' || b == '(' || b == ';') && !(len(rest) > len(u) && rest[len(u)] == ' ') {
 					return proxy.Likely, "unit"
 				}
-				w := readBack(t, i-1)
-				switch t[w.start:w.end] {
+				w := lexicon.ReadBack(t, i-1)
+				switch t[w.Start:w.End] {
 				case "de", "ha", "tiene", "tem", "tengo", "ai", "edad", "età", "ma", "idade", "d'âge":
-					if v := readBack(t, w.start-1); w.lower && (t[w.start:w.end] != "de" || strings.HasPrefix(t[v.start:v.end], "âgé") || t[v.start:v.end] == "edad" || v.class&role != 0) {
+					if v := lexicon.ReadBack(t, w.Start-1); w.Lower && (t[w.Start:w.End] != "de" || strings.HasPrefix(t[v.Start:v.End], "âgé") || t[v.Start:v.End] == "edad" || v.Class&role != 0) {
 						return proxy.Likely, "unit"
 					}
 				}
@@ -155,7 +156,7 @@ func ageAt(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 // comma or an "and" follows the number.
 func ownAge(t string, p int) bool {
 	for _, w := range [...]string{"I'm", "I’m", "I am"} {
-		if strings.HasSuffix(t[:p], w) && !isAlpha(at(t, p-len(w)-1)) {
+		if strings.HasSuffix(t[:p], w) && !words.IsLetter(words.At(t, p-len(w)-1)) {
 			return true
 		}
 	}
@@ -163,7 +164,7 @@ func ownAge(t string, p int) bool {
 }
 
 // hump reports whether a word is a part of an identifier: message, page_age.
-func hump(t string, w word) bool { return isAlpha(at(t, w.start-1)) }
+func hump(t string, w words.Word) bool { return words.IsLetter(words.At(t, w.Start-1)) }
 
 var ageKeys = classifiers.NewCue("age", "alter", "edad", "idade", "leeftijd", "wiek", "ålder", "yaş", "年齢", "年龄")
 
@@ -172,27 +173,27 @@ var ageKeys = classifiers.NewCue("age", "alter", "edad", "idade", "leeftijd", "w
 func behindName(s *classifiers.Scan, i, e int) (proxy.Likelihood, string) {
 	t := s.Text
 	end := e
-	if c := at(t, e); (c == 'F' || c == 'M' || c == 'f' || c == 'm') && !isAlpha(at(t, e+1)) && !isDigit(at(t, e+1)) {
+	if c := words.At(t, e); (c == 'F' || c == 'M' || c == 'f' || c == 'm') && !words.IsLetter(words.At(t, e+1)) && !words.IsDigit(words.At(t, e+1)) {
 		end++
 	}
 	open := s.Before(i)
 	var p int
 	switch {
-	case open == '(' && at(t, end) == ')' && s.Before(i-1) == ' ':
+	case open == '(' && words.At(t, end) == ')' && s.Before(i-1) == ' ':
 		p = i - 2
-	case open == ' ' && s.Before(i-1) == ',' && (at(t, end) == ',' || at(t, end) == '.' && end > e || end > e && at(t, end) == ' '):
+	case open == ' ' && s.Before(i-1) == ',' && (words.At(t, end) == ',' || words.At(t, end) == '.' && end > e || end > e && words.At(t, end) == ' '):
 		p = i - 2
-	case open == ' ' && hasAny(t[max(0, i-4):], " is ") && end == e && (hasAny(t[e:], " and ", ",", ". ")):
+	case open == ' ' && words.Begins(t[max(0, i-4):], " is ") && end == e && (words.Begins(t[e:], " and ", ",", ". ")):
 		p = i - 4 // Cheryl is 22 and
 	default:
 		return 0, ""
 	}
 	n, ok := nameBefore(t, p)
-	if !ok || n.companyish || n.common >= n.full && n.known == 0 || at(t, n.start-1) == '_' || n.upper && n.known == 0 {
+	if !ok || n.companyish || n.common >= n.full && n.known == 0 || words.At(t, n.start-1) == '_' || n.upper && n.known == 0 {
 		return 0, ""
 	}
-	w := read(t, n.start)
-	if w.class&(role|thing|stop|month|machine|nameWord) != 0 && n.parts == 1 {
+	w := lexicon.Read(t, n.start)
+	if w.Class&(role|thing|stop|month|machine|nameWord) != 0 && n.parts == 1 {
 		return 0, ""
 	}
 	if n.known > 0 && n.common < n.full || n.two() && n.common == 0 {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -115,30 +116,30 @@ func columnOf(t string, a, z int) column {
 	if a >= z || z-a > headCell {
 		return colNone
 	}
-	words := 0
+	count := 0
 	birth := false
 	for p := a; p < z; {
-		w := read(t[:z], p)
-		if w.end == w.start {
+		w := lexicon.Read(t[:z], p)
+		if w.End == w.Start {
 			if b := t[p]; b != ' ' && b != '_' && b != '-' && b != '.' && b != '/' && b < 0x80 || b == '=' {
 				return colNone
 			}
 			p++
 			continue
 		}
-		birth = birth || w.class&birthWord != 0
-		words++
-		p = w.end
+		birth = birth || w.Class&birthWord != 0
+		count++
+		p = w.End
 	}
 	cell := t[a:z]
 	switch {
-	case words > 4:
+	case count > 4:
 		return colNone
 	case birth:
 		return colBirth
-	case hasAny(cell, "姓名", "氏名", "名前", "客户姓名", "患者名", "お名前"):
+	case words.Begins(cell, "姓名", "氏名", "名前", "客户姓名", "患者名", "お名前"):
 		return colField
-	case hasAny(cell, "生年月日", "出生日期", "生日"):
+	case words.Begins(cell, "生年月日", "出生日期", "生日"):
 		return colBirth
 	}
 	l := labelBefore(t[:z], z)
@@ -147,9 +148,9 @@ func columnOf(t string, a, z int) column {
 		return colField
 	case l.class&nameWord != 0:
 		return colName
-	case words == 1 && hasAny(strings.ToLower(cell), "first", "last", "given", "family") && len(cell) <= 6:
+	case count == 1 && words.Begins(strings.ToLower(cell), "first", "last", "given", "family") && len(cell) <= 6:
 		return colField
-	case l.class&role != 0 && words == 1 || words == 1 && hasAny(strings.ToLower(cell), "primary", "backup", "assignee", "owner", "manager"):
+	case l.class&role != 0 && count == 1 || count == 1 && words.Begins(strings.ToLower(cell), "primary", "backup", "assignee", "owner", "manager"):
 		return colRole
 	}
 	return colNone
@@ -159,7 +160,7 @@ func columnOf(t string, a, z int) column {
 func judgeHanHeader(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	for i := nextHigh(t, c.Start, c.End); i < c.End; i = nextHigh(t, i, c.End) {
-		if hasAny(t[i:], "姓名", "氏名", "名前", "生年月日", "出生日期") && (i == 0 || cellEnd(t[i-1]) || t[i-1] == ' ') {
+		if words.Begins(t[i:], "姓名", "氏名", "名前", "生年月日", "出生日期") && (i == 0 || cellEnd(t[i-1]) || t[i-1] == ' ') {
 			from := max(0, i-headLine)
 			if k := strings.LastIndexByte(t[from:i], '\n'); k >= 0 {
 				from += k + 1
@@ -342,7 +343,7 @@ func cell(s *classifiers.Scan, a, z int, kind column) {
 	if !ok || n.end != z && !(n.end < z && strings.Trim(t[n.end:z], " .") == "") {
 		return
 	}
-	if w := read(t, n.start); w.class&placeholder != 0 && (n.parts == 1 || n.small) {
+	if w := lexicon.Read(t, n.start); w.Class&placeholder != 0 && (n.parts == 1 || n.small) {
 		return
 	}
 	by := byField

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -97,7 +98,7 @@ func judgeDate(s *classifiers.Scan, c classifiers.Candidate) {
 	t := s.Text
 	done := 0
 	for _, g := range c.Groups {
-		if g.Start < done || !g.Digits || !isDigit(t[g.Start]) || g.Len() > 8 {
+		if g.Start < done || !g.Digits || !words.IsDigit(t[g.Start]) || g.Len() > 8 {
 			continue
 		}
 		d, ok := dateAt(t, g.Start)
@@ -156,7 +157,7 @@ func behindPerson(t string, d date) bool {
 	if d.compact {
 		from := max(0, d.start-256)
 		k := strings.LastIndex(t[from:d.start], "PID|")
-		return k >= 0 && strings.Count(t[from+k:d.start], "|") == 7 && at(t, d.start-1) == '|'
+		return k >= 0 && strings.Count(t[from+k:d.start], "|") == 7 && words.At(t, d.start-1) == '|'
 	}
 	if d.year < oldBirth || d.year > youngBirth {
 		return false
@@ -164,14 +165,14 @@ func behindPerson(t string, d date) bool {
 	p := d.start
 	sure := false
 	switch {
-	case at(t, p-1) == '(' && at(t, d.end) == ')':
+	case words.At(t, p-1) == '(' && words.At(t, d.end) == ')':
 		p--
 		sure = true
 	case strings.HasSuffix(t[:p], " / ") && strings.HasPrefix(t[d.end:], " / "), strings.HasSuffix(t[:p], " | ") && strings.HasPrefix(t[d.end:], " | "):
 		p -= 3
-	case at(t, p-1) == ' ' && at(t, p-2) == ',' && (at(t, d.end) == ',' || at(t, d.end) == ';' || at(t, d.end) == '\n'):
+	case words.At(t, p-1) == ' ' && words.At(t, p-2) == ',' && (words.At(t, d.end) == ',' || words.At(t, d.end) == ';' || words.At(t, d.end) == '\n'):
 		p -= 2
-	case at(t, p-1) == '\n':
+	case words.At(t, p-1) == '\n':
 		p--
 		n, ok := nameBefore(t, p)
 		return ok && n.upper && n.known > 0 && n.common == 0
@@ -193,21 +194,21 @@ func behindPerson(t string, d date) bool {
 // between them.
 func titled(t string, i int) bool {
 	for range 4 {
-		i -= blanksBack(t, i)
-		if at(t, i-1) == '.' {
+		i -= words.BlanksBack(t, i)
+		if words.At(t, i-1) == '.' {
 			i--
 		}
-		w := readBack(t, i)
-		if w.end == w.start {
+		w := lexicon.ReadBack(t, i)
+		if w.End == w.Start {
 			return false
 		}
-		if w.class&title != 0 {
+		if w.Class&title != 0 {
 			return true
 		}
-		if w.class&particle == 0 {
+		if w.Class&particle == 0 {
 			return false
 		}
-		i = w.start
+		i = w.Start
 	}
 	return false
 }
@@ -222,7 +223,7 @@ func birthNear(s *classifiers.Scan, d date) int {
 			case "* ", "*", "f. ", "n. ":
 				// A star, and the abbreviations of Sweden and Italy, behind a name only.
 				p := d.start - len(w)
-				if d.year > adultBirth || !(at(t, p-1) == '(' || at(t, p-1) == ' ' && (at(t, p-2) == ',' || isAlpha(at(t, p-2)))) {
+				if d.year > adultBirth || !(words.At(t, p-1) == '(' || words.At(t, p-1) == ' ' && (words.At(t, p-2) == ',' || words.IsLetter(words.At(t, p-2)))) {
 					continue
 				}
 			}
@@ -245,15 +246,15 @@ func dateAt(t string, i int) (date, bool) {
 	if n == 0 || n > 8 {
 		return date{}, false
 	}
-	b := at(t, i-1)
-	if b == '-' || b == '/' || b == '.' && (isDigit(at(t, i-2)) || isAlpha(at(t, i-2)) && !(at(t, i-3) == ' ' || isAlpha(at(t, i-3)))) || b == ':' && isDigit(at(t, i-2)) || b == '_' || b == '#' || b == '$' {
+	b := words.At(t, i-1)
+	if b == '-' || b == '/' || b == '.' && (words.IsDigit(words.At(t, i-2)) || words.IsLetter(words.At(t, i-2)) && !(words.At(t, i-3) == ' ' || words.IsLetter(words.At(t, i-3)))) || b == ':' && words.IsDigit(words.At(t, i-2)) || b == '_' || b == '#' || b == '$' {
 		return date{}, false
 	}
 	x := number(t[i : i+n])
 	switch {
 	case n == 8:
 		d := date{start: i, end: i + 8, year: x / 10000, month: x / 100 % 100, day: x % 100, compact: true}
-		return d, possible(d.day, d.month) && !isDigit(at(t, i+8))
+		return d, possible(d.day, d.month) && !words.IsDigit(words.At(t, i+8))
 	case n == 4:
 		if d, ok := yearFirst(t, i, x); ok {
 			return d, true
@@ -275,7 +276,7 @@ func possible(day, month int) bool {
 // digits gives the number of digits at i, up to nine.
 func digits(t string, i int) int {
 	n := 0
-	for n < 9 && isDigit(at(t, i+n)) {
+	for n < 9 && words.IsDigit(words.At(t, i+n)) {
 		n++
 	}
 	return n
@@ -295,12 +296,12 @@ func yearFirst(t string, i, year int) (date, bool) {
 	if strings.HasPrefix(t[p:], "年") || strings.HasPrefix(t[p:], "년") {
 		return japanese(t, i, p, year)
 	}
-	sep := at(t, p)
+	sep := words.At(t, p)
 	if sep != '-' && sep != '/' && sep != '.' {
 		return d, false
 	}
 	a := digits(t, p+1)
-	if a == 0 || a > 2 || at(t, p+1+a) != sep {
+	if a == 0 || a > 2 || words.At(t, p+1+a) != sep {
 		return d, false
 	}
 	d.month = number(t[p+1 : p+1+a])
@@ -311,30 +312,30 @@ func yearFirst(t string, i, year int) (date, bool) {
 	}
 	d.day = number(t[p : p+b])
 	d.end = p + b
-	if !possible(d.day, d.month) || year < 1000 || year > 2199 || at(t, d.end) == sep && isDigit(at(t, d.end+1)) || at(t, d.end) == '_' || at(t, d.end) == '-' && isAlpha(at(t, d.end+1)) {
+	if !possible(d.day, d.month) || year < 1000 || year > 2199 || words.At(t, d.end) == sep && words.IsDigit(words.At(t, d.end+1)) || words.At(t, d.end) == '_' || words.At(t, d.end) == '-' && words.IsLetter(words.At(t, d.end+1)) {
 		return d, false
 	}
 	// A time behind.
 	q := d.end
-	if c := at(t, q); c == 'T' || c == ' ' || c == 't' {
+	if c := words.At(t, q); c == 'T' || c == ' ' || c == 't' {
 		q++
-		if h := digits(t, q); h == 2 && at(t, q+2) == ':' && digits(t, q+3) == 2 {
+		if h := digits(t, q); h == 2 && words.At(t, q+2) == ':' && digits(t, q+3) == 2 {
 			q += 5
-			if at(t, q) == ':' && digits(t, q+1) == 2 {
+			if words.At(t, q) == ':' && digits(t, q+1) == 2 {
 				q += 3
 				d.stamp = true
-				if c := at(t, q); (c == '.' || c == ',') && isDigit(at(t, q+1)) {
+				if c := words.At(t, q); (c == '.' || c == ',') && words.IsDigit(words.At(t, q+1)) {
 					q += 1 + digits(t, q+1)
 				}
 			}
-			if at(t, d.end) != ' ' {
+			if words.At(t, d.end) != ' ' {
 				d.stamp = true
 			}
-			if at(t, q) == 'Z' {
+			if words.At(t, q) == 'Z' {
 				q++
-			} else if c := at(t, q); (c == '+' || c == '-') && digits(t, q+1) >= 2 {
+			} else if c := words.At(t, q); (c == '+' || c == '-') && digits(t, q+1) >= 2 {
 				q += 1 + digits(t, q+1)
-				if at(t, q) == ':' && digits(t, q+1) == 2 {
+				if words.At(t, q) == ':' && digits(t, q+1) == 2 {
 					q += 3
 				}
 			}
@@ -344,21 +345,21 @@ func yearFirst(t string, i, year int) (date, bool) {
 			return d, false
 		}
 	}
-	return d, !isAlpha(at(t, d.end)) && !isDigit(at(t, d.end))
+	return d, !words.IsLetter(words.At(t, d.end)) && !words.IsDigit(words.At(t, d.end))
 }
 
 // japanese reads the month and day behind a year that ends at p.
 func japanese(t string, start, p, year int) (date, bool) {
 	d := date{start: start, year: year}
 	p += 3
-	p += blanks(t, p)
+	p += words.Blanks(t, p)
 	a := digits(t, p)
 	if a == 0 || a > 2 || !strings.HasPrefix(t[p+a:], "月") && !strings.HasPrefix(t[p+a:], "월") {
 		return d, false
 	}
 	d.month = number(t[p : p+a])
 	p += a + 3
-	p += blanks(t, p)
+	p += words.Blanks(t, p)
 	b := digits(t, p)
 	if b == 0 || b > 2 {
 		return d, false
@@ -389,23 +390,23 @@ func dayFirst(t string, i, n, x int) (date, bool) {
 		}
 		return d, false
 	}
-	sep := at(t, p)
+	sep := words.At(t, p)
 	if sep != '.' && sep != '/' && sep != '-' {
 		return d, false
 	}
 	p++
 	sp := 0
-	if sep == '.' && at(t, p) == ' ' {
+	if sep == '.' && words.At(t, p) == ' ' {
 		sp = 1
 	}
 	p += sp
 	a := digits(t, p)
-	if a == 0 || a > 2 || at(t, p+a) != sep {
+	if a == 0 || a > 2 || words.At(t, p+a) != sep {
 		return d, false
 	}
 	y := number(t[p : p+a])
 	p += a + 1
-	if sp > 0 && at(t, p) == ' ' {
+	if sp > 0 && words.At(t, p) == ' ' {
 		p++
 	}
 	m := digits(t, p)
@@ -428,10 +429,10 @@ func dayFirst(t string, i, n, x int) (date, bool) {
 	if !possible(d.day, d.month) {
 		d.day, d.month = y, x
 	}
-	switch c := at(t, d.end); {
-	case !possible(d.day, d.month), isDigit(c), isAlpha(c), c == sep && isDigit(at(t, d.end+1)), c == '_', d.year < 1000 || d.year > 2199:
+	switch c := words.At(t, d.end); {
+	case !possible(d.day, d.month), words.IsDigit(c), words.IsLetter(c), c == sep && words.IsDigit(words.At(t, d.end+1)), c == '_', d.year < 1000 || d.year > 2199:
 		return d, false
-	case m == 2 && (c == '.' || c == ',' || c == ':') && isDigit(at(t, d.end+1)):
+	case m == 2 && (c == '.' || c == ',' || c == ':') && words.IsDigit(words.At(t, d.end+1)):
 		return d, false
 	case sep == '.' && (n == 1 && a == 1 && sp == 0): // 1.2.2024 is a version as well
 		d.tiny = m == 4
@@ -447,8 +448,8 @@ const maxMonth = 14
 // that may stand between the day and the month.
 var monthBegin = func() (t [26]uint32) {
 	for _, w := range strings.Fields(monthWords + " of de den di del") {
-		f := fold(w)
-		if isAlpha(f[0]) && isAlpha(f[1]) {
+		f := words.Fold(w)
+		if words.IsLetter(f[0]) && words.IsLetter(f[1]) {
 			t[f[0]-'a'] |= 1 << (f[1] - 'a')
 		}
 	}
@@ -457,15 +458,15 @@ var monthBegin = func() (t [26]uint32) {
 
 // monthLike reports whether the word at i may be the name of a month.
 func monthLike(t string, i int) bool {
-	a, b := at(t, i), at(t, i+1)
+	a, b := words.At(t, i), words.At(t, i+1)
 	if a >= 0x80 || b >= 0x80 {
 		return true
 	}
-	return isAlpha(a) && isAlpha(b) && monthBegin[lowerASCII(a)-'a']>>(lowerASCII(b)-'a')&1 != 0
+	return words.IsLetter(a) && words.IsLetter(b) && monthBegin[words.Lower(a)-'a']>>(words.Lower(b)-'a')&1 != 0
 }
 
 // isMonth reports whether a word names a month.
-func isMonth(w word) bool { return w.class&month != 0 }
+func isMonth(w words.Word) bool { return w.Class&month != 0 }
 
 // doubtful are names of months that are other words in some language.
 func doubtful(w string) bool {
@@ -485,75 +486,75 @@ func withMonth(t string, i, n, x int) (date, bool) {
 	}
 	p := i + n
 	// Ordinals: 12th, 1er, 1º, 12.
-	switch b := at(t, p); {
+	switch b := words.At(t, p); {
 	case b == ' ':
-	case isAlpha(b) && hasAny(t[p:], "st", "nd", "rd", "th", "er", "ST", "ND", "RD", "TH"):
+	case words.IsLetter(b) && words.Begins(t[p:], "st", "nd", "rd", "th", "er", "ST", "ND", "RD", "TH"):
 		p += 2
 	case strings.HasPrefix(t[p:], "º"), strings.HasPrefix(t[p:], "°"):
 		p += 2
-	case at(t, p) == '.':
+	case words.At(t, p) == '.':
 		p++
 	}
-	if isAlpha(at(t, p)) || isDigit(at(t, p)) {
+	if words.IsLetter(words.At(t, p)) || words.IsDigit(words.At(t, p)) {
 		return d, false
 	}
 	tail := p
-	if sp := blanks(t, p); (sp > 0 || at(t, p) == '-' || at(t, p) == '/') && monthLike(t, p+max(sp, 1)) {
+	if sp := words.Blanks(t, p); (sp > 0 || words.At(t, p) == '-' || words.At(t, p) == '/') && monthLike(t, p+max(sp, 1)) {
 		q := p + max(sp, 1)
-		w := read(t, q)
-		if sp := blanks(t, w.end); w.letters <= 3 && w.lower && sp > 0 && hasAny(t[w.start:w.end], "of", "de", "den", "di") {
-			if !monthLike(t, w.end+sp) {
+		w := lexicon.Read(t, q)
+		if sp := words.Blanks(t, w.End); w.Letters <= 3 && w.Lower && sp > 0 && words.Begins(t[w.Start:w.End], "of", "de", "den", "di") {
+			if !monthLike(t, w.End+sp) {
 				goto before
 			}
-			w = read(t, w.end+sp)
+			w = lexicon.Read(t, w.End+sp)
 		}
 		// 12-May-1980 is one word to the reader.
-		if w.digits && w.letters >= 3 {
+		if w.Digits && w.Letters >= 3 {
 			w = cutMonth(t, w)
 		}
-		if w.digits || w.letters < 3 || !isMonth(w) {
+		if w.Digits || w.Letters < 3 || !isMonth(w) {
 			goto before
 		}
-		d.end = w.end
+		d.end = w.End
 		d.month = 1
-		y := yearBehind(t, w.end)
+		y := yearBehind(t, w.End)
 		if y.end > 0 {
 			d.year, d.end, d.short = y.year, y.end, y.short
 			return d, true
 		}
 		d.bare = true
-		if doubtful(t[w.start:w.end]) && !w.capital {
+		if doubtful(t[w.Start:w.End]) && !w.Capital {
 			return d, false
 		}
-		return d, w.capital || w.letters > 4
+		return d, w.Capital || w.Letters > 4
 	}
 before:
 	// The month before.
-	q := i - blanksBack(t, i)
+	q := i - words.BlanksBack(t, i)
 	if q == i {
 		return d, false
 	}
-	if at(t, q-1) == '.' {
+	if words.At(t, q-1) == '.' {
 		q--
 	}
 	k := q
-	for k > 0 && q-k < maxMonth && isAlpha(t[k-1]) {
+	for k > 0 && q-k < maxMonth && words.IsLetter(t[k-1]) {
 		k--
 	}
-	if !monthLike(t, k) && at(t, k-1) < 0x80 {
+	if !monthLike(t, k) && words.At(t, k-1) < 0x80 {
 		return d, false
 	}
-	w := readBack(t, q)
-	if w.digits || w.letters < 3 || !isMonth(w) || !w.capital && (doubtful(t[w.start:w.end]) || w.letters < 4) {
+	w := lexicon.ReadBack(t, q)
+	if w.Digits || w.Letters < 3 || !isMonth(w) || !w.Capital && (doubtful(t[w.Start:w.End]) || w.Letters < 4) {
 		return d, false
 	}
-	d.start, d.month = w.start, 1
+	d.start, d.month = w.Start, 1
 	d.end = i + n
-	if tail > d.end && at(t, i+n) != '.' {
+	if tail > d.end && words.At(t, i+n) != '.' {
 		d.end = tail
 	}
 	r := d.end
-	if at(t, r) == ',' {
+	if words.At(t, r) == ',' {
 		r++
 	}
 	if y := yearBehind(t, r); y.end > 0 {
@@ -562,18 +563,18 @@ before:
 	}
 	d.bare = true
 	// May 12 people came: a capital begins a sentence.
-	return d, !doubtful(t[w.start:w.end]) || !startsLower(t, d.end+blanks(t, d.end)) || tail > i+n
+	return d, !doubtful(t[w.Start:w.End]) || !startsLower(t, d.end+words.Blanks(t, d.end)) || tail > i+n
 }
 
 func startsLower(t string, i int) bool {
-	b := at(t, i)
-	return 'a' <= b && b <= 'z' && blanksBack(t, i) > 0
+	b := words.At(t, i)
+	return 'a' <= b && b <= 'z' && words.BlanksBack(t, i) > 0
 }
 
 // cutMonth takes the month out of May-1980.
-func cutMonth(t string, w word) word {
-	if k := strings.IndexByte(t[w.start:w.end], '-'); k > 0 {
-		return read(t[:w.start+k], w.start)
+func cutMonth(t string, w words.Word) words.Word {
+	if k := strings.IndexByte(t[w.Start:w.End], '-'); k > 0 {
+		return lexicon.Read(t[:w.Start+k], w.Start)
 	}
 	return w
 }
@@ -581,21 +582,21 @@ func cutMonth(t string, w word) word {
 // monthYear reads May 1980, whose year begins at i.
 func monthYear(t string, i, year int) (date, bool) {
 	d := date{start: i, end: i + 4, year: year, bare: true}
-	if year < 1900 || year > 2099 || isAlpha(at(t, d.end)) {
+	if year < 1900 || year > 2099 || words.IsLetter(words.At(t, d.end)) {
 		return d, false
 	}
-	q := i - blanksBack(t, i)
+	q := i - words.BlanksBack(t, i)
 	if q == i {
 		return d, false
 	}
-	w := readBack(t, q)
-	if w.lower && w.letters <= 3 && hasAny(t[w.start:w.end], "de", "of") {
-		w = readBack(t, w.start-blanksBack(t, w.start))
+	w := lexicon.ReadBack(t, q)
+	if w.Lower && w.Letters <= 3 && words.Begins(t[w.Start:w.End], "de", "of") {
+		w = lexicon.ReadBack(t, w.Start-words.BlanksBack(t, w.Start))
 	}
-	if w.letters < 3 || w.digits || !isMonth(w) || !w.capital && (doubtful(t[w.start:w.end]) || w.letters < 4) {
+	if w.Letters < 3 || w.Digits || !isMonth(w) || !w.Capital && (doubtful(t[w.Start:w.End]) || w.Letters < 4) {
 		return d, false
 	}
-	d.start = w.start
+	d.start = w.Start
 	return d, true
 }
 
@@ -603,24 +604,24 @@ func monthYear(t string, i, year int) (date, bool) {
 // ", 1980", "-1980".
 func yearBehind(t string, i int) (d date) {
 	p := i
-	if at(t, p) == '.' || at(t, p) == ',' {
+	if words.At(t, p) == '.' || words.At(t, p) == ',' {
 		p++
 	}
-	sp := blanks(t, p)
+	sp := words.Blanks(t, p)
 	if sp == 0 {
-		if c := at(t, p); c != '-' && c != '/' && p == i {
+		if c := words.At(t, p); c != '-' && c != '/' && p == i {
 			return d
 		} else if c == '-' || c == '/' {
 			p++
 		}
 	}
 	p += sp
-	if hasAny(t[min(p, len(t)):], "de ", "del ", "do ") {
+	if words.Begins(t[min(p, len(t)):], "de ", "del ", "do ") {
 		p += strings.IndexByte(t[p:], ' ') + 1
 	}
-	if sp > 0 && digits(t, p) == 0 && (at(t, p) == '\'' || hasAny(t[min(p, len(t)):], "\u2019")) {
-		q := p + joint(t, p)
-		if digits(t, q) == 2 && !isAlpha(at(t, q+2)) {
+	if sp > 0 && digits(t, p) == 0 && (words.At(t, p) == '\'' || words.Begins(t[min(p, len(t)):], "\u2019")) {
+		q := p + words.Joint(t, p)
+		if digits(t, q) == 2 && !words.IsLetter(words.At(t, q+2)) {
 			y := 1900 + number(t[q:q+2])
 			if y < 1930 {
 				y += 100
@@ -629,12 +630,12 @@ func yearBehind(t string, i int) (d date) {
 		}
 	}
 	// 17 SEP 88, 17-Sep-88: a number that no day has.
-	if (sp == 1 && p == i+1 || t[p-1] == '-') && digits(t, p) == 2 && t[p] > '3' && !isAlpha(at(t, p+2)) && at(t, p+2) != ':' && at(t, p+2) != '%' {
+	if (sp == 1 && p == i+1 || t[p-1] == '-') && digits(t, p) == 2 && t[p] > '3' && !words.IsLetter(words.At(t, p+2)) && words.At(t, p+2) != ':' && words.At(t, p+2) != '%' {
 		return date{end: p + 2, year: 1900 + number(t[p:p+2]), short: true}
 	}
 	if digits(t, p) == 4 {
 		y := number(t[p : p+4])
-		if 1000 <= y && y <= 2199 && !isAlpha(at(t, p+4)) && !hasAny(t[p+4:], "年", "년") {
+		if 1000 <= y && y <= 2199 && !words.IsLetter(words.At(t, p+4)) && !words.Begins(t[p+4:], "年", "년") {
 			return date{end: p + 4, year: y}
 		}
 	}
@@ -648,19 +649,19 @@ func clockAt(t string, i int) int {
 	if n == 0 || n > 2 || number(t[i:i+n]) > 12 || number(t[i:i+n]) == 0 {
 		return 0
 	}
-	if b := at(t, i-1); b != ' ' && b != '(' && b != '\n' && b != 0 && b != '"' && b != '-' && b < utf8.RuneSelf {
+	if b := words.At(t, i-1); b != ' ' && b != '(' && b != '\n' && b != 0 && b != '"' && b != '-' && b < utf8.RuneSelf {
 		return 0
 	}
 	p := i + n
-	if at(t, p) == ':' && digits(t, p+1) == 2 {
+	if words.At(t, p) == ':' && digits(t, p+1) == 2 {
 		p += 3
 	}
-	p += blanks(t, p)
-	if b := at(t, p) | 0x20; b != 'a' && b != 'p' {
+	p += words.Blanks(t, p)
+	if b := words.At(t, p) | 0x20; b != 'a' && b != 'p' {
 		return 0
 	}
 	for _, w := range [...]string{"a.m.", "p.m.", "am", "pm", "AM", "PM", "A.M.", "P.M."} {
-		if strings.HasPrefix(t[min(p, len(t)):], w) && !isAlpha(at(t, p+len(w))) {
+		if strings.HasPrefix(t[min(p, len(t)):], w) && !words.IsLetter(words.At(t, p+len(w))) {
 			if w == "am" && p > i+n && startsName(t, p+3) {
 				return 0 // I am
 			}
@@ -668,14 +669,4 @@ func clockAt(t string, i int) int {
 		}
 	}
 	return 0
-}
-
-// hasAny reports whether t begins with one of the words.
-func hasAny(t string, words ...string) bool {
-	for _, w := range words {
-		if strings.HasPrefix(t, w) {
-			return true
-		}
-	}
-	return false
 }

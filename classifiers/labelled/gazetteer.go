@@ -1,6 +1,10 @@
 package labelled
 
-import "github.com/ostiary/ostiary/classifiers/gazetteer"
+import (
+	"github.com/ostiary/ostiary/classifiers/gazetteer"
+
+	"github.com/ostiary/ostiary/classifiers/words"
+)
 
 // fame is what is known of a word.
 type fame struct {
@@ -14,10 +18,10 @@ type fame struct {
 // lookup says what is known of a word. Words such as Rose are names and common
 // words; those that are far more usual as names are not counted as common.
 func lookup(w string) fame {
-	if len(w) > maxWord {
+	if len(w) > words.MaxWord {
 		return fame{}
 	}
-	var b [2 * maxWord]byte
+	var b [2 * words.MaxWord]byte
 	f := gazetteer.Word(gazetteer.Fold(b[:0], w))
 	name, usual := f.Name(), f.Common()
 	return fame{

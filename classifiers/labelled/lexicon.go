@@ -1,9 +1,9 @@
 package labelled
 
-import "strings"
+import "github.com/ostiary/ostiary/classifiers/words"
 
 // class is what a word can be beside a name; a word can be several things.
-type class uint32
+type class = words.Class
 
 const (
 	nameWord    class = 1 << iota // name, nombre: of persons and of things
@@ -28,44 +28,6 @@ const (
 	ageWord                       // age, Alter
 	goesOn                        // a, the, is: what follows is no name
 )
-
-// table maps the hash of a folded word to its class: open addressing, 0 is free.
-type table struct {
-	keys    []uint64
-	classes []class
-}
-
-func (x *table) find(h uint64) class {
-	mask := uint64(len(x.keys) - 1)
-	for i := h & mask; x.keys[i] != 0; i = (i + 1) & mask {
-		if x.keys[i] == h {
-			return x.classes[i]
-		}
-	}
-	return 0
-}
-
-func makeTable(lists map[class]string) *table {
-	words := map[uint64]class{}
-	for c, list := range lists {
-		for _, w := range strings.Fields(list) {
-			words[hashOf(fold(w))] |= c
-		}
-	}
-	size := 64
-	for size < 4*len(words) {
-		size *= 2
-	}
-	x := &table{make([]uint64, size), make([]class, size)}
-	for h, c := range words {
-		i := h & uint64(size-1)
-		for x.keys[i] != 0 {
-			i = (i + 1) & uint64(size-1)
-		}
-		x.keys[i], x.classes[i] = h, c
-	}
-	return x
-}
 
 // The words of labels, in the languages that the detector knows.
 const (
@@ -112,7 +74,7 @@ const (
 
 // lexicon holds the words. They are common knowledge: forms of address, heads of
 // forms, words that stand where a name could.
-var lexicon = makeTable(map[class]string{
+var lexicon = words.NewLexicon(map[class]string{
 	nameWord:   nameWords,
 	strongName: strongNames,
 	role:       roles,

@@ -2,6 +2,8 @@ package labelled
 
 import (
 	"unicode/utf8"
+
+	"github.com/ostiary/ostiary/classifiers/words"
 )
 
 // name is a run of words that can be a person's name.
@@ -34,24 +36,24 @@ func nameAt(t string, i int, how style) (name, bool) {
 	n := name{start: p, end: p, upper: true}
 	first := false
 	for range maxParts {
-		w := read(t, p)
+		w := lexicon.Read(t, p)
 		owner := possessive(t, &w)
-		if w.end == w.start || w.digits || w.letters == 0 {
+		if w.End == w.Start || w.Digits || w.Letters == 0 {
 			break
 		}
-		if w.class&company != 0 && n.parts > 0 && (w.capital || w.letters > 3) {
+		if w.Class&company != 0 && n.parts > 0 && (w.Capital || w.Letters > 3) {
 			n.companyish = true
 			break
 		}
-		single := w.letters == 1 && w.end-w.start == 1
-		if w.class&suffix != 0 && n.parts > 0 && w.capital && w.letters <= 3 {
-			n.end = w.end
+		single := w.Letters == 1 && w.End-w.Start == 1
+		if w.Class&suffix != 0 && n.parts > 0 && w.Capital && w.Letters <= 3 {
+			n.end = w.End
 			return finish(t, n)
 		}
-		joins := w.class&particle != 0 && !w.capital
+		joins := w.Class&particle != 0 && !w.Capital
 		f := fame{}
 		if !single && !joins {
-			f = lookup(t[w.start:w.end])
+			f = lookup(t[w.Start:w.End])
 		}
 		if !joins && !n.takes(t, w, f, single, how) {
 			break
@@ -65,20 +67,20 @@ func nameAt(t string, i int, how style) (name, bool) {
 				n.add(w, f, bound(t, w))
 				n.proper = first && n.full > 1 && f.surname
 			}
-			n.end = w.end
+			n.end = w.End
 		}
-		p = w.end
+		p = w.End
 		if owner {
 			break
 		}
-		if at(t, p) == '.' && (single || w.letters == 2 && n.parts > 0 && w.capital) && (at(t, p+1) == ' ' || single && isAlpha(at(t, p+1))) {
+		if words.At(t, p) == '.' && (single || w.Letters == 2 && n.parts > 0 && w.Capital) && (words.At(t, p+1) == ' ' || single && words.IsLetter(words.At(t, p+1))) {
 			p++
-			if at(t, p) != ' ' {
+			if words.At(t, p) != ' ' {
 				continue // J.R.
 			}
 		}
-		sp := blanks(t, p)
-		if sp != 1 && !(sp == 2 && at(t, p) == 0xC2) {
+		sp := words.Blanks(t, p)
+		if sp != 1 && !(sp == 2 && words.At(t, p) == 0xC2) {
 			break
 		}
 		p += sp
@@ -87,7 +89,7 @@ func nameAt(t string, i int, how style) (name, bool) {
 }
 
 // add counts a word of more than one letter.
-func (n *name) add(w word, f fame, bound bool) {
+func (n *name) add(w words.Word, f fame, bound bool) {
 	n.full++
 	if f.known {
 		n.known++
@@ -96,32 +98,32 @@ func (n *name) add(w word, f fame, bound bool) {
 		n.common++
 	}
 	n.place = n.place || f.place
-	if w.lower {
+	if w.Lower {
 		n.upper = false
 	}
-	if !w.capital && !bound {
+	if !w.Capital && !bound {
 		n.small = true
 	}
 }
 
 // takes reports whether a word can be the next part of the name.
-func (n *name) takes(t string, w word, f fame, single bool, how style) bool {
-	bad := w.class&(stop|month) != 0 && w.class&particle == 0
+func (n *name) takes(t string, w words.Word, f fame, single bool, how style) bool {
+	bad := w.Class&(stop|month) != 0 && w.Class&particle == 0
 	switch {
 	case single:
-		return w.capital
-	case humps(t, w), n.parts == 0 && !w.capital && w.class&(goesOn|placeholder) != 0:
+		return w.Capital
+	case humps(t, w), n.parts == 0 && !w.Capital && w.Class&(goesOn|placeholder) != 0:
 		return false
-	case bad && !(n.parts > 0 && n.known == n.full && n.full > 0 && w.capital && f.surname && !n.upper):
+	case bad && !(n.parts > 0 && n.known == n.full && n.full > 0 && w.Capital && f.surname && !n.upper):
 		// Price and May are surnames behind a given name.
-		return w.class&month != 0 && w.class&stop == 0 && f.given && w.capital
-	case w.class&(role|strongName|lister|after|nameWord) != 0 && w.class&particle == 0 && (n.parts > 0 || !w.capital) && !(f.known && !f.common && w.class&(role|after) == 0):
+		return w.Class&month != 0 && w.Class&stop == 0 && f.given && w.Capital
+	case w.Class&(role|strongName|lister|after|nameWord) != 0 && w.Class&particle == 0 && (n.parts > 0 || !w.Capital) && !(f.known && !f.common && w.Class&(role|after) == 0):
 		return false
-	case w.class&title != 0 && w.class&particle == 0 && n.parts > 0 && !f.surname:
+	case w.Class&title != 0 && w.Class&particle == 0 && n.parts > 0 && !f.surname:
 		return false
-	case !w.capital && !bound(t, w):
-		return how.small && (n.parts == 0 || f.known && n.parts < 4 && w.class&goesOn == 0)
-	case n.full > 0 && !n.upper && !w.lower && w.letters <= 5 && caseless(t, w) == 0 && w.class&particle == 0:
+	case !w.Capital && !bound(t, w):
+		return how.small && (n.parts == 0 || f.known && n.parts < 4 && w.Class&goesOn == 0)
+	case n.full > 0 && !n.upper && !w.Lower && w.Letters <= 5 && caseless(t, w) == 0 && w.Class&particle == 0:
 		return false // an abbreviation behind a name: DOB, MRN
 	case n.full >= 2 && f.common && !f.known:
 		return false // a word of the sentence
@@ -131,8 +133,8 @@ func (n *name) takes(t string, w word, f fame, single bool, how style) bool {
 
 // humps reports whether a word changes to capitals inside as identifiers do;
 // McKay, DeLuca and O'Brien do not.
-func humps(t string, w word) bool {
-	for i := w.start + 4; i < w.end; i++ {
+func humps(t string, w words.Word) bool {
+	for i := w.Start + 4; i < w.End; i++ {
 		if c := t[i]; 'A' <= c && c <= 'Z' && 'a' <= t[i-1] && t[i-1] <= 'z' {
 			return true
 		}
@@ -142,14 +144,14 @@ func humps(t string, w word) bool {
 
 // possessive cuts the ending off a word: Cook's, Ahmet'in. It tells whether there
 // was one.
-func possessive(t string, w *word) bool {
-	for i := w.start + 3; i < w.end; i++ {
-		k := joint(t, i)
+func possessive(t string, w *words.Word) bool {
+	for i := w.Start + 3; i < w.End; i++ {
+		k := words.Joint(t, i)
 		if k == 0 || t[i] == '-' || k == 3 && t[i+2] != 0x99 {
 			continue
 		}
-		if c := at(t, i+k); w.end-i-k <= 5 && ('a' <= c && c <= 'z' || c == 'S' && w.end-i-k == 1 || c >= 0xC3) {
-			*w = read(t[:i], w.start)
+		if c := words.At(t, i+k); w.End-i-k <= 5 && ('a' <= c && c <= 'z' || c == 'S' && w.End-i-k == 1 || c >= 0xC3) {
+			*w = lexicon.Read(t[:i], w.Start)
 			return true
 		}
 		return false
@@ -158,8 +160,8 @@ func possessive(t string, w *word) bool {
 }
 
 // caseless is the number of letters of scripts without case in a word.
-func caseless(t string, w word) (n int) {
-	for _, r := range t[w.start:w.end] {
+func caseless(t string, w words.Word) (n int) {
+	for _, r := range t[w.Start:w.End] {
 		if r >= 0x590 {
 			n++
 		}
@@ -169,13 +171,13 @@ func caseless(t string, w word) (n int) {
 
 // bound reports whether a word begins with a small particle that is joined to a
 // capital: d'Angelo, al-Rashid, 't-Hooft.
-func bound(t string, w word) bool {
-	if w.capital {
+func bound(t string, w words.Word) bool {
+	if w.Capital {
 		return false
 	}
-	for i := w.start; i < min(w.end, w.start+4); i++ {
-		if k := joint(t, i); k > 0 && i+k < w.end {
-			c := at(t, i+k)
+	for i := w.Start; i < min(w.End, w.Start+4); i++ {
+		if k := words.Joint(t, i); k > 0 && i+k < w.End {
+			c := words.At(t, i+k)
 			return 'A' <= c && c <= 'Z' || c >= 0xC3
 		}
 	}
@@ -187,9 +189,9 @@ func shut(t string, n name, how style) (name, bool) {
 	if n.parts == 0 || n.full == 0 {
 		return n, false
 	}
-	if how.comma && n.full <= 3 && at(t, n.end) == ',' && (at(t, n.end+1) == ' ' || isAlpha(at(t, n.end+1))) {
+	if how.comma && n.full <= 3 && words.At(t, n.end) == ',' && (words.At(t, n.end+1) == ' ' || words.IsLetter(words.At(t, n.end+1))) {
 		i := n.end + 1
-		if at(t, i) == ' ' {
+		if words.At(t, i) == ' ' {
 			i++
 		}
 		if m, ok := nameAt(t, i, style{small: how.small && n.small}); ok && m.start == i && m.parts <= 3 && !m.companyish && (m.upper == n.upper || m.full < m.parts) && (m.known > 0 || n.parts == 1 && m.common == 0) {
@@ -207,16 +209,16 @@ func shut(t string, n name, how style) (name, bool) {
 // finish looks at what follows a name.
 func finish(t string, n name) (name, bool) {
 	p := n.end
-	switch c := at(t, p); {
-	case c == '@', c == '_', c == '\\' && at(t, p+1) != 'n' && at(t, p+1) != 'r' && at(t, p+1) != '"':
+	switch c := words.At(t, p); {
+	case c == '@', c == '_', c == '\\' && words.At(t, p+1) != 'n' && words.At(t, p+1) != 'r' && words.At(t, p+1) != '"':
 		return n, false
-	case isDigit(c), c == '(' && !spaced(t, p), c == '=' && at(t, p+1) == '>', c == ':' && at(t, p+1) == ':':
+	case words.IsDigit(c), c == '(' && !spaced(t, p), c == '=' && words.At(t, p+1) == '>', c == ':' && words.At(t, p+1) == ':':
 		return n, false
-	case c == '.' && (isAlpha(at(t, p+1)) || at(t, p+1) >= utf8.RuneSelf):
+	case c == '.' && (words.IsLetter(words.At(t, p+1)) || words.At(t, p+1) >= utf8.RuneSelf):
 		return n, false
 	}
 	// & Sons, und Partner
-	if q := p + blanks(t, p); q > p && at(t, q) == '&' {
+	if q := p + words.Blanks(t, p); q > p && words.At(t, q) == '&' {
 		n.companyish = true
 	}
 	return n, true
@@ -227,20 +229,20 @@ func spaced(t string, i int) bool { return i > 0 && t[i-1] == ' ' }
 // skipTitles skips the titles that begin at i.
 func skipTitles(t string, i int) int {
 	for range 4 {
-		w := read(t, i)
-		if w.end == w.start || w.class&title == 0 || w.digits {
+		w := lexicon.Read(t, i)
+		if w.End == w.Start || w.Class&title == 0 || w.Digits {
 			return i
 		}
-		p := w.end
-		dot := at(t, p) == '.'
+		p := w.End
+		dot := words.At(t, p) == '.'
 		if dot {
 			p++
 		}
-		if w.letters <= 2 && !dot && !longTitle(t[w.start:w.end]) {
+		if w.Letters <= 2 && !dot && !longTitle(t[w.Start:w.End]) {
 			return i
 		}
-		sp := blanks(t, p)
-		if sp == 0 && !(dot && isAlpha(at(t, p))) {
+		sp := words.Blanks(t, p)
+		if sp == 0 && !(dot && words.IsLetter(words.At(t, p))) {
 			return i
 		}
 		i = p + sp

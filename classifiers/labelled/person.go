@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -171,7 +172,7 @@ func judgeAnchor(s *classifiers.Scan, c classifiers.Candidate) {
 	switch t[i] {
 	case ':', '=':
 		b := s.Before(i)
-		if isDigit(b) && (t[i] == '=' || s.At(c.End) != ' ' || !startsName(t, c.End+1)) || b == ':' || b == '=' || b == '!' || b == '<' || b == '>' || b == '/' || b == 0 {
+		if words.IsDigit(b) && (t[i] == '=' || s.At(c.End) != ' ' || !startsName(t, c.End+1)) || b == ':' || b == '=' || b == '!' || b == '<' || b == '>' || b == '/' || b == 0 {
 			return
 		}
 		if n := s.At(c.End); n == ':' || n == '/' || n == '=' || n == '>' {
@@ -198,7 +199,7 @@ func judgeAnchor(s *classifiers.Scan, c classifiers.Candidate) {
 		} else if p == c.End {
 			return
 		}
-		if n, ok := nameAt(t, p, style{}); ok && (lineEnds(t, n.end) || at(t, n.end) == ',') {
+		if n, ok := nameAt(t, p, style{}); ok && (lineEnds(t, n.end) || words.At(t, n.end) == ',') {
 			report(s, n, byClosing)
 		}
 	}
@@ -216,7 +217,7 @@ func labelBefore(t string, i int) label {
 	p := i
 	l := label{}
 	for range 5 {
-		switch at(t, p-1) {
+		switch words.At(t, p-1) {
 		case '"', '\'':
 			p--
 			continue
@@ -232,47 +233,47 @@ func labelBefore(t string, i int) label {
 		}
 		break
 	}
-	w := readBack(t, p)
-	if w.end == w.start {
+	w := lexicon.ReadBack(t, p)
+	if w.End == w.Start {
 		return l
 	}
-	l.start = w.start
-	l.class = w.class
+	l.start = w.Start
+	l.class = w.Class
 	// firstName: the last hump, with the one before as what says of what.
-	before, q := word{}, w.start
-	if w.class == 0 {
-		for k := w.end - 1; k > w.start; k-- {
+	before, q := words.Word{}, w.Start
+	if w.Class == 0 {
+		for k := w.End - 1; k > w.Start; k-- {
 			if 'A' <= t[k] && t[k] <= 'Z' && t[k-1] >= 'a' && t[k-1] <= 'z' {
-				hump := read(t, k)
-				l.class = hump.class
-				before = readBack(t, k)
-				if before.start < w.start || before.end != k {
-					before = read(t[:k], w.start)
+				hump := lexicon.Read(t, k)
+				l.class = hump.Class
+				before = lexicon.ReadBack(t, k)
+				if before.Start < w.Start || before.End != k {
+					before = lexicon.Read(t[:k], w.Start)
 				}
 				break
 			}
 		}
 	}
-	if before.end == before.start {
-		switch at(t, q-1) {
+	if before.End == before.Start {
+		switch words.At(t, q-1) {
 		case '_', ' ', '.', '-', '/':
-			before = readBack(t, q-1)
+			before = lexicon.ReadBack(t, q-1)
 		}
 	}
-	if l.class == 0 && before.class&nameWord != 0 && at(t, q-1) == ' ' {
-		switch t[w.start:w.end] {
+	if l.class == 0 && before.Class&nameWord != 0 && words.At(t, q-1) == ' ' {
+		switch t[w.Start:w.End] {
 		case "completo", "Completo", "complet", "Complet", "Full", "full", "printed", "COMPLETO":
 			l.class = strongName // Nome completo
 		}
 	}
-	if l.class&nameWord != 0 && before.end > before.start {
+	if l.class&nameWord != 0 && before.End > before.Start {
 		switch {
-		case before.class&(qualifier|role) != 0 && before.class&thing == 0:
+		case before.Class&(qualifier|role) != 0 && before.Class&thing == 0:
 			l.class = strongName
-		case before.class&thing != 0:
+		case before.Class&thing != 0:
 			l.class = 0
-		case at(t, q-1) == '_' || before.start >= w.start:
-			if before.class == 0 {
+		case words.At(t, q-1) == '_' || before.Start >= w.Start:
+			if before.Class == 0 {
 				l.class = 0 // foo_name is of foo
 			}
 		}
@@ -284,8 +285,8 @@ func labelBefore(t string, i int) label {
 func valueAt(t string, i int) (int, bool) {
 	quoted := false
 	for n := 0; n < 24; n++ {
-		switch c := at(t, i); {
-		case c == ' ', c == '\t', c == '[', c == '*', c == '`', c == '_', c == '\\' && (at(t, i+1) == '"' || at(t, i+1) == '\''):
+		switch c := words.At(t, i); {
+		case c == ' ', c == '\t', c == '[', c == '*', c == '`', c == '_', c == '\\' && (words.At(t, i+1) == '"' || words.At(t, i+1) == '\''):
 			i++
 		case c == '"', c == '\'':
 			quoted = true
@@ -293,7 +294,7 @@ func valueAt(t string, i int) (int, bool) {
 		case strings.HasPrefix(t[min(i, len(t)):], "\u201c"), strings.HasPrefix(t[min(i, len(t)):], "\u201e"):
 			quoted = true
 			i += 3
-		case c == 0xC2 && at(t, i+1) == 0xA0, c == 0xC2 && at(t, i+1) == 0xAB:
+		case c == 0xC2 && words.At(t, i+1) == 0xA0, c == 0xC2 && words.At(t, i+1) == 0xAB:
 			i += 2
 		default:
 			return i, quoted
@@ -307,10 +308,10 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 	t := s.Text
 	l := labelBefore(t, i)
 	if l.class&(nameWord|strongName|role|lister|header|wrote) == 0 {
-		if w := read(t, l.start); !w.capital && !quiet(t, i, end) {
+		if w := lexicon.Read(t, l.start); !w.Capital && !quiet(t, i, end) {
 			return // a colon of prose
 		}
-		if n, ok := nameBefore(t, i); ok && readBack(t, n.start-blanksBack(t, n.start)).class&wrote != 0 {
+		if n, ok := nameBefore(t, i); ok && lexicon.ReadBack(t, n.start-words.BlanksBack(t, n.start)).Class&wrote != 0 {
 			report(s, n, byHeader) // schrieb Uwe Kranz:
 			return
 		}
@@ -352,20 +353,20 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 	if !ok {
 		return
 	}
-	w := read(t, n.start)
-	if w.class&placeholder != 0 && (n.parts == 1 || n.small) {
+	w := lexicon.Read(t, n.start)
+	if w.Class&placeholder != 0 && (n.parts == 1 || n.small) {
 		return
 	}
 	if n.small && by != byField || n.small && !quoted {
 		// In small letters the value must be the whole field.
-		if !lineEnds(t, n.end) && at(t, n.end) != ',' && at(t, n.end) != ';' || !quoted && n.known == 0 {
+		if !lineEnds(t, n.end) && words.At(t, n.end) != ',' && words.At(t, n.end) != ';' || !quoted && n.known == 0 {
 			return
 		}
 	}
-	if by == byField && !quoted && at(t, i) == '=' && codeAfter(t, n.end) {
+	if by == byField && !quoted && words.At(t, i) == '=' && codeAfter(t, n.end) {
 		return
 	}
-	if by == byHeader && !lineEnds(t, n.end) && at(t, n.end) != ',' && at(t, n.end) != ';' && !hasAny(t[n.end:], " <", " (", " [") {
+	if by == byHeader && !lineEnds(t, n.end) && words.At(t, n.end) != ',' && words.At(t, n.end) != ';' && !words.Begins(t[n.end:], " <", " (", " [") {
 		return
 	}
 	if by == byName && n.parts == 1 && !n.small && pairs(t, i, n.end) {
@@ -386,7 +387,7 @@ func judgeLabel(s *classifiers.Scan, i, end int) {
 // is not known: a capital, a quote, or the turn of a speaker with a time.
 func quiet(t string, i, end int) bool {
 	v, quoted := valueAt(t, end)
-	return quoted || startsName(t, v) || at(t, i-1) == ' '
+	return quoted || startsName(t, v) || words.At(t, i-1) == ' '
 }
 
 // pairs reports whether a field for the other part of a person's name stands
@@ -408,10 +409,10 @@ const pairText = 48
 // given name and a surname, both well known. It reads vCard's N as well.
 func judgeOther(s *classifiers.Scan, i, end int) {
 	t := s.Text
-	if t[i] == ':' && at(t, i-1) == 'N' && (at(t, i-2) == '\n' || at(t, i-2) == 'n' && at(t, i-3) == '\\') {
+	if t[i] == ':' && words.At(t, i-1) == 'N' && (words.At(t, i-2) == '\n' || words.At(t, i-2) == 'n' && words.At(t, i-3) == '\\') {
 		for range 2 {
 			n, ok := nameAt(t, end, style{small: true})
-			if !ok || at(t, n.end) != ';' {
+			if !ok || words.At(t, n.end) != ';' {
 				return
 			}
 			report(s, n, byField)
@@ -423,7 +424,7 @@ func judgeOther(s *classifiers.Scan, i, end int) {
 	if v == end || t[i] == '=' && !quoted {
 		return
 	}
-	if n, ok := nameAt(t, v, style{small: quoted || lineLabel(t, i), comma: true}); ok && n.two() && (!n.small || lineEnds(t, n.end) || at(t, n.end) == ',') {
+	if n, ok := nameAt(t, v, style{small: quoted || lineLabel(t, i), comma: true}); ok && n.two() && (!n.small || lineEnds(t, n.end) || words.At(t, n.end) == ',') {
 		report(s, n, byAny)
 	}
 }
@@ -431,18 +432,18 @@ func judgeOther(s *classifiers.Scan, i, end int) {
 // lineLabel reports whether the colon at i ends the label of a line or of a turn
 // in a chat.
 func lineLabel(t string, i int) bool {
-	w := readBack(t, i)
-	b := at(t, w.start-1)
-	return w.end > w.start && (b == '\n' || b == 0 || b == ' ' && at(t, w.start-2) == ']')
+	w := lexicon.ReadBack(t, i)
+	b := words.At(t, w.Start-1)
+	return w.End > w.Start && (b == '\n' || b == 0 || b == ' ' && words.At(t, w.Start-2) == ']')
 }
 
 // codeAfter reports whether what follows a value says that it was code.
 func codeAfter(t string, i int) bool {
-	switch at(t, i) {
+	switch words.At(t, i) {
 	case '(', '[', '{', '.', '+', '*', '?', '!':
 		return true
 	case '&':
-		return at(t, i+1) == '&' || at(t, i+1) == ' '
+		return words.At(t, i+1) == '&' || words.At(t, i+1) == ' '
 
 	}
 	return false
@@ -450,8 +451,8 @@ func codeAfter(t string, i int) bool {
 
 // lineEnds reports whether a line, a string or an element ends at i.
 func lineEnds(t string, i int) bool {
-	i += blanks(t, i)
-	switch at(t, i) {
+	i += words.Blanks(t, i)
+	switch words.At(t, i) {
 	case 0, '\n', '\r', '"', '\'', '<', '|', '\t', '\\', ')', '}', ']':
 		return true
 	}
@@ -467,8 +468,8 @@ func listed(s *classifiers.Scan, i int, by cause) {
 	for range maxList {
 		p := i
 		for range 2 { // (remote), <mail>
-			q := p + blanks(t, p)
-			open, shut := at(t, q), byte(0)
+			q := p + words.Blanks(t, p)
+			open, shut := words.At(t, q), byte(0)
 			switch open {
 			case '(':
 				shut = ')'
@@ -499,7 +500,7 @@ func listed(s *classifiers.Scan, i int, by cause) {
 // together reads a second name that "and" joins to the first.
 func together(s *classifiers.Scan, i int) {
 	q := conjunction(s.Text, i)
-	if q > i && at(s.Text, i) == ' ' {
+	if q > i && words.At(s.Text, i) == ' ' {
 		if n, ok := nameAt(s.Text, q, style{}); ok && n.two() {
 			report(s, n, byPlain)
 		}
@@ -513,7 +514,7 @@ func conjunction(t string, i int) int {
 	for _, w := range [...]string{", and ", " and ", " und ", " et ", " y ", " e ", " en ", " i ", " och ", " ve ", " & ", " / ", " · ", ", ", "; ", ";", ",", " | "} {
 		if strings.HasPrefix(t[min(p, len(t)):], w) {
 			p += len(w)
-			return p + blanks(t, p)
+			return p + words.Blanks(t, p)
 		}
 	}
 	return i
@@ -526,25 +527,25 @@ func nameBefore(t string, end int) (name, bool) {
 	}
 	start, p := end, end
 	for range maxParts {
-		if at(t, p-1) == '.' && isAlpha(at(t, p-2)) && !isAlpha(at(t, p-3)) {
+		if words.At(t, p-1) == '.' && words.IsLetter(words.At(t, p-2)) && !words.IsLetter(words.At(t, p-3)) {
 			p--
 		}
-		w := readBack(t, p)
-		if w.end == w.start || w.digits || w.class&(stop|month|header|wrote|goesOn) != 0 && w.class&particle == 0 || !w.capital && w.class&particle == 0 && !bound(t, w) {
+		w := lexicon.ReadBack(t, p)
+		if w.End == w.Start || w.Digits || w.Class&(stop|month|header|wrote|goesOn) != 0 && w.Class&particle == 0 || !w.Capital && w.Class&particle == 0 && !bound(t, w) {
 			break
 		}
-		if w.class&title != 0 && w.class&particle == 0 {
+		if w.Class&title != 0 && w.Class&particle == 0 {
 			break
 		}
-		if w.capital || bound(t, w) {
-			start = w.start
+		if w.Capital || bound(t, w) {
+			start = w.Start
 		}
-		p = w.start
-		if at(t, p-1) != ' ' {
+		p = w.Start
+		if words.At(t, p-1) != ' ' {
 			break
 		}
 		p--
-		if at(t, p-1) == '.' && !(isAlpha(at(t, p-2)) && !isAlpha(at(t, p-3))) {
+		if words.At(t, p-1) == '.' && !(words.IsLetter(words.At(t, p-2)) && !words.IsLetter(words.At(t, p-3))) {
 			break
 		}
 	}
@@ -558,34 +559,34 @@ func nameBefore(t string, end int) (name, bool) {
 // judgeElement judges the text of an XML element whose tag ends at i.
 func judgeElement(s *classifiers.Scan, i int) {
 	t := s.Text
-	w := readBack(t, i)
-	if w.end == w.start || w.digits {
+	w := lexicon.ReadBack(t, i)
+	if w.End == w.Start || w.Digits {
 		return
 	}
-	if b := s.Before(w.start); b != '<' && b != ':' && b != '_' {
+	if b := s.Before(w.Start); b != '<' && b != ':' && b != '_' {
 		return
 	}
-	if w.class&(nameWord|strongName|role) == 0 {
+	if w.Class&(nameWord|strongName|role) == 0 {
 		l := labelBefore(t, i)
 		if l.class&strongName == 0 {
 			return
 		}
-		w.class = l.class
+		w.Class = l.class
 	}
 	n, ok := nameAt(t, i+1, style{small: true, comma: true})
-	if !ok || at(t, n.end) != '<' {
+	if !ok || words.At(t, n.end) != '<' {
 		return
 	}
 	by := byField
-	if w.class&strongName == 0 {
+	if w.Class&strongName == 0 {
 		by = byName
-		if w.class&role != 0 {
+		if w.Class&role != 0 {
 			by = byRole
 		}
 		if n.parts == 1 {
 			// <Nome> of a person has its <Cognome> beside it.
 			rest := t[n.end:min(len(t), n.end+48)]
-			if w.class&nameWord != 0 && n.start == i+1 && !n.small && (strings.Contains(rest, "ognome>") || strings.Contains(rest, "urname>") || strings.Contains(rest, "pellido")) {
+			if w.Class&nameWord != 0 && n.start == i+1 && !n.small && (strings.Contains(rest, "ognome>") || strings.Contains(rest, "urname>") || strings.Contains(rest, "pellido")) {
 				by = byField
 			}
 		}
@@ -637,16 +638,16 @@ func judgeSpeaker(s *classifiers.Scan, i int) bool {
 	}
 	timed := false
 	p := from
-	if at(t, p) == '[' || at(t, p) == '(' {
+	if words.At(t, p) == '[' || words.At(t, p) == '(' {
 		k := strings.IndexAny(t[p:i], "])")
-		if k < 0 || !isDigit(at(t, p+1)) {
+		if k < 0 || !words.IsDigit(words.At(t, p+1)) {
 			return false
 		}
 		p += k + 1
-		p += blanks(t, p)
+		p += words.Blanks(t, p)
 		timed = true
-	} else if isDigit(at(t, p)) {
-		for p < i && (isDigit(t[p]) || t[p] == ':' || t[p] == '.' || t[p] == '-' || t[p] == '/' || t[p] == ' ' || t[p] == ',') {
+	} else if words.IsDigit(words.At(t, p)) {
+		for p < i && (words.IsDigit(t[p]) || t[p] == ':' || t[p] == '.' || t[p] == '-' || t[p] == '/' || t[p] == ' ' || t[p] == ',') {
 			p++
 		}
 		timed = true
@@ -660,7 +661,7 @@ func judgeSpeaker(s *classifiers.Scan, i int) bool {
 		return false
 	}
 	end := n.end
-	if at(t, end) == ' ' && (at(t, end+1) == '(' || at(t, end+1) == '[') && isDigit(at(t, end+2)) {
+	if words.At(t, end) == ' ' && (words.At(t, end+1) == '(' || words.At(t, end+1) == '[') && words.IsDigit(words.At(t, end+2)) {
 		if k := strings.IndexAny(t[end:min(len(t), i)], ")]"); k > 0 {
 			end += k + 1
 			timed = true
@@ -672,8 +673,8 @@ func judgeSpeaker(s *classifiers.Scan, i int) bool {
 	if end != i {
 		return false
 	}
-	w := read(t, n.start)
-	if w.class&(machine|stop|role|thing|placeholder) != 0 && n.parts == 1 {
+	w := lexicon.Read(t, n.start)
+	if w.Class&(machine|stop|role|thing|placeholder) != 0 && n.parts == 1 {
 		return false
 	}
 	if !timed {
@@ -722,7 +723,7 @@ func judgeHL7(s *classifiers.Scan, c classifiers.Candidate) {
 // startsName reports whether a capital letter, or one of a script without case,
 // stands at i.
 func startsName(t string, i int) bool {
-	b := at(t, i)
+	b := words.At(t, i)
 	if b < utf8.RuneSelf {
 		return 'A' <= b && b <= 'Z'
 	}

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -95,7 +96,7 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 	t := s.Text
 	switch b := s.Before(i); {
 	case b >= utf8.RuneSelf:
-		if _, n := letterAt(t, lastRune(t, i)); n > 0 {
+		if _, n := words.Letter(t, lastRune(t, i)); n > 0 {
 			return false // inside a word
 		}
 	case b == '%', b == '.', b == '_', b == '-', b == '@':
@@ -105,12 +106,12 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 	if end < 0 {
 		return false
 	}
-	if _, n := letterAt(t, end); n > 0 || isDigit(at(t, end)) || at(t, end) == '_' || at(t, end) == '-' {
+	if _, n := words.Letter(t, end); n > 0 || words.IsDigit(words.At(t, end)) || words.At(t, end) == '_' || words.At(t, end) == '-' {
 		return false
 	}
 	switch p.by {
 	case byTitle:
-		if t[i] < 'a' && at(t, i-1) == ' ' {
+		if t[i] < 'a' && words.At(t, i-1) == ' ' {
 			ticketed(s, i-1)
 		}
 	}
@@ -120,18 +121,18 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 	case byClosing:
 		closing(s, i, end)
 	case byAfter:
-		if n, ok := nameBefore(t, i); ok && at(t, i-1) == ' ' {
+		if n, ok := nameBefore(t, i); ok && words.At(t, i-1) == ' ' {
 			report(s, n, byTitle)
 		}
 	default:
-		if p.by == byTitle && at(t, end) == '.' && end-i > longAbbreviation {
+		if p.by == byTitle && words.At(t, end) == '.' && end-i > longAbbreviation {
 			return true // the end of a sentence
 		}
-		dotted := p.by == byTitle && (at(t, end) == '.' || t[end-1] == '.')
-		if dotted && at(t, end) == '.' {
+		dotted := p.by == byTitle && (words.At(t, end) == '.' || t[end-1] == '.')
+		if dotted && words.At(t, end) == '.' {
 			end++
 		}
-		sp := blanks(t, end)
+		sp := words.Blanks(t, end)
 		if sp == 0 {
 			return true
 		}
@@ -159,7 +160,7 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 		if n.upper && n.parts == 1 && n.known == 0 && n.end-n.start <= 4 && p.by != byTitle {
 			return true // approved by SP
 		}
-		if p.by == byTitle && n.known == 0 && at(t, n.end) == ' ' && isDigit(at(t, n.end+1)) {
+		if p.by == byTitle && n.known == 0 && words.At(t, n.end) == ' ' && words.IsDigit(words.At(t, n.end+1)) {
 			return true // Hollow Dr Apt 2
 		}
 		if p.by == byTitle && n.start == v && strings.HasSuffix(p.text, ".") && len(p.text) == 2 && initialBefore(t, i) {
@@ -175,7 +176,7 @@ func follow(s *classifiers.Scan, i int, p phrase) bool {
 		if small && !(n.two() && n.known == n.full && n.common < n.full) {
 			return true
 		}
-		if by == byPlain && n.parts == 1 && t[i] < 'a' && n.upper && lexicon.find(read(t, i).hash)&strongName != 0 {
+		if by == byPlain && n.parts == 1 && t[i] < 'a' && n.upper && lexicon.Find(lexicon.Read(t, i).Hash)&strongName != 0 {
 			by = byField // SURNAME RANDALL
 		}
 		report(s, n, by)
@@ -198,7 +199,7 @@ func ticketed(s *classifiers.Scan, end int) {
 			slash = i
 		}
 	}
-	if slash-i < fewest || end-slash-1 < fewest || end-i > most || isAlpha(at(t, i-1)) || isDigit(at(t, i-1)) || at(t, i-1) == '/' {
+	if slash-i < fewest || end-slash-1 < fewest || end-i > most || words.IsLetter(words.At(t, i-1)) || words.IsDigit(words.At(t, i-1)) || words.At(t, i-1) == '/' {
 		return
 	}
 	if lookup(t[i:slash]).common && lookup(t[slash+1:end]).common {
@@ -214,11 +215,13 @@ const longAbbreviation = 5
 // smallName reports whether a particle that a name can begin with stands at i:
 // van den Hoek.
 func smallName(t string, i int) bool {
-	w := read(t, i)
-	return w.class&particle != 0 && w.letters > 1 && at(t, w.end) == ' '
+	w := lexicon.Read(t, i)
+	return w.Class&particle != 0 && w.Letters > 1 && words.At(t, w.End) == ' '
 }
 
-func quoteAt(t string, i int) bool { return at(t, i) == '"' || at(t, i) == '\'' || at(t, i) == '*' }
+func quoteAt(t string, i int) bool {
+	return words.At(t, i) == '"' || words.At(t, i) == '\'' || words.At(t, i) == '*'
+}
 
 // weakRemark reports whether a phrase is a common word that a name may follow by
 // chance.
@@ -232,7 +235,7 @@ func weakRemark(p string) bool {
 
 // initialBefore reports whether an initial with its full stop stands before i.
 func initialBefore(t string, i int) bool {
-	return at(t, i-1) == ' ' && at(t, i-2) == '.' && isAlpha(at(t, i-3)) && !isAlpha(at(t, i-4))
+	return words.At(t, i-1) == ' ' && words.At(t, i-2) == '.' && words.IsLetter(words.At(t, i-3)) && !words.IsLetter(words.At(t, i-4))
 }
 
 func startsCapital(t string, i int) bool {
@@ -257,7 +260,7 @@ func match(t string, i int, p string) int {
 			return -1
 		}
 		if b := t[i]; b < utf8.RuneSelf {
-			if rune(lowerASCII(b)) != want {
+			if rune(words.Lower(b)) != want {
 				return -1
 			}
 			i++
@@ -289,10 +292,10 @@ func greeting(s *classifiers.Scan, i, end int) {
 		return
 	}
 	p := end
-	if at(t, p) == ',' {
+	if words.At(t, p) == ',' {
 		p++ // Buenos días, Saturnina:
 	}
-	sp := blanks(t, p)
+	sp := words.Blanks(t, p)
 	if sp == 0 {
 		return
 	}
@@ -310,16 +313,16 @@ func greeting(s *classifiers.Scan, i, end int) {
 	}
 	// What follows a name in a greeting: punctuation, a line, another name.
 	q := n.end
-	switch c := at(t, q); {
+	switch c := words.At(t, q); {
 	case c == ',', c == '!', c == ':', c == '\n', c == '\r', c == 0, c == ';', c == '.', c == '?', c == '"', c == '\\':
-	case c == ' ' && (at(t, q+1) == '-' || at(t, q+1) == 0xE2 || at(t, q+1) == '\n' || at(t, q+1) == '|'):
+	case c == ' ' && (words.At(t, q+1) == '-' || words.At(t, q+1) == 0xE2 || words.At(t, q+1) == '\n' || words.At(t, q+1) == '|'):
 	case c == ' ' && n.known > 0 && n.common == 0 && n.parts <= 2:
 	case c == ' ' && conjunction(t, q) > q:
 	default:
 		return
 	}
 	report(s, n, byGreeting)
-	if r := conjunction(t, q); r > q && at(t, q) == ' ' {
+	if r := conjunction(t, q); r > q && words.At(t, q) == ' ' {
 		if m, ok := nameAt(t, r, style{}); ok {
 			report(s, m, byGreeting)
 		}
@@ -331,7 +334,7 @@ func greeting(s *classifiers.Scan, i, end int) {
 func closing(s *classifiers.Scan, i, end int) {
 	t := s.Text
 	p := end
-	for at(t, p) == ',' || at(t, p) == '.' || at(t, p) == '!' {
+	for words.At(t, p) == ',' || words.At(t, p) == '.' || words.At(t, p) == '!' {
 		p++
 	}
 	punct := p > end
@@ -340,7 +343,7 @@ func closing(s *classifiers.Scan, i, end int) {
 		switch c := t[p]; {
 		case c == '\n':
 			lines++
-		case c == '\\' && at(t, p+1) == 'n':
+		case c == '\\' && words.At(t, p+1) == 'n':
 			lines++
 			p++
 		case c == ' ', c == '\r', c == '\t', c == '>', c == '-':
@@ -357,7 +360,7 @@ func closing(s *classifiers.Scan, i, end int) {
 		if b := s.Before(i); b != '\n' && b != 0 && !(b == ' ' && strings.IndexByte(".!?,\"\n>", s.Before(i-1)) >= 0) {
 			return
 		}
-		if !punct && len(t[i:end]) > 8 && t[i:end] != strings.ToLower(t[i:end]) && at(t, end) != ' ' {
+		if !punct && len(t[i:end]) > 8 && t[i:end] != strings.ToLower(t[i:end]) && words.At(t, end) != ' ' {
 			return
 		}
 	}
@@ -369,10 +372,10 @@ func closing(s *classifiers.Scan, i, end int) {
 		report(s, n, byGreeting) // Cordiali saluti, Ornella
 		return
 	}
-	switch c := at(t, n.end); {
-	case lines > 0 && !lineEnds(t, n.end) && c != ',' && !(c == ' ' && strings.IndexByte("|-(/", at(t, n.end+1)) >= 0):
+	switch c := words.At(t, n.end); {
+	case lines > 0 && !lineEnds(t, n.end) && c != ',' && !(c == ' ' && strings.IndexByte("|-(/", words.At(t, n.end+1)) >= 0):
 		return
-	case lines == 0 && c == ' ' && at(t, n.end+1) != '-' && at(t, n.end+1) != 0xE2 && at(t, n.end+1) != '|' && !(n.known > 0 && n.common == 0):
+	case lines == 0 && c == ' ' && words.At(t, n.end+1) != '-' && words.At(t, n.end+1) != 0xE2 && words.At(t, n.end+1) != '|' && !(n.known > 0 && n.common == 0):
 		return
 	}
 	report(s, n, byClosing)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -52,7 +53,7 @@ func judgeUser(s *classifiers.Scan, c classifiers.Candidate) {
 		judgeHandle(s, i)
 		return
 	}
-	if b := s.Before(i); !isAlpha(b) && b != '"' && b != '\'' && b != ' ' && b != '*' && b < 0x80 {
+	if b := s.Before(i); !words.IsLetter(b) && b != '"' && b != '\'' && b != ' ' && b != '*' && b < 0x80 {
 		return
 	}
 	if n := s.At(c.End); n == '=' || n == '/' || n == ':' || n == '>' {
@@ -60,20 +61,20 @@ func judgeUser(s *classifiers.Scan, c classifiers.Candidate) {
 	}
 	p := i
 	for range 4 {
-		switch at(t, p-1) {
+		switch words.At(t, p-1) {
 		case '"', '\'', '\\', '*', ' ', '`':
 			p--
 		}
 	}
-	w := readBack(t, p)
-	if w.class&userWord == 0 || w.letters < 4 {
-		k := w.end
-		for k > w.start && !('A' <= t[k-1] && t[k-1] <= 'Z') {
+	w := lexicon.ReadBack(t, p)
+	if w.Class&userWord == 0 || w.Letters < 4 {
+		k := w.End
+		for k > w.Start && !('A' <= t[k-1] && t[k-1] <= 'Z') {
 			k--
 		}
 		switch {
-		case k > w.start && read(t[:w.end], w.start).letters > 4 && lexicon.find(hashOf(strings.ToLower(t[w.start:w.end])))&userWord != 0:
-		case w.class&nameWord != 0 && at(t, w.start-1) == '_' && hasAny(t[max(0, w.start-5):], "user_", "User_", "USER_"):
+		case k > w.Start && lexicon.Read(t[:w.End], w.Start).Letters > 4 && lexicon.Find(words.Hash(strings.ToLower(t[w.Start:w.End])))&userWord != 0:
+		case w.Class&nameWord != 0 && words.At(t, w.Start-1) == '_' && words.Begins(t[max(0, w.Start-5):], "user_", "User_", "USER_"):
 		default:
 			return
 		}
@@ -84,10 +85,10 @@ func judgeUser(s *classifiers.Scan, c classifiers.Candidate) {
 	for e < len(t) && e-v <= maxUser {
 		b := t[e]
 		switch {
-		case isAlpha(b):
-		case isDigit(b):
+		case words.IsLetter(b):
+		case words.IsDigit(b):
 			numbers++
-		case (b == '.' || b == '_' || b == '-') && e > v && (isAlpha(at(t, e+1)) || isDigit(at(t, e+1))):
+		case (b == '.' || b == '_' || b == '-') && e > v && (words.IsLetter(words.At(t, e+1)) || words.IsDigit(words.At(t, e+1))):
 			marks++
 		default:
 			goto end
@@ -98,22 +99,22 @@ end:
 	if e-v < minUser || e-v > maxUser || numbers == e-v {
 		return
 	}
-	switch at(t, e) {
+	switch words.At(t, e) {
 	case '(', '[', '{', '@', '$', '<', '/', ':', '=', '*', '&':
 		return
 	}
-	x := read(t[:e], v)
-	if x.class&(placeholder|userWord|thing|stop|machine|goesOn|role) != 0 && x.end == e {
+	x := lexicon.Read(t[:e], v)
+	if x.Class&(placeholder|userWord|thing|stop|machine|goesOn|role) != 0 && x.End == e {
 		return
 	}
-	if w.letters == 4 && w.class&userWord != 0 && numbers+marks == 0 && t[w.start]|0x20 == 'u' {
+	if w.Letters == 4 && w.Class&userWord != 0 && numbers+marks == 0 && t[w.Start]|0x20 == 'u' {
 		return // user: anybody
 	}
 	f := classifiers.Found{Start: v, End: e, Type: &userType, Likelihood: proxy.Possible, Rule: "field"}
 	switch {
-	case quoted && at(t, e) != ' ', numbers > 0 && !code(t[v:e]), !quoted && marks > 0 && t[i] == ':' && !code(t[v:e]):
+	case quoted && words.At(t, e) != ' ', numbers > 0 && !code(t[v:e]), !quoted && marks > 0 && t[i] == ':' && !code(t[v:e]):
 		f.Likelihood = proxy.Likely
-	case t[i] == ':' && at(t, i+1) == ' ' && !quoted && w.letters > 4 && at(t, e) != '.' && !lookup(t[v:e]).common && lineEnds(t, e) && at(t, e) != '}':
+	case t[i] == ':' && words.At(t, i+1) == ' ' && !quoted && w.Letters > 4 && words.At(t, e) != '.' && !lookup(t[v:e]).common && lineEnds(t, e) && words.At(t, e) != '}':
 		f.Likelihood = proxy.Likely // username: jdoe
 	}
 	s.Find(f)
@@ -139,7 +140,7 @@ func judgeTold(s *classifiers.Scan, c classifiers.Candidate) {
 		}
 		i += len(tail)
 	}
-	if b := s.Before(c.Start); b == '_' || b == '.' || b == '-' || at(t, i) != ' ' {
+	if b := s.Before(c.Start); b == '_' || b == '.' || b == '-' || words.At(t, i) != ' ' {
 		return
 	}
 	i++
@@ -155,11 +156,11 @@ func judgeTold(s *classifiers.Scan, c classifiers.Candidate) {
 	for e < len(t) && e-i <= maxUser {
 		b := t[e]
 		switch {
-		case isAlpha(b):
+		case words.IsLetter(b):
 			letters++
-		case isDigit(b):
+		case words.IsDigit(b):
 			numbers++
-		case (b == '.' || b == '_' || b == '-') && e > i && (isAlpha(at(t, e+1)) || isDigit(at(t, e+1))):
+		case (b == '.' || b == '_' || b == '-') && e > i && (words.IsLetter(words.At(t, e+1)) || words.IsDigit(words.At(t, e+1))):
 			marks++
 		default:
 			goto end
@@ -167,17 +168,17 @@ func judgeTold(s *classifiers.Scan, c classifiers.Candidate) {
 		e++
 	}
 end:
-	if e-i < minUser || e-i > maxUser || letters < 2 || numbers+marks == 0 || hasAny(t[i:e], "user.", "self.", "this.", "req.", "config.", "data.", "env.", "os.") || strings.Count(t[i:e], ".") > 1 {
+	if e-i < minUser || e-i > maxUser || letters < 2 || numbers+marks == 0 || words.Begins(t[i:e], "user.", "self.", "this.", "req.", "config.", "data.", "env.", "os.") || strings.Count(t[i:e], ".") > 1 {
 		return
 	}
-	switch at(t, e) {
+	switch words.At(t, e) {
 	case '(', '[', '{', '@', '$', '<', '/', ':', '=', '*', '&', '%':
 		return
 	}
 	v := t[i:e]
 	as := strings.HasSuffix(toldUsers[c.Literal], " as")
 	switch {
-	case direct && !as && !(s.Before(c.Start) == '(' && at(t, e) == ')'):
+	case direct && !as && !(s.Before(c.Start) == '(' && words.At(t, e) == ')'):
 		return // username validation_error, login v2
 	case !as && numbers == 0 && !strings.ContainsAny(v, "._"):
 		return // is case-sensitive
@@ -189,10 +190,10 @@ end:
 
 // code reports whether a value looks like an expression: user.Name, r.form.
 func code(v string) bool {
-	if k := strings.IndexByte(v, '.'); k >= 0 && (k <= 1 || hasAny(v, "user.", "self.", "this.", "req.", "r.", "ctx.", "args.", "config.", "cfg.", "data.", "params.", "env.", "process.", "os.", "c.", "u.", "s.")) {
+	if k := strings.IndexByte(v, '.'); k >= 0 && (k <= 1 || words.Begins(v, "user.", "self.", "this.", "req.", "r.", "ctx.", "args.", "config.", "cfg.", "data.", "params.", "env.", "process.", "os.", "c.", "u.", "s.")) {
 		return true
 	}
-	return hasAny(v, "get", "var.", "local.")
+	return words.Begins(v, "get", "var.", "local.")
 }
 
 // judgeHandle judges @handle.
@@ -204,17 +205,17 @@ func judgeHandle(s *classifiers.Scan, i int) {
 		return // at the start of a line it decorates code
 	}
 	e := i + 1
-	for e < len(t) && e-i <= maxUser && (isAlpha(t[e]) || isDigit(t[e]) || t[e] == '_' || t[e] == '.' && isAlpha(at(t, e+1))) {
+	for e < len(t) && e-i <= maxUser && (words.IsLetter(t[e]) || words.IsDigit(t[e]) || t[e] == '_' || t[e] == '.' && words.IsLetter(words.At(t, e+1))) {
 		e++
 	}
-	if e-i-1 < minUser || e-i > maxUser || !isAlpha(t[i+1]) {
+	if e-i-1 < minUser || e-i > maxUser || !words.IsLetter(t[i+1]) {
 		return
 	}
-	switch at(t, e) {
+	switch words.At(t, e) {
 	case '/', '(', '@', '{', ':', '=', '\\':
 		return
 	}
-	if x := read(t[:e], i+1); x.class&(placeholder|machine) != 0 && x.end == e {
+	if x := lexicon.Read(t[:e], i+1); x.Class&(placeholder|machine) != 0 && x.End == e {
 		return
 	}
 	s.Find(classifiers.Found{Start: i, End: e, Type: &userType, Likelihood: proxy.Possible, Rule: "handle"})

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
+	"github.com/ostiary/ostiary/classifiers/words"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -76,7 +77,7 @@ func judgeKey(s *classifiers.Scan) {
 	if !ok || strings.Trim(t[n.end:], " .") != "" {
 		return
 	}
-	if w := read(t, n.start); w.class&placeholder != 0 && n.parts == 1 {
+	if w := lexicon.Read(t, n.start); w.Class&placeholder != 0 && n.parts == 1 {
 		return
 	}
 	report(s, n, by)
@@ -89,29 +90,29 @@ var wideKeys = classifiers.NewCue("氏名", "名前", "姓名", "お名前", "�
 // phrase or title begins with it. It gives where to go on.
 func latin(s *classifiers.Scan, i, n int) int {
 	t := s.Text
-	if _, m := letterAt(t, i); m == 0 {
+	if _, m := words.Letter(t, i); m == 0 {
 		return i + n
 	}
 	start := i
-	for k := 0; k < maxWord && start > 0 && isAlpha(t[start-1]); k++ {
+	for k := 0; k < words.MaxWord && start > 0 && words.IsLetter(t[start-1]); k++ {
 		start--
 	}
 	end := i + n
-	for k := 0; k < maxWord; k++ {
-		_, m := letterAt(t, end)
+	for k := 0; k < words.MaxWord; k++ {
+		_, m := words.Letter(t, end)
 		if m == 0 {
 			break
 		}
 		end += m
 	}
-	if start > 0 && (isDigit(t[start-1]) || t[start-1] == '_') {
+	if start > 0 && (words.IsDigit(t[start-1]) || t[start-1] == '_') {
 		return end
 	}
 	if i-start < 3 {
 		var key [2 + utf8.UTFMax]byte
 		k := 0
 		for j := start; j < i; j++ {
-			key[k] = lowerASCII(t[j])
+			key[k] = words.Lower(t[j])
 			k++
 		}
 		r, _ := utf8.DecodeRuneInString(t[i:])
@@ -120,13 +121,13 @@ func latin(s *classifiers.Scan, i, n int) int {
 			follow(s, start, p)
 		}
 	}
-	w := read(t, start)
+	w := lexicon.Read(t, start)
 	possessive(t, &w)
-	if w.class&role != 0 {
-		follow(s, start, phrase{text: strings.ToLower(t[w.start:w.end]), by: byPlain})
+	if w.Class&role != 0 {
+		follow(s, start, phrase{text: strings.ToLower(t[w.Start:w.End]), by: byPlain})
 	}
 	// Bey, Hanım: behind the name.
-	if w.class&after != 0 && w.capital && at(t, start-1) == ' ' {
+	if w.Class&after != 0 && w.Capital && words.At(t, start-1) == ' ' {
 		if m, ok := nameBefore(t, start); ok {
 			report(s, m, byTitle)
 		}
@@ -165,8 +166,8 @@ func hindi(s *classifiers.Scan, i, n int) int {
 			return i + n
 		}
 	}
-	w := read(t, i)
-	if w.end == w.start {
+	w := lexicon.Read(t, i)
+	if w.End == w.Start {
 		return i + n
 	}
 	for _, h := range hindiWords {
@@ -177,13 +178,13 @@ func hindi(s *classifiers.Scan, i, n int) int {
 		if r, _ := utf8.DecodeRuneInString(t[min(p, len(t)):]); r >= 0x900 && r < 0x980 {
 			continue // a longer word
 		}
-		for n := 0; n < 3 && (at(t, p) == ' ' || at(t, p) == ':' || at(t, p) == '.' || at(t, p) == '-'); n++ {
+		for n := 0; n < 3 && (words.At(t, p) == ' ' || words.At(t, p) == ':' || words.At(t, p) == '.' || words.At(t, p) == '-'); n++ {
 			p++
 		}
 		if m, ok := nameAt(t, p, style{}); ok {
 			// What follows a name in a sentence are words of the same script: two.
 			by := h.by
-			if m.full > 2 && caseless(t, word{start: m.start, end: m.end}) > 0 {
+			if m.full > 2 && caseless(t, words.Word{Start: m.start, End: m.end}) > 0 {
 				m = firstWords(t, m, 2)
 			}
 			if by == byPlain && m.parts == 1 && m.known == 0 {
@@ -193,10 +194,10 @@ func hindi(s *classifiers.Scan, i, n int) int {
 		}
 		return p
 	}
-	if t[w.start:w.end] == "मैं" {
+	if t[w.Start:w.End] == "मैं" {
 		// मैं … हूँ: I am …, with a name of two words or three.
 		const reach = 90
-		p := w.end + blanks(t, w.end)
+		p := w.End + words.Blanks(t, w.End)
 		if k := strings.Index(t[p:min(len(t), p+reach)], " हूँ"); k > 0 {
 			if m, ok := nameAt(t, p, style{}); ok && m.full >= 2 {
 				m.end = min(m.end, p+k)
@@ -207,26 +208,26 @@ func hindi(s *classifiers.Scan, i, n int) int {
 		}
 	}
 	// जी: behind the name.
-	if t[w.start:w.end] == "जी" && at(t, i-1) == ' ' {
-		if v := readBack(t, i-1); v.end > v.start {
-			s.Find(classifiers.Found{Start: v.start, End: v.end, Type: &personType, Likelihood: proxy.Likely, Rule: "title"})
+	if t[w.Start:w.End] == "जी" && words.At(t, i-1) == ' ' {
+		if v := lexicon.ReadBack(t, i-1); v.End > v.Start {
+			s.Find(classifiers.Found{Start: v.Start, End: v.End, Type: &personType, Likelihood: proxy.Likely, Rule: "title"})
 		}
 	}
-	return w.end
+	return w.End
 }
 
 // firstWords cuts a name to its first words.
-func firstWords(t string, n name, words int) name {
+func firstWords(t string, n name, count int) name {
 	p := n.start
-	for k := 0; k < words; k++ {
-		w := read(t, p)
-		if w.end == w.start {
+	for k := 0; k < count; k++ {
+		w := lexicon.Read(t, p)
+		if w.End == w.Start {
 			break
 		}
-		n.end = w.end
-		p = w.end + blanks(t, w.end)
+		n.end = w.End
+		p = w.End + words.Blanks(t, w.End)
 	}
-	n.parts, n.full = words, words
+	n.parts, n.full = count, count
 	return n
 }
 
@@ -336,7 +337,7 @@ func asian(s *classifiers.Scan, i, n int) int {
 func selfNamed(s *classifiers.Scan, i int) {
 	const most = 21 // bytes: seven characters
 	t := s.Text
-	if !hasAny(t[i:], "と申し", "と申す", "といいます", "と言います") {
+	if !words.Begins(t[i:], "と申し", "と申す", "といいます", "と言います") {
 		return
 	}
 	start, spaces := i, 0
@@ -363,17 +364,17 @@ func hanName(s *classifiers.Scan, p int, sure bool) int {
 	colon := false
 	for n := 0; n < 4; n++ {
 		switch {
-		case at(t, p) == '(' || strings.HasPrefix(t[min(p, len(t)):], "（"):
+		case words.At(t, p) == '(' || strings.HasPrefix(t[min(p, len(t)):], "（"):
 			k := strings.IndexAny(t[p:min(len(t), p+30)], ")）")
 			if k < 0 {
 				return 0
 			}
 			_, m := utf8.DecodeRuneInString(t[p+k:])
 			p += k + m
-		case at(t, p) == ':', at(t, p) == '=':
+		case words.At(t, p) == ':', words.At(t, p) == '=':
 			colon = true
 			p++
-		case at(t, p) == ' ', at(t, p) == '"', at(t, p) == '\t':
+		case words.At(t, p) == ' ', words.At(t, p) == '"', words.At(t, p) == '\t':
 			colon = true
 			p++
 		case strings.HasPrefix(t[min(p, len(t)):], "："), strings.HasPrefix(t[min(p, len(t)):], "　"), strings.HasPrefix(t[min(p, len(t)):], "「"):
@@ -422,9 +423,9 @@ func hanNameAt(t string, p int, l hanLabel) (int, proxy.Likelihood) {
 		}
 	}
 	// 山本 太一: a space between the names.
-	if run <= 6 && at(t, p+run) == ' ' || strings.HasPrefix(t[p+run:], "　") && run <= 9 {
+	if run <= 6 && words.At(t, p+run) == ' ' || strings.HasPrefix(t[p+run:], "　") && run <= 9 {
 		sp := 1
-		if at(t, p+run) != ' ' {
+		if words.At(t, p+run) != ' ' {
 			sp = 3
 		}
 		if more := hanRun(t, p+run+sp); more >= 3 && more <= 12 && l.colon {
