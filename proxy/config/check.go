@@ -381,6 +381,7 @@ func (r *reader) check(c *Config) {
 		r.checkPool(c, p, path)
 	}
 	r.checkApplications(c)
+	r.checkIdentity(c)
 	names = map[string]int{}
 	for i, t := range c.Terms {
 		r.unique(names, t.Name, i, fmt.Sprintf("terms[%d]", i))
@@ -420,7 +421,7 @@ func (r *reader) checkListen(c *Config) {
 	if socket && c.Dataplane != "embedded" {
 		r.failAt("listen", "only the embedded data plane listens on a unix socket", "dataplane: embedded, or listen: 127.0.0.1:8484")
 	}
-	keyed := slices.ContainsFunc(c.Applications, func(a Application) bool { return len(a.Keys) > 0 })
+	keyed := c.Identity.Required || slices.ContainsFunc(c.Applications, func(a Application) bool { return len(a.Keys) > 0 })
 	if !isLoopback(c.Listen) && c.TLS.Cert == "" && !keyed && c.Dataplane != "none" {
 		r.failAt("listen", "listen reaches beyond this machine, where anybody could spend the providers' keys", "set tls, or give applications keys, or listen on 127.0.0.1")
 	}
@@ -436,10 +437,11 @@ func (r *reader) checkListen(c *Config) {
 func (r *reader) checkApplications(c *Config) {
 	names := map[string]int{}
 	keyed := slices.ContainsFunc(c.Applications, func(a Application) bool { return len(a.Keys) > 0 })
+	other := c.Identity.Required || len(c.Identity.Certificates.Trust)+len(c.Identity.Tokens)+len(c.Identity.Local) > 0 || c.Identity.Kubernetes.Issuer != ""
 	for i, a := range c.Applications {
 		path := fmt.Sprintf("applications[%d]", i)
 		r.unique(names, a.Name, i, path)
-		if keyed && len(a.Keys) == 0 {
+		if keyed && !other && len(a.Keys) == 0 {
 			r.warnAt(path, "this application has no key while others have: its requests are refused", "give it a key")
 		}
 	}

@@ -75,11 +75,7 @@ type Config struct {
 	State string `json:"state,omitempty"`
 	// Certificate and key with which Ostiary serves TLS.
 	TLS TLS `json:"tls"`
-	// Host names that requests may be addressed to. Left out: on loopback
-	// localhost and the loopback addresses, elsewhere any.
-	Hosts []string `json:"hosts,omitempty"`
-	// Web origins (https://HOST) whose pages may send requests. Left out: none.
-	Origins []string `json:"origins,omitempty"`
+	Access
 	// Where requests can go, in order of preference. At least one.
 	Pools []Pool `json:"pools"`
 	// Who asks. Once one of them has a key, every request needs a known key.
@@ -564,7 +560,7 @@ func (c *Config) Paths() []string {
 	for _, n := range c.Policy.Notify {
 		list = append(list, n.Secret.File)
 	}
-	list = append(list, c.Log.paths()...)
+	list = append(append(list, c.Log.paths()...), c.Access.paths()...)
 	list = slices.DeleteFunc(list, func(s string) bool { return s == "" })
 	slices.Sort(list)
 	return slices.Compact(list)

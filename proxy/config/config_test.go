@@ -199,7 +199,7 @@ func reference(t *testing.T) string {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"config.go", "log.go"} {
+	for _, name := range []string{"config.go", "log.go", "identity.go"} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -252,7 +252,7 @@ func reference(t *testing.T) string {
 		}
 	}
 	for _, field := range structs["Config"].Fields.List {
-		if !ast.IsExported(field.Names[0].Name) {
+		if len(field.Names) > 0 && !ast.IsExported(field.Names[0].Name) {
 			field.Tag = &ast.BasicLit{Value: "`json:\"-\"`"}
 		}
 	}

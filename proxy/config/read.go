@@ -116,6 +116,14 @@ func (r *reader) readFiles(c *Config) {
 	for i, p := range c.Pools {
 		there(fmt.Sprintf("pools[%d].ca", i), p.CA)
 	}
+	there("identity.certificates.client_ca", c.Identity.Certificates.ClientCA)
+	there("identity.kubernetes.ca", c.Identity.Kubernetes.CA)
+	there("identity.kubernetes.token_file", c.Identity.Kubernetes.TokenFile)
+	for i, t := range c.Identity.Tokens {
+		there(fmt.Sprintf("identity.tokens[%d].ca", i), t.CA)
+	}
+	there("providers.file", c.Providers.File)
+	there("providers.key", c.Providers.Key)
 	there("policy.candidate.path", c.Policy.Candidate.Path)
 	there("policy.bundle.headers_file", c.Policy.Bundle.HeadersFile)
 	there("policy.bundle.ca", c.Policy.Bundle.CA)
@@ -148,6 +156,8 @@ func readConfig(v value, c *Config) bool {
 		}},
 		field{"hosts", func(v value) { v.texts(&c.Hosts, hostName) }},
 		field{"origins", func(v value) { v.texts(&c.Origins, origin) }},
+		field{"identity", func(v value) { readIdentity(v, &c.Identity) }},
+		field{"providers", func(v value) { readProviders(v, &c.Providers) }},
 		field{"pools", func(v value) {
 			v.list(func(v value) { c.Pools = append(c.Pools, readPool(v)) })
 		}},
