@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/classifiers/contact"
@@ -21,7 +22,7 @@ func newSuite(t testing.TB, d ...*classifiers.Detector) *classifiers.Suite {
 	if len(d) == 0 {
 		d = contact.Detectors()
 	}
-	s, err := classifiers.New(classifiers.Options{Detectors: d})
+	s, err := classifiers.New(classifiers.Options{Detectors: d, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ostiary/ostiary/classifiers"
 	"github.com/ostiary/ostiary/proxy"
@@ -27,7 +28,7 @@ func newSuite(t testing.TB, list ...*classifiers.Detector) *classifiers.Suite {
 	if list == nil {
 		list = Detectors()
 	}
-	s, err := classifiers.New(classifiers.Options{Detectors: list, Cache: -1})
+	s, err := classifiers.New(classifiers.Options{Detectors: list, Cache: -1, Budget: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
