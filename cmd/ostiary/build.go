@@ -321,7 +321,8 @@ func policyOptions(cfg *config.Config, suite *classifiers.Suite) policies.Option
 	return o
 }
 
-// identifier reads the keys of the applications.
+// identifier reads the keys of the applications and adds the other ways of knowing
+// who asks.
 func identifier(ctx context.Context, cfg *config.Config) (proxy.Identifier, []string, error) {
 	var apps []identity.Application
 	var warnings []string
@@ -345,7 +346,11 @@ func identifier(ctx context.Context, cfg *config.Config) (proxy.Identifier, []st
 		}
 		apps = append(apps, app)
 	}
-	next, err := identity.New(apps)
+	keys, err := identity.New(apps)
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := chain(cfg, apps, keys)
 	if err != nil {
 		return nil, nil, err
 	}
