@@ -439,6 +439,9 @@ func (l *ledger) listen() (socket, secure net.Listener, err error) {
 		}
 	}
 	shared := slices.ContainsFunc(api.Roles, func(g config.RoleGrant) bool { return g.UID != nil })
+	if st, err := os.Stat(l.places.keys); err == nil && shared && st.Mode().Perm()&0o001 == 0 {
+		l.out.Warn("users of this machine with roles do not reach the control socket: chmod 711 " + l.places.keys)
+	}
 	if socket, err = console.Listen(filepath.Join(l.places.keys, console.SocketName), shared); err != nil {
 		if secure != nil {
 			err = errors.Join(err, secure.Close())
@@ -502,7 +505,7 @@ type pseudonyms struct {
 // Hash implements [console.Pseudonyms].
 func (p pseudonyms) Hash(_ context.Context, typ, value string) ([]string, error) {
 	list, err := p.ring.Hash(typ, value)
-	if errors.Is(err, vault.ErrGuessable) || errors.Is(err, vault.ErrNotAValue) {
+	if errors.Is(err, vault.ErrNoFingerprint) || errors.Is(err, vault.ErrGuessable) || errors.Is(err, vault.ErrNotAValue) {
 		return nil, console.ErrType
 	}
 	return list, err
