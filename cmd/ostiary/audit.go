@@ -1,20 +1,22 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
-	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 	"github.com/ostiary/ostiary/proxy/config"
 )
 
@@ -26,25 +28,34 @@ type auditFlags struct {
 }
 
 func (f *auditFlags) add(c *cobra.Command) {
-	p := c.Flags()
-	p.StringVar(&f.log, "log", "", "`DIRECTORY` of the audit log; without it, the configuration's or the one in your state directory")
-	p.StringVar(&f.config, "config", "", "configuration `FILE` that names the audit log")
-	p.BoolVar(&f.json, "json", false, "print JSON")
+	f.addPlace(c)
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON, one object a line")
 }
 
-// places finds the log and its keys as the running Ostiary does.
-func (f *auditFlags) places() (places, error) {
+func (f *auditFlags) addPlace(c *cobra.Command) {
+	c.Flags().StringVar(&f.log, "log", "", "`DIRECTORY` of the audit log; without it, the configuration's or the one in your state directory")
+	c.Flags().StringVar(&f.config, "config", "", "configuration `FILE` that names the audit log")
+}
+
+// settings finds the log and its keys as the running Ostiary does, with its
+// configuration: an empty one where none is named.
+func (f *auditFlags) settings() (*config.Config, places, error) {
 	cfg := &config.Config{}
 	if f.config != "" {
 		var err error
 		if cfg, err = config.Load(f.config); err != nil {
-			return places{}, err
+			return nil, places{}, err
 		}
 	}
 	p, err := findPlaces(cfg, f.log)
 	if err == nil && f.log != "" && f.config == "" {
 		p.keys = audit.DefaultKeyDir(p.log)
 	}
+	return cfg, p, err
+}
+
+func (f *auditFlags) places() (places, error) {
+	_, p, err := f.settings()
 	return p, err
 }
 
@@ -53,152 +64,273 @@ func (f *auditFlags) reader() (*audit.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := audit.OpenReader(p.log)
+	return openLog(p.log)
+}
+
+// openLog opens a log for reading.
+func openLog(dir string) (*audit.Reader, error) {
+	r, err := audit.OpenReader(dir)
 	if errors.Is(err, audit.ErrNoLog) {
 		return nil, fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
 	}
 	return r, err
 }
 
-func auditCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "audit",
-		Short: "Read the audit log, and prove that it was not altered",
-		Long: `Every decision is in the audit log before the first byte of a request leaves,
-and so is what became of it. The log holds no prompts and no values: it says
-what was found, which rule decided, and where the request went.
-
-  ostiary audit tail -f                       # what is being decided now
-  ostiary audit search action:deny --since 2h # what was refused
-  ostiary audit show 01JDQ7ZK3M9V0000000000000
-  ostiary audit verify                        # was anything altered?
-
-All of them read the files alone, whether Ostiary runs or not.
-
-Exit status: 0 yes, 1 the answer is no, 2 could not tell.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(auditTailCommand(), auditShowCommand(), auditSearchCommand(), auditVerifyCommand())
-	return c
+// shelfFlags are what commands take that read one log or several.
+type shelfFlags struct {
+	auditFlags
+	logs []string
+	all  string
 }
 
-func auditTailCommand() *cobra.Command {
-	var f auditFlags
-	var n int
-	var follow bool
-	c := &cobra.Command{
-		Use:   "tail",
-		Short: "Show the last events, and new ones as they come",
-		Long: `Shows the last events of the audit log, the newest at the end.
-
-  ostiary audit tail
-  ostiary audit tail -n 100 -f
-  ostiary audit tail -f --json | jq 'select(.decision.action == "deny")'`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if n < 0 {
-				return errors.New("-n takes a number from 0 on")
-			}
-			r, err := f.reader()
-			if err != nil {
-				return err
-			}
-			size, err := r.Size()
-			if err != nil {
-				return err
-			}
-			p := newEventPrinter(c.OutOrStdout(), f.json)
-			from := max(size-int64(n), 0)
-			if follow {
-				return r.Follow(c.Context(), from, p.line)
-			}
-			for rec, err := range r.Records(from) {
-				if err != nil {
-					return err
-				}
-				if err := p.line(rec); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	f.add(c)
-	c.Flags().IntVarP(&n, "lines", "n", 20, "how many events")
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new events until interrupted")
-	return c
+func (f *shelfFlags) add(c *cobra.Command) {
+	p := c.Flags()
+	p.StringArrayVar(&f.logs, "log", nil, "`DIRECTORY` of an audit log, again for each of several; without it, the configuration's or the one in your state directory")
+	p.StringVar(&f.all, "all", "", "every log below a `DIRECTORY`, such as a collector's")
+	p.StringVar(&f.config, "config", "", "configuration `FILE` that names the audit log")
+	p.BoolVar(&f.json, "json", false, "print JSON, one object a line")
 }
 
-func auditSearchCommand() *cobra.Command {
-	var f auditFlags
-	var since, until string
-	var limit int
-	c := &cobra.Command{
-		Use:   "search [FIELD:VALUE ...]",
-		Short: "Find events by field",
-		Long: `Prints the events that meet all terms, the newest at the end. FIELD:VALUE asks
-for a value, -FIELD:VALUE for its absence, VALUE* for a beginning, FIELD:* for
-any value. Write -- before a query that begins with a minus sign.
+// Bounds of --all.
+const (
+	shelfDepth = 8      // directories below the one that is named
+	shelfLimit = 10_000 // logs
+)
 
-  ostiary audit search action:deny --since 2h
-  ostiary audit search type:US_SSN -- -pool:house
-  ostiary audit search app:billing 'rule:personal*' --since 7d --until 2026-11-23
-  ostiary audit search kind:outcome sent:unknown --limit 0 --json
-
-Fields:
-  ` + strings.Join(audit.Fields(), "\n  "),
-		RunE: func(c *cobra.Command, args []string) error {
-			q, err := audit.ParseQuery(strings.Join(quoteTerms(args), " "))
-			if err != nil {
-				return err
-			}
-			now := time.Now()
-			if since != "" {
-				if q.Since, err = audit.ParseTime(since, now); err != nil {
-					return fmt.Errorf("--since: %w", err)
-				}
-			}
-			if until != "" {
-				if q.Until, err = audit.ParseTime(until, now); err != nil {
-					return fmt.Errorf("--until: %w", err)
-				}
-			}
-			if limit < 0 {
-				return errors.New("--limit takes a number from 0 on")
-			}
-			r, err := f.reader()
-			if err != nil {
-				return err
-			}
-			found, more, err := r.Search(q, limit)
-			if err != nil {
-				return err
-			}
-			p := newEventPrinter(c.OutOrStdout(), f.json)
-			for _, rec := range found {
-				if err := p.line(rec); err != nil {
-					return err
-				}
-			}
-			switch {
-			case len(found) == 0:
-				size, err := r.Size()
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(c.ErrOrStderr(), "none of %d events match\n", size)
-			case more:
-				fmt.Fprintf(c.ErrOrStderr(), "the last %d that match; there are more: --limit N, or 0 for all\n", limit)
-			}
-			return nil
-		},
+// where gives the places of the logs that the flags name.
+func (f *shelfFlags) where() ([]places, error) {
+	if f.all == "" && len(f.logs) == 0 {
+		p, err := f.places()
+		return []places{p}, err
 	}
-	f.add(c)
-	c.Flags().StringVar(&since, "since", "", "from this `TIME` on: 2h, 7d, 2026-11-23, 2026-11-23T14:00:00Z")
-	c.Flags().StringVar(&until, "until", "", "before this `TIME`")
-	c.Flags().IntVar(&limit, "limit", 100, "how many events, the last ones; 0 for all")
-	return c
+	var out []places
+	for _, dir := range f.logs {
+		one := auditFlags{config: f.config, log: dir}
+		p, err := one.places()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	if f.all == "" {
+		return out, nil
+	}
+	found, err := logsBelow(f.all)
+	if err != nil {
+		return nil, fmt.Errorf("--all: %w", err)
+	}
+	for _, dir := range found {
+		out = append(out, places{log: dir, keys: audit.DefaultKeyDir(dir)})
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("--all: there is %w below %s", audit.ErrNoLog, f.all)
+	}
+	return out, nil
+}
+
+// logsBelow lists the directories that hold a log.
+func logsBelow(root string) ([]string, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			return nil
+		}
+		if st, err := os.Stat(filepath.Join(name, "segments")); err == nil && st.IsDir() {
+			if out = append(out, name); len(out) > shelfLimit {
+				return fmt.Errorf("there are more than %d logs", shelfLimit)
+			}
+			return fs.SkipDir
+		}
+		if rel, err := filepath.Rel(root, name); err == nil && strings.Count(rel, string(filepath.Separator)) >= shelfDepth {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	return out, err
+}
+
+// shelf is the logs that a command reads.
+type shelf struct {
+	books []*book
+	union *index.Union // once asked for
+	sizes map[string]int64
+}
+
+// book is one log.
+type book struct {
+	places
+	origin string
+	reader *audit.Reader
+	index  *index.Index // once asked for
+}
+
+// open opens the logs.
+func (f *shelfFlags) open() (*shelf, error) {
+	list, err := f.where()
+	if err != nil {
+		return nil, err
+	}
+	s := &shelf{}
+	for _, p := range list {
+		b := &book{places: p}
+		if b.reader, err = openLog(p.log); err != nil {
+			return nil, err
+		}
+		if b.origin, err = b.reader.Origin(); err != nil {
+			return nil, err
+		}
+		for _, other := range s.books {
+			if other.origin == b.origin {
+				return nil, fmt.Errorf("%s and %s are both the log %s: name one of them", other.log, b.log, b.origin)
+			}
+		}
+		s.books = append(s.books, b)
+	}
+	return s, nil
+}
+
+// find gives the index of all logs. It reads the files that are there and writes
+// none: a copy that is evidence stays as it is.
+func (s *shelf) find(ctx context.Context) (*index.Union, error) {
+	if s.union != nil {
+		return s.union, nil
+	}
+	var list []*index.Index
+	s.sizes = map[string]int64{}
+	for _, b := range s.books {
+		var err error
+		if b.index, err = index.Open(b.log, index.Options{ReadOnly: true}); err != nil {
+			return nil, err
+		}
+		if err := b.index.Refresh(ctx); err != nil {
+			return nil, err
+		}
+		s.sizes[b.origin] = b.index.Size()
+		list = append(list, b.index)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.union = index.Join(list...)
+	return s.union, nil
+}
+
+// Bounds of reading what the index has found.
+const (
+	fetchLimit = index.MaxPage // records in memory at once
+	fetchNear  = 64            // records that are read over rather than looked up anew
+)
+
+// fetch reads what the index has found, in the same order. What retention has removed
+// meanwhile is left out. It takes at most fetchLimit.
+func (s *shelf) fetch(refs []index.Ref) ([]audit.Record, error) {
+	type place struct {
+		origin string
+		index  int64
+	}
+	got := make(map[place]audit.Record, len(refs))
+	for _, b := range s.books {
+		var list []int64
+		for _, r := range refs {
+			if r.Origin == b.origin {
+				list = append(list, r.Index)
+			}
+		}
+		slices.Sort(list)
+		for len(list) > 0 {
+			n := 1
+			for n < len(list) && list[n]-list[n-1] <= fetchNear {
+				n++
+			}
+			run := list[:n]
+			for rec, err := range b.reader.Records(run[0]) {
+				if err != nil {
+					return nil, err
+				}
+				for len(run) > 0 && run[0] < rec.Index {
+					run = run[1:]
+				}
+				if len(run) == 0 {
+					break
+				}
+				if run[0] == rec.Index {
+					rec.JSON = slices.Clone(rec.JSON)
+					got[place{b.origin, rec.Index}] = rec
+					if run = run[1:]; len(run) == 0 {
+						break
+					}
+				}
+			}
+			list = list[n:]
+		}
+	}
+	var out []audit.Record
+	for _, r := range refs {
+		if rec, ok := got[place{r.Origin, r.Index}]; ok {
+			out = append(out, rec)
+		}
+	}
+	return out, nil
+}
+
+// size gives the number of records of all logs.
+func (s *shelf) size() (n int64, err error) {
+	for _, b := range s.books {
+		size, err := b.reader.Size()
+		if err != nil {
+			return 0, err
+		}
+		n += size
+	}
+	return n, nil
+}
+
+// queryFlags bound what is looked for in time.
+type queryFlags struct{ since, until string }
+
+func (q *queryFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&q.since, "since", "", "from this `TIME` on: 2h, 7d, 2026-11-23, 2026-11-23T14:00:00Z")
+	c.Flags().StringVar(&q.until, "until", "", "before this `TIME`")
+}
+
+// parse makes a query of terms, within the bounds. They become terms of the query,
+// so that a cursor belongs to them as well.
+func (q *queryFlags) parse(terms []string) (*index.Query, error) {
+	now := time.Now()
+	terms = quoteTerms(terms)
+	for _, b := range []struct{ flag, value string }{{"since", q.since}, {"until", q.until}} {
+		if b.value == "" {
+			continue
+		}
+		if _, err := index.ParseTime(b.value, now); err != nil {
+			return nil, fmt.Errorf("--%s: %w", b.flag, err)
+		}
+		terms = append(terms, b.flag+":"+b.value)
+	}
+	return index.Parse(strings.Join(terms, " "), now)
+}
+
+// times gives the bounds as times; the zero time is none.
+func (q *queryFlags) times() (since, until time.Time, err error) {
+	now := time.Now()
+	if q.since != "" {
+		if since, err = index.ParseTime(q.since, now); err != nil {
+			return since, until, fmt.Errorf("--since: %w", err)
+		}
+	}
+	if q.until != "" {
+		if until, err = index.ParseTime(q.until, now); err != nil {
+			return since, until, fmt.Errorf("--until: %w", err)
+		}
+	}
+	return since, until, nil
 }
 
 // quoteTerms puts quotation marks around the values of arguments that hold
@@ -207,7 +339,7 @@ func quoteTerms(args []string) []string {
 	out := make([]string, 0, len(args))
 	for _, a := range args {
 		name, value, ok := strings.Cut(a, ":")
-		if ok && strings.Contains(value, " ") && !strings.ContainsAny(name, " ") && !strings.Contains(value, ":") && !strings.HasPrefix(value, `"`) {
+		if ok && strings.Contains(value, " ") && !strings.ContainsAny(name, " ") && !strings.ContainsAny(value, ":(") && !strings.HasPrefix(value, `"`) {
 			text, star := strings.CutSuffix(value, "*")
 			a = name + `:"` + text + `"`
 			if star {
@@ -219,446 +351,84 @@ func quoteTerms(args []string) []string {
 	return out
 }
 
-func auditShowCommand() *cobra.Command {
-	var f auditFlags
-	c := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show one decision with its reasons and its outcome",
-		Long: `Shows the event with that id: a decision together with what became of it. The id
-is in every answer's x-ostiary-decision-id header.
-
-  ostiary audit show 01JDQ7ZK3M9V0000000000000
-  ostiary audit show 01JDQ7ZK3M9V0000000000000 --json
-
-With --json the events are printed as they are stored, one line each. The exit
-status is 1 where no event has that id.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			r, err := f.reader()
-			if err != nil {
-				return err
-			}
-			found, err := r.Show(strings.ToUpper(strings.TrimSpace(args[0])))
-			if err != nil {
-				return err
-			}
-			if len(found) == 0 {
-				fmt.Fprintln(c.ErrOrStderr(), "no event has that id")
-				return answer{exitNo}
-			}
-			p := newEventPrinter(c.OutOrStdout(), f.json)
-			if !f.json {
-				return p.page(found)
-			}
-			for _, rec := range found {
-				if err := p.line(rec); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	f.add(c)
-	return c
-}
-
-func auditVerifyCommand() *cobra.Command {
-	var f auditFlags
-	var key, checkpoint, save string
-	c := &cobra.Command{
-		Use:   "verify",
-		Short: "Prove that the log was not altered, or say where it was",
-		Long: `Reads the whole log and compares it with its signed checkpoints. It needs two
-things from outside the log: the verifier key, and a checkpoint that was seen
-before (without one, a log that was put back to an older state cannot be told
-from a young one). Left out, both are taken from the key directory beside the
-log, to which every checkpoint is copied: good against whoever could reach the
-log alone. To be safe from whoever could reach both, keep copies elsewhere.
-
-  ostiary audit verify
-  ostiary audit verify --save-checkpoint monday.checkpoint      # keep it elsewhere
-  ostiary audit verify --key log.pub --checkpoint monday.checkpoint --log /srv/ostiary/log
-
-Exit status: 0 nothing was altered, 1 something was (the first bad record is
-named), 2 it could not be told. What it does not prove: that what was recorded
-is true, and that a machine that was broken into before a record was signed
-recorded everything.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			p, err := f.places()
-			if err != nil {
-				return err
-			}
-			o, sources, err := trustOf(p, key, checkpoint)
-			if err != nil {
-				return err
-			}
-			// Read before the verification, so that it is of what was verified.
-			last, err := os.ReadFile(filepath.Join(p.log, "checkpoint"))
-			if err != nil && save != "" {
-				return fmt.Errorf("--save-checkpoint: %w", err)
-			}
-			r, err := audit.Verify(p.log, o)
-			if err != nil {
-				return err
-			}
-			if f.json {
-				err = writeReport(c.OutOrStdout(), r, sources)
-			} else {
-				printReport(c.OutOrStdout(), p.log, r, sources)
-			}
-			if err != nil {
-				return err
-			}
-			if save != "" && r.Answer != audit.Altered {
-				if err := os.WriteFile(save, last, 0o644); err != nil {
-					return fmt.Errorf("--save-checkpoint: %w", err)
-				}
-			}
-			if r.Answer != audit.Good {
-				return answer{int(r.Answer)}
-			}
-			return nil
-		},
-	}
-	f.add(c)
-	c.Flags().StringVar(&key, "key", "", "`FILE` with the verifier key (log.pub)")
-	c.Flags().StringVar(&checkpoint, "checkpoint", "", "`FILE` with a checkpoint seen before")
-	c.Flags().StringVar(&save, "save-checkpoint", "", "write the log's last checkpoint to `FILE`, unless the log was altered")
-	return c
-}
-
-// trustOf reads the key and the checkpoint that a verification trusts, and says
-// where they came from.
-func trustOf(p places, key, checkpoint string) (audit.VerifyOptions, []string, error) {
-	var o audit.VerifyOptions
-	var sources []string
-	beside, err := audit.Trusted(p.keys, p.log)
-	if err != nil {
-		return o, nil, err
-	}
-	if key != "" {
-		b, err := os.ReadFile(key)
-		if err != nil {
-			return o, nil, fmt.Errorf("--key: %w", err)
-		}
-		if o.Key, err = audit.NewVerifier(b); err != nil {
-			return o, nil, fmt.Errorf("--key %s: %w", key, err)
-		}
-		sources = append(sources, "key "+key)
-	} else if beside.Key != nil {
-		o.Key = beside.Key
-		sources = append(sources, "key "+p.keys)
-	}
-	if checkpoint != "" {
-		if o.Checkpoint, err = os.ReadFile(checkpoint); err != nil {
-			return o, nil, fmt.Errorf("--checkpoint: %w", err)
-		}
-		if len(o.Checkpoint) == 0 {
-			return o, nil, fmt.Errorf("--checkpoint %s is empty", checkpoint)
-		}
-		sources = append(sources, "checkpoint "+checkpoint)
-	} else if len(beside.Checkpoint) > 0 {
-		o.Checkpoint = beside.Checkpoint
-		sources = append(sources, "checkpoint "+p.keys)
-	}
-	return o, sources, nil
-}
-
-// verifyReport is a report as `verify --json` prints it.
-type verifyReport struct {
-	Answer   string   `json:"answer"` // good, altered, unclear
-	Origin   string   `json:"origin"`
-	Size     int64    `json:"size"`
-	Signed   int64    `json:"signed"`
-	Root     string   `json:"root"`
-	FirstBad *int64   `json:"first_bad"` // null where none is
-	Until    *int64   `json:"first_bad_before"`
-	Altered  []string `json:"altered"`
-	Unclear  []string `json:"unclear"`
-	Notes    []string `json:"notes"`
-	Trusted  []string `json:"trusted"`
-}
-
-func writeReport(w io.Writer, r *audit.Report, sources []string) error {
-	out := verifyReport{
-		Answer: r.Answer.String(), Origin: r.Origin, Size: r.Size, Signed: r.Signed, Root: r.Root.String(),
-		Altered: append([]string{}, r.Altered...), Unclear: append([]string{}, r.Unclear...),
-		Notes: append([]string{}, r.Notes...), Trusted: append([]string{}, sources...),
-	}
-	if r.FirstBad >= 0 {
-		out.FirstBad, out.Until = &r.FirstBad, &r.Until
-	}
+// writeJSON prints an object on a line of its own.
+func writeJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(out)
+	return enc.Encode(v)
 }
 
-func printReport(w io.Writer, dir string, r *audit.Report, sources []string) {
-	head := map[audit.Answer]string{
-		audit.Good:    "GOOD: nothing was altered",
-		audit.Altered: "ALTERED",
-		audit.Unclear: "UNCLEAR: it could not be told whether anything was altered",
+// isTerminal says whether a person types or reads there.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
 	}
-	fmt.Fprintf(w, "%s\n\n", head[r.Answer])
-	for _, s := range r.Altered {
-		fmt.Fprintf(w, "  - %s\n", s)
-	}
-	switch {
-	case r.FirstBad >= 0 && r.Until == r.FirstBad+1:
-		fmt.Fprintf(w, "  first bad record: %d\n", r.FirstBad)
-	case r.FirstBad >= 0:
-		fmt.Fprintf(w, "  first bad record: one of %d to %d\n", r.FirstBad, r.Until-1)
-	}
-	for _, s := range r.Unclear {
-		fmt.Fprintf(w, "  - %s\n", s)
-	}
-	if len(r.Altered)+len(r.Unclear) > 0 {
-		fmt.Fprintln(w)
-	}
-	fmt.Fprintf(w, "  log      %s\n  origin   %s\n  records  %d, of which %d are under a signed checkpoint\n", dir, r.Origin, r.Size, r.Signed)
-	fmt.Fprintf(w, "  root     %s\n", r.Root)
-	if len(sources) > 0 {
-		fmt.Fprintf(w, "  trusted  %s\n", strings.Join(sources, ", "))
-	}
-	for _, s := range r.Notes {
-		fmt.Fprintf(w, "  note     %s\n", s)
-	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
-// eventPrinter prints events for people or, as they are stored, for programs.
-type eventPrinter struct {
-	w      io.Writer
-	json   bool
-	colour bool
-}
-
-func newEventPrinter(w io.Writer, asJSON bool) *eventPrinter {
-	p := &eventPrinter{w: w, json: asJSON}
-	if f, ok := w.(*os.File); ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
-		st, err := f.Stat()
-		p.colour = err == nil && st.Mode()&os.ModeCharDevice != 0
+// output gives where a command writes to: a file that appears only once it is whole,
+// or else standard output. done ends it; keep says that it is good.
+func output(name string, stdout io.Writer, mode os.FileMode) (w io.Writer, done func(keep bool) error, err error) {
+	if name == "" || name == "-" {
+		return stdout, func(bool) error { return nil }, nil
 	}
-	return p
-}
-
-// ANSI colours: never the only sign of anything.
-const (
-	colourRed    = "31"
-	colourGreen  = "32"
-	colourYellow = "33"
-	colourBlue   = "34"
-	colourGrey   = "90"
-)
-
-func (p *eventPrinter) paint(colour, s string) string {
-	if !p.colour || s == "" {
-		return s
-	}
-	return "\x1b[" + colour + "m" + s + "\x1b[0m"
-}
-
-func (p *eventPrinter) action(a proxy.Action) string {
-	c := colourGreen
-	switch a {
-	case proxy.Mask:
-		c = colourYellow
-	case proxy.Reroute:
-		c = colourBlue
-	case proxy.Deny:
-		c = colourRed
-	}
-	return p.paint(c, fmt.Sprintf("%-7s", printable(string(a))))
-}
-
-// line prints an event on one line.
-func (p *eventPrinter) line(rec audit.Record) error {
-	if p.json {
-		_, err := fmt.Fprintf(p.w, "%s\n", rec.JSON)
-		return err
-	}
-	ev, err := rec.Event()
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-*")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	_, err = fmt.Fprintf(p.w, "%s %s %s\n", printable(localTime(ev.Time)), p.paint(colourGrey, printable(ev.ID)), p.summary(ev))
-	return err
+	return f, func(keep bool) error {
+		var err error
+		if keep {
+			err = errors.Join(f.Chmod(mode), f.Sync())
+		}
+		err = errors.Join(err, f.Close())
+		if keep && err == nil {
+			return os.Rename(f.Name(), name)
+		}
+		return errors.Join(err, os.Remove(f.Name()))
+	}, nil
 }
 
-// printable takes out what a terminal would act on: a log that somebody altered
-// is read too.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '\uFFFD'
-	}, s)
-}
+func auditCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Read the audit log, prove that it was not altered, keep it as the law asks",
+		Long: `Every decision is in the audit log before the first byte of a request leaves,
+and so is what became of it. The log holds no prompts and no values: it says
+what was found, which rule decided, and where the request went.
 
-// localTime shortens an event's time to seconds, in the zone of who reads.
-func localTime(s string) string {
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return s
-	}
-	return t.Local().Format("2006-01-02 15:04:05")
-}
+  ostiary audit tail -f                       # what is being decided now
+  ostiary audit search action:deny --since 2h # what was refused
+  ostiary audit show 01JDQ7ZK3M9V0000000000000
+  ostiary audit verify                        # was anything altered?
 
-// summary says what an event is in a few words.
-func (p *eventPrinter) summary(ev *proxy.Event) string {
-	var parts []string
-	add := func(format string, args ...any) { parts = append(parts, printable(fmt.Sprintf(format, args...))) }
-	switch {
-	case ev.Decision != nil:
-		d := ev.Decision
-		parts = append(parts, p.action(d.Action))
-		if d.Pool != "" {
-			add("→ %s", d.Pool)
-		}
-		if ev.Request != nil {
-			add("app %s, %s", ev.Request.Application, ev.Request.Model)
-		}
-		if titles := reasonTitles(d.Reasons); titles != "" {
-			add("%s", titles)
-		} else if d.Code != "" {
-			add("%s", d.Code)
-		}
-		if d.Would != nil && d.Would.Action != d.Action {
-			add("(would %s)", d.Would.Action)
-		}
-		if found := findingList(ev.Findings); found != "" {
-			add("[%s]", found)
-		}
-	case ev.Outcome != nil:
-		o := ev.Outcome
-		add("outcome of %s: status %d, sent %s, %d ms", ev.DecisionID, o.Status, o.Sent, o.DurationMS)
-		if o.Reason != "" {
-			add("%s", o.Reason)
-		}
-	case ev.Admin != nil:
-		add("%s %s", ev.Kind, ev.Admin.Action)
-		if ev.Admin.Detail != "" {
-			add("%s", ev.Admin.Detail)
-		}
-	default:
-		add("%s", ev.Kind)
-	}
-	return strings.Join(parts, "  ")
-}
+Commands that only read need the files alone, whether Ostiary runs or not, and
+change nothing: also on a copy, and on several logs at once (--log, --all).
+Commands that record something (hash, reveal, erase, hold, retain, rotate, show
+and export with --personal) ask the Ostiary that runs, through its control
+socket beside the keys; where none runs they open the log themselves.
 
-func reasonTitles(list []proxy.Reason) string {
-	var titles []string
-	for _, r := range list {
-		titles = append(titles, first(r.Title, r.Rule))
+Exit status: 0 yes, 1 the answer is no, 2 could not tell.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	return strings.Join(titles, "; ")
-}
-
-func findingList(list []proxy.FindingRecord) string {
-	var out []string
-	for _, f := range list {
-		out = append(out, fmt.Sprintf("%d %s %s", f.Count, f.Type, f.Likelihood))
-	}
-	return strings.Join(out, ", ")
-}
-
-// page prints the events of one decision for reading.
-func (p *eventPrinter) page(found []audit.Record) error {
-	for i, rec := range found {
-		ev, err := rec.Event()
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			fmt.Fprintln(p.w)
-		}
-		fmt.Fprintf(p.w, "%s\n", p.summary(ev))
-		row := func(name, format string, args ...any) {
-			fmt.Fprintf(p.w, "  %-12s%s\n", name, printable(fmt.Sprintf(format, args...)))
-		}
-		row("event", "%s, %s, record %d of %s", ev.ID, ev.Kind, rec.Index, ev.Origin)
-		row("time", "%s", ev.Time)
-		p.request(ev, row)
-		p.decision(ev, row)
-		p.outcome(ev, row)
-	}
-	return nil
-}
-
-type rowFunc func(name, format string, args ...any)
-
-func (p *eventPrinter) request(ev *proxy.Event, row rowFunc) {
-	if q := ev.Request; q != nil {
-		stream := ""
-		if q.Stream {
-			stream = ", streaming"
-		}
-		row("request", "%s %s%s, model %s, %d bytes, %s", q.Dialect, q.Operation, stream, q.Model, q.Bytes, q.Protocol)
-		row("asked by", "%s", q.Application)
-		if q.Trace != "" {
-			row("trace", "%s", q.Trace)
+	c.AddGroup(
+		&cobra.Group{ID: "find", Title: "Find out what happened:"},
+		&cobra.Group{ID: "prove", Title: "Prove it:"},
+		&cobra.Group{ID: "keep", Title: "Keep it as the law asks:"},
+	)
+	add := func(group string, list ...*cobra.Command) {
+		for _, sub := range list {
+			sub.GroupID = group
+			c.AddCommand(sub)
 		}
 	}
-	if q := ev.Personal; q != nil && q.Address != "" {
-		row("from", "%s", q.Address)
-	}
-	for _, f := range ev.Findings {
-		extra := ""
-		if f.Synthetic > 0 {
-			extra = fmt.Sprintf(", %d of them published test values", f.Synthetic)
-		}
-		row("found", "%d %s, %s (%s) in %s%s", f.Count, f.Type, f.Likelihood, strings.Join(f.Groups, ", "), strings.Join(f.Roles, ", "), extra)
-	}
-	if len(ev.Opaque) > 0 {
-		row("not read", "%d parts that are not text", len(ev.Opaque))
-	}
-}
-
-func (p *eventPrinter) decision(ev *proxy.Event, row rowFunc) {
-	d := ev.Decision
-	if d == nil {
-		return
-	}
-	if d.Pool != "" {
-		row("pool", "%s, model %s (asked for: %s)", d.Pool, first(d.Model, proxy.Unknown), first(d.Asked, "none"))
-	}
-	if d.Status != 0 || d.Code != "" {
-		row("answered", "%d %s", d.Status, d.Code)
-	}
-	for _, r := range d.Reasons {
-		row("because", "%s (%s, rule %s, %s:%d)", first(r.Title, r.Rule), r.Action, r.Policy+"/"+r.Rule, r.File, r.Line)
-		if r.Message != "" {
-			row("", "%s", r.Message)
-		}
-	}
-	for _, r := range d.Rejected {
-		row("passed over", "%s: %s", r.Pool, r.Why)
-	}
-	if d.Masked > 0 {
-		row("masked", "%d", d.Masked)
-	}
-	if w := d.Would; w != nil {
-		row("would have", "%s %s %s", w.Action, w.Pool, w.Code)
-	}
-	row("mode", "%s", d.Mode)
-	if q := ev.Policy; q != nil {
-		row("revisions", "policies %s, detectors %s, configuration %s", q.Policies, q.Suite, q.Config)
-	}
-	if t := ev.Timing; t != nil {
-		row("took", "read %d µs, classify %d µs, decide %d µs, edit %d µs", t.ReadUS, t.ClassifyUS, t.DecideUS, t.EditUS)
-	}
-}
-
-func (p *eventPrinter) outcome(ev *proxy.Event, row rowFunc) {
-	o := ev.Outcome
-	if o == nil {
-		return
-	}
-	row("status", "%d to the client after %d ms", o.Status, o.DurationMS)
-	row("sent", "%s, %d bytes upstream", o.Sent, o.SentBytes)
-	row("answer", "%d bytes, inspected: %t", o.Bytes, o.Inspected)
-	if o.Reason != "" {
-		row("note", "%s", o.Reason)
-	}
+	add("find", auditTailCommand(), auditSearchCommand(), auditShowCommand())
+	add("find", auditFindCommands()...)
+	add("prove", auditVerifyCommand())
+	add("prove", auditProveCommands()...)
+	add("keep", auditKeepCommands()...)
+	return c
 }

@@ -126,7 +126,7 @@ outcome of 01JDQ7Z00000001KQ300000001: status 200, sent yes, 310 ms  answers_not
 		{"search action:mask", 0, "", "none of 5 events match"},
 		{"search --since 2026-11-24T09:00:02Z --until 2026-11-24T09:00:04Z", 0, sent + denied, ""},
 		{"search colour:red", 2, "", "fields are action, app, asked"},
-		{"search action:deny --since tomorrow", 2, "", "is not a time"},
+		{"search action:deny --since tomorrow", 2, "", "--since: write a time as 2h, 7d"},
 		{"search --limit -1", 2, "", "--limit takes a number"},
 		{"show " + bookID(1), 0, page, ""},
 		{"show " + strings.ToLower(bookID(2)), 0, page, ""},
