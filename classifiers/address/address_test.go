@@ -1,84 +1,12 @@
 package address
 
 import (
-	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
-	"time"
-	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
-	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/classifiers/internal/lanes"
 )
-
-func suite(t testing.TB, d ...*classifiers.Detector) *classifiers.Suite {
-	t.Helper()
-	if d == nil {
-		d = Detectors()
-	}
-	s, err := classifiers.New(classifiers.Options{Detectors: d, Budget: time.Minute, Cache: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func classify(t testing.TB, s *classifiers.Suite, text string) []proxy.Finding {
-	t.Helper()
-	r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(text)}})
-	if err != nil || len(r.Gaps) > 0 {
-		t.Fatalf("classify: %v, gaps %v", err, r.Gaps)
-	}
-	return r.Findings
-}
-
-// check compares the findings in a marked-up text with its marks.
-func check(t *testing.T, s *classifiers.Suite, name, marked string) {
-	t.Helper()
-	bare, marks, err := classifiers.ParseMarked(marked)
-	if err != nil {
-		t.Fatal(name, err)
-	}
-	found := classify(t, s, bare)
-	used := make([]bool, len(found))
-	ok := true
-marks:
-	for _, m := range marks {
-		for i, f := range found {
-			if m.Meets(f) {
-				used[i] = true
-				continue marks
-			}
-		}
-		ok = false
-		t.Errorf("%s: %s expected at %d-%d", name, m.Type, m.Start, m.End)
-	}
-	for i, f := range found {
-		if !used[i] && f.Likelihood >= proxy.Likely {
-			ok = false
-			t.Errorf("%s: %s (%s) at %d-%d, not marked", name, f.Type, f.Likelihood, f.Start, f.End)
-		}
-	}
-	if !ok {
-		t.Logf("%s: %q", name, bare)
-		for _, f := range found {
-			t.Logf("  %s %s %q %+v", f.Type, f.Likelihood, bare[f.Start:f.End], f.Evidence)
-		}
-	}
-}
-
-// Every detector, alone, finds what its positives mark and nothing in its
-// near-misses.
-func TestSamples(t *testing.T) {
-	for _, d := range Detectors() {
-		s := suite(t, d)
-		for i, text := range slices.Concat(d.Positives, d.NearMisses) {
-			check(t, s, fmt.Sprintf("%s %d", d.Name, i), text)
-		}
-	}
-}
 
 // more are forms beyond those that document the detectors. All are made up.
 var more = []string{
@@ -166,102 +94,28 @@ var moreMisses = []string{
 }
 
 func TestMore(t *testing.T) {
-	s := suite(t, Street)
+	s := lanes.Suite(t, Street)
 	for i, text := range more {
-		check(t, s, fmt.Sprintf("more %d", i), text)
+		lanes.Check(t, s, fmt.Sprint("more ", i), text)
 	}
 	for i, text := range moreMisses {
-		check(t, s, fmt.Sprintf("miss %d", i), text)
+		lanes.Check(t, s, fmt.Sprint("miss ", i), text)
 	}
 }
 
-// No input panics, and offsets are on the bounds of characters.
+// repeated are the units of hostile texts.
+var repeated = []string{"1 ", "12 A ", "12 Main St ", "12 Main St, ", "Calle a 1 ", "a de la 12 ", "Am 1, 10115 B\n", "po box 1 ", "rr 1 ", "路1号", "市1-1", "1.234, ", "1.2345,1.2345 ",
+	"A1 1AA ", "Flat 1, ", "Mah. No: 1 ", "12 A B C D E F G, H I J K, L M N O\n", "ul. 1 ", "D-1 ", "1 1\xc2\xa0", "北京市1号", "1 rue de la de la ", "é1 ", "-1.2345 "}
+
+func TestSamples(t *testing.T)       { lanes.Samples(t, Detectors()) }
+func TestLinear(t *testing.T)        { lanes.RunPerByte(t, lanes.Suite(t, Detectors()...), repeated) }
+func TestNoAllocations(t *testing.T) { lanes.NoAllocations(t, lanes.Suite(t, Detectors()...)) }
+
 func FuzzDetectors(f *testing.F) {
-	for _, d := range Detectors() {
-		for _, text := range slices.Concat(d.Positives, d.NearMisses) {
-			bare, _, _ := classifiers.ParseMarked(text)
-			f.Add(bare)
-		}
-	}
-	f.Add("C.P. 1\xff No\xc2\xba\xb0 12 \xe3\x80\x92")
-	s := suite(f)
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, x := range classify(t, s, text) {
-			if x.Start >= x.End || x.End > len(text) || utf8.ValidString(text) && !(utf8.RuneStart(text[x.Start]) && (x.End == len(text) || utf8.RuneStart(text[x.End]))) {
-				t.Fatalf("%s at %d-%d", x.Type, x.Start, x.End)
-			}
-		}
-	})
-}
-
-// No text takes more than a bounded time per byte, whatever it is made of. A
-// walk over the whole text for each candidate would take ten times the bound.
-func TestLinear(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-	s := suite(t)
-	best := func(text string) time.Duration {
-		b := time.Hour
-		for range 6 {
-			from := time.Now()
-			classify(t, s, text)
-			b = min(b, time.Since(from))
-		}
-		return b
-	}
-	const (
-		n       = 60 << 10 // one core's
-		perByte = 50 * slowdown * time.Microsecond
-	)
-	for _, unit := range []string{"1 ", "12 A ", "12 Main St ", "12 Main St, ", "Calle a 1 ", "a de la 12 ", "Am 1, 10115 B\n", "po box 1 ", "rr 1 ", "路1号", "市1-1", "1.234, ", "1.2345,1.2345 ",
-		"A1 1AA ", "Flat 1, ", "Mah. No: 1 ", "12 A B C D E F G, H I J K, L M N O\n", "ul. 1 ", "D-1 ", "1 1\xc2\xa0", "北京市1号", "1 rue de la de la ", "é1 ", "-1.2345 "} {
-		if d := best(strings.Repeat(unit, n/len(unit))); d > n*perByte {
-			t.Errorf("%q: %v for %d bytes", unit, d, n)
-		}
-	}
-}
-
-const prose = `The committee met on the second Tuesday of the month and, after a long debate about the budget, agreed to
-postpone the vote until the figures had been checked by somebody from outside. There were 12 members in the room, 3 of them
-by telephone. Nobody objected: the chair thanked everyone, and asked for a short note (two pages at most) before Friday.
-Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
-`
-
-func TestNoAllocations(t *testing.T) {
-	s := suite(t)
-	segs := []proxy.Segment{{Text: proxy.NewText(strings.Repeat(prose, 9))}}
-	if n := testing.AllocsPerRun(20, func() {
-		if r, err := s.Classify(context.Background(), segs); err != nil || len(r.Findings) > 0 {
-			t.Fatal(err, len(r.Findings))
-		}
-	}); n > 0.5 {
-		t.Errorf("%.1f allocations", n)
-	}
+	lanes.Room{Detectors: Detectors(), Hostile: append([]string{"C.P. 1\xff No\xc2\xba\xb0 12 \xe3\x80\x92"}, repeated...), Key: "address"}.Fuzz(f)
 }
 
 func BenchmarkProse(b *testing.B) {
-	text := strings.Repeat(prose, 10)[:4096]
-	for name, d := range map[string][]*classifiers.Detector{"room": Detectors(), "scan": {idle}} {
-		b.Run(name, func(b *testing.B) {
-			s, err := classifiers.New(classifiers.Options{Detectors: d, Cache: -1})
-			if err != nil {
-				b.Fatal(err)
-			}
-			segs := []proxy.Segment{{Text: proxy.NewText(text)}}
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				if _, err := s.Classify(context.Background(), segs); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// idle asks for the same candidates and does nothing: the cost of the scan.
-var idle = &classifiers.Detector{
-	Name: "idle", Version: 1, Doc: "Asks for chains of words and does nothing with them, for comparison.",
-	Types: []*classifiers.Type{&streetType}, Positives: []string{"[[STREET_ADDRESS|x]]"}, NearMisses: []string{"x"},
-	Interests: []classifiers.Interest{{Shape: classifiers.Code, Judge: func(*classifiers.Scan, classifiers.Candidate) {}}},
+	scan := lanes.Idle(classifiers.Interest{Shape: classifiers.Code}, &streetType)
+	lanes.BenchProse(b, map[string][]*classifiers.Detector{"room": Detectors(), "scan": {scan}})
 }

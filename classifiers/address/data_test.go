@@ -1,107 +1,32 @@
 package address
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/json"
-	"go/build"
 	"html"
-	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 
+	"github.com/ostiary/ostiary/classifiers/internal/lanes"
 	"github.com/ostiary/ostiary/proxy"
 )
-
-// The development data lies beside the repository and is no part of it. Where
-// it is not there these tests are skipped; where a file of it is missing they
-// fail. Messages name a file and a line, never a value.
-
-func dataDir(t testing.TB) string {
-	t.Helper()
-	data, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "data"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(data); err != nil {
-		t.Skip("no ../shared/data: development cases not run")
-	}
-	return data
-}
-
-// lines reads the lines of a file, unpacked where its name ends in .gz.
-func lines(t testing.TB, name string, each func(line int, b []byte)) {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal("a file of the development data is missing: " + filepath.Base(name))
-	}
-	defer f.Close()
-	var r io.Reader = f
-	if strings.HasSuffix(name, ".gz") {
-		if r, err = gzip.NewReader(f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 1<<16), 16<<20)
-	n := 0
-	for sc.Scan() {
-		n++
-		each(n, sc.Bytes())
-	}
-	if sc.Err() != nil || n == 0 {
-		t.Fatalf("%s: unreadable or empty", filepath.Base(name))
-	}
-}
-
-type prompt struct {
-	Lang   string `json:"lang"`
-	Kind   string `json:"kind"`
-	Text   string `json:"text"`
-	Expect string `json:"expect"`
-	Spans  []struct {
-		Start int    `json:"start"`
-		End   int    `json:"end"`
-		Type  string `json:"type"`
-	} `json:"spans"`
-}
-
-// bytesAt maps code points to bytes.
-func bytesAt(text string) []int {
-	var at []int
-	for i := range text {
-		at = append(at, i)
-	}
-	return append(at, len(text))
-}
 
 // Whole prompts in 13 languages: a mark is found where a finding at likely and
 // above overlaps it, exact where the spans are the same.
 func TestPrompts(t *testing.T) {
-	s := suite(t)
+	s := lanes.Suite(t, Detectors()...)
 	total, found, exact, extra, negatives, hit := 0, 0, 0, 0, 0, 0
-	lines(t, filepath.Join(dataDir(t), "prompts", "prompts.jsonl.gz"), func(line int, b []byte) {
-		var p prompt
-		if json.Unmarshal(b, &p) != nil {
-			t.Fatalf("prompts:%d: not a line of the form expected", line)
-		}
-		at := bytesAt(p.Text)
-		list := slices.DeleteFunc(classify(t, s, p.Text), func(f proxy.Finding) bool {
+	lanes.Prompts(t, func(line int, p lanes.Prompt) {
+		list := slices.DeleteFunc(lanes.Classify(t, s, lanes.Text(p.Text)), func(f proxy.Finding) bool {
 			return f.Likelihood < proxy.Likely || f.Type != "STREET_ADDRESS"
 		})
 		used := make([]bool, len(list))
 		for _, sp := range p.Spans {
 			ok, same := false, false
 			for i, f := range list {
-				if f.Start < at[sp.End] && at[sp.Start] < f.End && sp.Type == "STREET_ADDRESS" {
+				if sp.Overlaps(f) && sp.Type == "STREET_ADDRESS" {
 					ok, used[i] = true, true
-					same = same || f.Start == at[sp.Start] && f.End == at[sp.End]
+					same = same || f.Start == sp.Start && f.End == sp.End
 				}
 			}
 			if sp.Type != "STREET_ADDRESS" {
@@ -144,13 +69,13 @@ func TestPrompts(t *testing.T) {
 // of street, or a box, are found.
 func TestUSAddresses(t *testing.T) {
 	tag := regexp.MustCompile(`<(/?)([A-Za-z]+)>`)
-	s := suite(t, Street)
+	s := lanes.Suite(t, Street)
 	for _, set := range []struct {
 		file  string
 		floor int // per cent
 	}{{"labeled.xml", 80}, {"us50_train_tagged.xml", 90}, {"synthetic_clean_osm_data.xml", 90}} {
 		total, found := 0, 0
-		lines(t, filepath.Join(dataDir(t), "names", "usaddress", set.file), func(line int, b []byte) {
+		lanes.Lines(t, lanes.Data(t, "names", "usaddress", set.file), func(line int, b []byte) {
 			row := string(b)
 			if !strings.Contains(row, "<AddressString>") || !strings.Contains(row, "<AddressNumber>") || !strings.Contains(row, "<StreetNamePostType>") {
 				return
@@ -160,7 +85,7 @@ func TestUSAddresses(t *testing.T) {
 			}
 			text := strings.TrimSpace(html.UnescapeString(tag.ReplaceAllString(row, "")))
 			total++
-			for _, f := range classify(t, s, text) {
+			for _, f := range lanes.Classify(t, s, lanes.Text(text)) {
 				if f.Likelihood >= proxy.Possible {
 					found++
 					return
@@ -177,89 +102,42 @@ func TestUSAddresses(t *testing.T) {
 	}
 }
 
-// leaves lists every string of a JSON value.
-func leaves(v any, out *[]string) {
-	switch v := v.(type) {
-	case string:
-		*out = append(*out, v)
-	case []any:
-		for _, x := range v {
-			leaves(x, out)
-		}
-	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-		for _, k := range keys {
-			leaves(v[k], out)
-		}
-	}
-}
-
 // Harmless prompts hold one address in 10,000 tokens at most.
 func TestHarmlessPrompts(t *testing.T) {
-	s := suite(t)
-	n, size := 0, 0
-	for _, name := range []string{"gsm8k_train.jsonl", "mt_bench_question.jsonl", "user_oriented_instructions.jsonl"} {
-		types := map[string]int{}
-		lines(t, filepath.Join(dataDir(t), "negatives", name), func(line int, b []byte) {
-			var v any
-			if json.Unmarshal(b, &v) != nil {
-				t.Fatalf("%s:%d: unreadable", name, line)
+	s := lanes.Suite(t, Detectors()...)
+	size := 0
+	types := map[string]int{}
+	lanes.HarmlessPrompts(t, func(file string, line int, segs []proxy.Segment) {
+		for _, x := range segs {
+			size += x.Text.Len()
+		}
+		for _, f := range lanes.Classify(t, s, segs...) {
+			if f.Likelihood >= proxy.Likely {
+				types[f.Type]++
+				t.Logf("%s:%d: %s", file, line, f.Type)
 			}
-			var texts []string
-			leaves(v, &texts)
-			for _, text := range texts {
-				size += len(text)
-				for _, f := range classify(t, s, text) {
-					if f.Likelihood >= proxy.Likely {
-						types[f.Type]++
-						if f.Type == "STREET_ADDRESS" {
-							n++
-						}
-						t.Logf("%s:%d: %s", name, line, f.Type)
-					}
-				}
-			}
-		})
-		t.Logf("%s: %v", name, types)
-	}
-	if rate := float64(n) / (float64(size) / 4) * 10000; rate > 1 {
+		}
+	})
+	t.Logf("%v", types)
+	if rate := lanes.Rate(types["STREET_ADDRESS"], size); rate > 1 {
 		t.Errorf("%.2f addresses in 10,000 tokens", rate)
 	}
 }
 
-// Source code holds none: the standard library of Go, as far as it is here.
+// Source code holds none: a part of the standard library of Go.
 func TestCode(t *testing.T) {
-	root := filepath.Join(build.Default.GOROOT, "src")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("no sources of the standard library here")
-	}
-	s := suite(t)
-	n, size := map[string]int{}, 0
-	for _, dir := range []string{"net", "net/http", "encoding/json", "time", "go/types", "strconv", "crypto/tls", "html/template"} {
-		files, _ := filepath.Glob(filepath.Join(root, dir, "*.go"))
-		for _, name := range files {
-			b, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			size += len(b)
-			for _, f := range classify(t, s, string(b)) {
-				if f.Likelihood >= proxy.Likely {
-					n[f.Type]++
-					t.Logf("%s at %d: %s", filepath.Base(name), f.Start, f.Type)
-				}
+	s := lanes.Suite(t, Detectors()...)
+	n := map[string]int{}
+	size := lanes.Code(t, false, func(name, text string) {
+		for _, f := range lanes.Classify(t, s, lanes.Text(text)) {
+			if f.Likelihood >= proxy.Likely {
+				n[f.Type]++
+				t.Logf("%s at %d: %s", name, f.Start, f.Type)
 			}
 		}
-	}
-	if size == 0 {
-		t.Skip("no sources of the standard library here")
-	}
+	})
 	t.Logf("%v in %d bytes", n, size)
-	if float64(n["STREET_ADDRESS"]) > float64(size)/4/10000/10 {
-		t.Errorf("%d addresses in %d bytes of code", n["STREET_ADDRESS"], size)
+	if rate := lanes.Rate(n["STREET_ADDRESS"], size); rate > 0.1 {
+		t.Errorf("%.2f addresses in 10,000 tokens of code", rate)
 	}
 }

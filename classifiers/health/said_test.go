@@ -1,12 +1,5 @@
 package health
 
-import (
-	"testing"
-
-	"github.com/ostiary/ostiary/classifiers"
-	"github.com/ostiary/ostiary/proxy"
-)
-
 // said are the ways in which people write what this room finds; every mark is
 // found by its type at likely, more or less of it.
 var said = []string{
@@ -180,71 +173,4 @@ var said = []string{
 	"Sexual orientation: [[SEXUAL_ORIENTATION|bisexual]]",
 	"He's [[NRP|Ukrainian]], she's [[NRP|Polish]]",
 	"Nationality: [[NRP|Indian]]",
-}
-
-// harmless are texts of the same world without anything of a person.
-var harmless = []string{
-	"konto użytkownika 12345678 zostało zablokowane",
-	"Diabetes prevalence rose to 11.6 % in 2021; obesity and hypertension are risk factors.",
-	"Our hospital software supports HL7, FHIR and ICD-10; patients can book online.",
-	"Write a job description for a nurse in the oncology ward, experience with cancer patients welcome.",
-	"The drug metformin lowers glucose production; insulin regulates blood sugar.",
-	"Aspirin and ibuprofen are over-the-counter; morphine is a controlled substance.",
-	"Depression-era photography; the Great Depression hit farmers in the 1930s.",
-	"a stroke of luck, SVG stroke-width, breaststroke, a seizure of assets, a fracture in the pipe",
-	"We need a HIPAA-compliant way to store diagnoses; which encryption should we use?",
-	`Translate: "If you are pregnant or breastfeeding, ask your doctor before taking this medicine."`,
-	"Compare Catholic and Protestant views of grace. What did Luther think of indulgences?",
-	"The Turkish lira fell against the dollar; German exports rose; Chinese steel is cheap.",
-	"Recipe: Indian curry, Thai basil, Mexican beans, French bread, Italian olive oil, Greek yoghurt",
-	"The Republican and Democratic candidates debated; polls show a tie among Hispanic voters.",
-	"The union of two sets; UNION ALL in SQL; European Union law; trade union density by country",
-	"black box testing, blacklist, a gay old time, straight line, the transport union building",
-	"Member of the project team; membership is free; party of three at table nine",
-	"IMEI numbers have 15 digits; MAC addresses have 48 bits; the ICCID begins with 89",
-	"case 352099001761486 build 8949020000123456789 job 310150123456789",
-	"Our Chinese office moved; the French team won; our American customers complain about shipping",
-	"She speaks Spanish and Portuguese; he teaches English; the Dutch translation is late",
-	"Sie spricht Türkisch; der deutsche Markt; unsere italienische Niederlassung",
-	"Patient portal: reset password; patient experience survey; be patient with me",
-	"The ward 7 chart shows 48291 visits; hospital beds 12345; medical record retention is 10 years",
-	"Dr. Meyer published a study on asthma and allergies in children.",
-	"Is it legal to ask an applicant about pregnancy or disability in an interview?",
-	"The insulin pump firmware 4.2.1 fails; the glucose sensor sends 12345678 samples",
-	"Mental health days: our policy allows two per year; burnout prevention workshop on Friday",
-	"My app tracks migraine triggers; how do I store symptoms in SQLite?",
-	"Explain anemia to a medical student with a table of causes.",
-	"I wrote a novel about a detective with epilepsy, how should I describe a seizure?",
-	"The candidate answered all questions about cancer screening guidelines.",
-}
-
-func TestSaid(t *testing.T) {
-	s := suite(t)
-	for _, marked := range said {
-		bare, marks, err := classifiers.ParseMarked(marked)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := classify(t, s, text(bare))
-	marks:
-		for _, m := range marks {
-			for _, f := range found {
-				if f.Type == m.Type && f.Start < m.End && m.Start < f.End && f.Likelihood >= proxy.Likely {
-					continue marks
-				}
-			}
-			t.Errorf("%q: %s at %d-%d is missed", bare, m.Type, m.Start, m.End)
-		}
-	}
-}
-
-func TestHarmless(t *testing.T) {
-	s := suite(t)
-	for _, in := range harmless {
-		for _, f := range classify(t, s, text(in)) {
-			if matters(f) {
-				t.Errorf("%q: %s (%s, %+v) at %d-%d", in, f.Type, f.Likelihood, f.Evidence, f.Start, f.End)
-			}
-		}
-	}
 }

@@ -1,84 +1,13 @@
 package labelled
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
-	"time"
-	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/classifiers"
-	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/classifiers/internal/lanes"
 )
-
-func suite(t testing.TB, d ...*classifiers.Detector) *classifiers.Suite {
-	t.Helper()
-	if d == nil {
-		d = Detectors()
-	}
-	s, err := classifiers.New(classifiers.Options{Detectors: d, Budget: time.Minute, Cache: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func classify(t testing.TB, s *classifiers.Suite, text string) []proxy.Finding {
-	t.Helper()
-	r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText(text)}})
-	if err != nil || len(r.Gaps) > 0 {
-		t.Fatalf("classify: %v, gaps %v", err, r.Gaps)
-	}
-	return r.Findings
-}
-
-// check compares the findings in a marked-up text with its marks.
-func check(t *testing.T, s *classifiers.Suite, name, marked string) {
-	t.Helper()
-	bare, marks, err := classifiers.ParseMarked(marked)
-	if err != nil {
-		t.Fatal(name, err)
-	}
-	found := classify(t, s, bare)
-	used := make([]bool, len(found))
-	ok := true
-marks:
-	for _, m := range marks {
-		for i, f := range found {
-			if m.Meets(f) {
-				used[i] = true
-				continue marks
-			}
-		}
-		ok = false
-		t.Errorf("%s: %s expected at %d-%d", name, m.Type, m.Start, m.End)
-	}
-	for i, f := range found {
-		if !used[i] && f.Likelihood >= proxy.Likely {
-			ok = false
-			t.Errorf("%s: %s (%s) at %d-%d, not marked", name, f.Type, f.Likelihood, f.Start, f.End)
-		}
-	}
-	if !ok {
-		t.Logf("%s: %q", name, bare)
-		for _, f := range found {
-			t.Logf("  %s %s %q %+v", f.Type, f.Likelihood, bare[f.Start:f.End], f.Evidence)
-		}
-	}
-}
-
-// Every detector, alone, finds what its positives mark and nothing in its
-// near-misses.
-func TestSamples(t *testing.T) {
-	for _, d := range Detectors() {
-		s := suite(t, d)
-		for i, text := range slices.Concat(d.Positives, d.NearMisses) {
-			check(t, s, fmt.Sprintf("%s %d", d.Name, i), text)
-		}
-	}
-}
 
 // more are forms beyond those that document the detectors. All are made up.
 var more = []string{
@@ -159,118 +88,38 @@ var moreMisses = []string{
 }
 
 func TestMore(t *testing.T) {
-	s := suite(t, Person, Age, Dates, Columns, Username)
+	s := lanes.Suite(t, Person, Age, Dates, Columns, Username)
 	for i, text := range more {
-		check(t, s, fmt.Sprintf("more %d", i), text)
+		lanes.Check(t, s, fmt.Sprint("more ", i), text)
 	}
 	for i, text := range moreMisses {
-		check(t, s, fmt.Sprintf("miss %d", i), text)
+		lanes.Check(t, s, fmt.Sprint("miss ", i), text)
 	}
 }
 
-// No input panics, and offsets are on the bounds of characters.
+// repeated are the units of hostile texts.
+var repeated = []string{":", "a:", "A:\n", "A B: ", "name:", "name: A ", "Patient: A, B, ", "cc: A,", "present: A;", "Dear A, ", "dear ", "mr ", "Mr. ", "I am ", "regards\n", "a <a@", "A <", "<N>", "<name>A", "--\n",
+	"name,dob\n", "name,a\nx,y\n", "|name|", "name\t", "insert into a (name) values (", "('a'),", "PID|", "pid|||||A^B^", "1.1.2000 ", "1 May ", "May 1, ", "2000-01-01 ", "1年", "2000年1月1日", "12, ", "A (1) ", "age ",
+	"é", "né A ", "さん", "王先生", "姓名", "姓名王", "氏名:山田、", "山田、", "जी ", "नाम अ ", "A Bey ", "É Hanım ", "@a", " @abc", "username:", "login=a.", "'s ", "A'b ", "A-", "A. ", "J.", "wrote: ", "A wrote: ", "[1] A: "}
+
+func TestSamples(t *testing.T)       { lanes.Samples(t, Detectors()) }
+func TestLinear(t *testing.T)        { lanes.RunPerByte(t, lanes.Suite(t, Detectors()...), repeated) }
+func TestNoAllocations(t *testing.T) { lanes.NoAllocations(t, lanes.Suite(t, Detectors()...)) }
+
 func FuzzDetectors(f *testing.F) {
-	for _, d := range Detectors() {
-		for _, text := range slices.Concat(d.Positives, d.NearMisses) {
-			bare, _, _ := classifiers.ParseMarked(text)
-			f.Add(bare)
-		}
-	}
-	f.Add("C.P. 1\xff No\xc2\xba\xb0 12 \xe3\x80\x92")
-	s := suite(f)
-	f.Fuzz(func(t *testing.T, text string) {
-		for _, x := range classify(t, s, text) {
-			if x.Start >= x.End || x.End > len(text) || utf8.ValidString(text) && !(utf8.RuneStart(text[x.Start]) && (x.End == len(text) || utf8.RuneStart(text[x.End]))) {
-				t.Fatalf("%s at %d-%d", x.Type, x.Start, x.End)
-			}
-		}
-	})
-}
-
-// No text takes more than a bounded time per byte, whatever it is made of. A
-// walk over the whole text for each candidate would take ten times the bound.
-func TestLinear(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-	s := suite(t)
-	best := func(text string) time.Duration {
-		b := time.Hour
-		for range 6 {
-			from := time.Now()
-			classify(t, s, text)
-			b = min(b, time.Since(from))
-		}
-		return b
-	}
-	const (
-		n       = 60 << 10 // one core's
-		perByte = 50 * slowdown * time.Microsecond
-	)
-	for _, unit := range []string{":", "a:", "A:\n", "A B: ", "name:", "name: A ", "Patient: A, B, ", "cc: A,", "present: A;", "Dear A, ", "dear ", "mr ", "Mr. ", "I am ", "regards\n", "a <a@", "A <", "<N>", "<name>A", "--\n",
-		"name,dob\n", "name,a\nx,y\n", "|name|", "name\t", "insert into a (name) values (", "('a'),", "PID|", "pid|||||A^B^", "1.1.2000 ", "1 May ", "May 1, ", "2000-01-01 ", "1年", "2000年1月1日", "12, ", "A (1) ", "age ",
-		"é", "né A ", "さん", "王先生", "姓名", "姓名王", "氏名:山田、", "山田、", "जी ", "नाम अ ", "A Bey ", "É Hanım ", "@a", " @abc", "username:", "login=a.", "'s ", "A'b ", "A-", "A. ", "J.", "wrote: ", "A wrote: ", "[1] A: "} {
-		if d := best(strings.Repeat(unit, n/len(unit))); d > n*perByte {
-			t.Errorf("%q: %v for %d bytes", unit, d, n)
-		}
-	}
-}
-
-const prose = `The committee met on the second Tuesday of the month and, after a long debate about the budget, agreed to
-postpone the vote until the figures had been checked by somebody from outside. There were 12 members in the room, 3 of them
-by telephone. Nobody objected: the chair thanked everyone, and asked for a short note (two pages at most) before Friday.
-Further reading is linked from the minutes, which are kept in the usual place, see section 4.2 of the handbook.
-`
-
-func TestNoAllocations(t *testing.T) {
-	if slowdown > 1 {
-		t.Skip("the race detector empties pools at random")
-	}
-	s := suite(t)
-	segs := []proxy.Segment{{Text: proxy.NewText(strings.Repeat(prose, 9))}}
-	if n := testing.AllocsPerRun(20, func() {
-		if r, err := s.Classify(context.Background(), segs); err != nil || len(r.Findings) > 0 {
-			t.Fatal(err, len(r.Findings))
-		}
-	}); n > 0.5 {
-		t.Errorf("%.1f allocations", n)
-	}
+	lanes.Room{Detectors: Detectors(), Hostile: append([]string{"C.P. 1\xff No\xc2\xba\xb0 12 \xe3\x80\x92"}, repeated...), Key: "user_name"}.Fuzz(f)
 }
 
 func BenchmarkProse(b *testing.B) {
-	text := strings.Repeat(prose, 10)[:4096]
-	for name, d := range map[string][]*classifiers.Detector{"room": Detectors(), "scan": {idle}} {
-		b.Run(name, func(b *testing.B) {
-			s, err := classifiers.New(classifiers.Options{Detectors: d, Cache: -1})
-			if err != nil {
-				b.Fatal(err)
-			}
-			segs := []proxy.Segment{{Text: proxy.NewText(text)}}
-			b.SetBytes(int64(len(text)))
-			for b.Loop() {
-				if _, err := s.Classify(context.Background(), segs); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// idle asks for the same candidates and does nothing: the cost of the scan.
-var idle = &classifiers.Detector{
-	Name: "idle", Version: 1, Doc: "Asks for chains of words and does nothing with them, for comparison.",
-	Types: []*classifiers.Type{&personType}, Positives: []string{"[[PERSON|x]]"}, NearMisses: []string{"x"},
-	Interests: []classifiers.Interest{{Shape: classifiers.Code, Judge: func(*classifiers.Scan, classifiers.Candidate) {}}},
+	scan := lanes.Idle(classifiers.Interest{Shape: classifiers.Code}, &personType)
+	lanes.BenchProse(b, map[string][]*classifiers.Detector{"room": Detectors(), "scan": {scan}})
 }
 
 // More rows of an INSERT than are read make the text one that was not wholly
 // looked at.
 func TestManyRows(t *testing.T) {
-	s := suite(t)
+	s := lanes.Suite(t, Detectors()...)
 	for n, gaps := range map[int]int{1: 0, maxTuples + 1: 1} {
-		r, err := s.Classify(context.Background(), []proxy.Segment{{Text: proxy.NewText("INSERT INTO staff (full_name, a) VALUES " + strings.Repeat("('Ruth Carver',1),", n) + "('Ruth Carver',1);")}})
-		if err != nil || len(r.Gaps) != gaps {
-			t.Errorf("%d times: gaps %v (%v), want %d", n, r.Gaps, err, gaps)
-		}
+		lanes.Gaps(t, s, "INSERT INTO staff (full_name, a) VALUES "+strings.Repeat("('Ruth Carver',1),", n)+"('Ruth Carver',1);", gaps)
 	}
 }

@@ -3,15 +3,16 @@ package payment
 import (
 	"encoding/csv"
 	"os"
-	"path/filepath"
 	"testing"
+
+	"github.com/ostiary/ostiary/classifiers/internal/lanes"
 )
 
 // Every issuer range of the development data belongs to a brand, with the length
 // that the data names or the scheme's usual one; and the brand's name is right
 // where the schemes are the large ones. What is not in the data proves nothing.
 func TestIssuerRanges(t *testing.T) {
-	f, err := os.Open(filepath.Join(dataDir(t), "ids", "bin-ranges.csv"))
+	f, err := os.Open(lanes.Data(t, "ids", "bin-ranges.csv"))
 	if err != nil {
 		t.Fatal("a file of the development data is missing: bin-ranges.csv")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ostiary/ostiary/classifiers/internal/lanes"
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -100,21 +101,21 @@ func TestEIP55(t *testing.T) {
 			t.Errorf("another case at %d is taken", i)
 		}
 	}
-	s := suite(t, Crypto)
-	if f := classify(t, s, text("0x"+string(mixed))); len(f) != 1 || f[0].Likelihood != proxy.VeryLikely {
+	s := lanes.Suite(t, Crypto)
+	if f := lanes.Classify(t, s, lanes.Text("0x"+string(mixed))); len(f) != 1 || f[0].Likelihood != proxy.VeryLikely {
 		t.Errorf("%+v", f)
 	}
 }
 
 func TestSeedForms(t *testing.T) {
-	s := suite(t, Seed)
+	s := lanes.Suite(t, Seed)
 	words := strings.Fields("vault ocean table lunar river orbit candy magnet piano winter garlic orchard")
 	for name, form := range map[string]string{
 		"spaces": strings.Join(words, " "), "lines": strings.Join(words, "\n"), "commas": strings.Join(words, ", "), "capitals": strings.ToUpper(strings.Join(words, " ")),
 		"JSON": `["` + strings.Join(words, `", "`) + `"]`, "numbers": "1. " + strings.Join(words, " 2. "),
 		"deep": strings.Repeat("The quick brown fox, they said, jumped. ", 40) + strings.Join(words, " ") + ". And so on.",
 	} {
-		f := classify(t, s, text(form))
+		f := lanes.Classify(t, s, lanes.Text(form))
 		if len(f) != 1 || f[0].Likelihood != proxy.VeryLikely || !strings.EqualFold(form[f[0].Start:f[0].Start+5], "vault") {
 			t.Errorf("%s: %+v", name, f)
 		}

@@ -1,6 +1,0 @@
-//go:build !race
-
-package labelled
-
-// slowdown is how much longer a run under the race detector may take.
-const slowdown = 1
