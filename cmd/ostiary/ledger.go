@@ -24,6 +24,7 @@ import (
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/collect"
 	"github.com/ostiary/ostiary/proxy/audit/export"
 	"github.com/ostiary/ostiary/proxy/audit/index"
 	"github.com/ostiary/ostiary/proxy/audit/ship"
@@ -482,6 +483,41 @@ func authorities(name string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("%s holds no certificate", name)
 	}
 	return pool, nil
+}
+
+// Next implements [ship.Resumer].
+func (p pusher) Next(ctx context.Context, origin string) (int64, error) {
+	n, err := p.Sink.Next(ctx, origin)
+	return n, shipError(err)
+}
+
+// shipError says in the words of package ship what a collector answered. A collector
+// that knows another history of the log, or more of it, is a conflict: that stops the
+// sink and is told of, and does not pass by trying again.
+func shipError(err error) error {
+	var r *collect.Refusal
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, collect.ErrAhead):
+		return &ship.Error{Kind: ship.Conflict, Detail: "it has more records than the log", Index: -1}
+	case errors.As(err, &r):
+		kind := ship.Unsupported
+		switch r.Code {
+		case collect.CodeForked, collect.CodeRolledBack, collect.CodeInconsistent, collect.CodeMismatch:
+			kind = ship.Conflict
+		case collect.CodeCredentials:
+			kind = ship.Credentials
+		case collect.CodeBusy, collect.CodeStorage:
+			kind = ship.Busy
+		}
+		return &ship.Error{Kind: kind, Detail: r.Error(), Index: -1}
+	case errors.Is(err, collect.ErrUncovered):
+		return ship.Fail(ship.LogTrouble, "no checkpoint covers the records yet")
+	case errors.Is(err, collect.ErrUnreachable):
+		return ship.Network(err)
+	}
+	return err
 }
 
 // exportTypes gives the formats of exports with their content types.
