@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/ostiary/ostiary/proxy/audit/ship/clickhouse"
 	"github.com/ostiary/ostiary/proxy/audit/ship/file"
 	"github.com/ostiary/ostiary/proxy/audit/ship/kafka"
+	"github.com/ostiary/ostiary/proxy/audit/ship/nats"
 	"github.com/ostiary/ostiary/proxy/audit/ship/otlp"
 	"github.com/ostiary/ostiary/proxy/audit/ship/postgres"
 	"github.com/ostiary/ostiary/proxy/audit/ship/s3"
@@ -29,6 +31,9 @@ import (
 
 // secretTime bounds how long a sink waits for its password.
 const secretTime = 15 * time.Second
+
+// credentialsLimit bounds the bytes of a credentials file.
+const credentialsLimit = 64 << 10
 
 // shipDir is where the cursors of sinks are kept.
 func shipDir(p places) string { return p.keys + ".ship" }
@@ -99,6 +104,29 @@ func (l *ledger) sink(s *config.Sink) (ship.Sink, error) {
 			}
 		}
 		return kafka.New(o)
+	case "nats":
+		o := nats.Options{Servers: s.Brokers, Stream: s.Into, Prefix: s.Prefix, Replicas: s.Replicas, TLS: conf}
+		if s.Plain {
+			o.TLS = nil
+		}
+		switch {
+		case s.Credentials != "":
+			o.Login = func() (nats.Login, error) {
+				text, err := readCredentials(s.Credentials)
+				return nats.Login{Credentials: text}, err
+			}
+		case s.User != "":
+			o.Login = func() (nats.Login, error) {
+				password, err := secret()
+				return nats.Login{User: s.User, Password: password}, err
+			}
+		case !s.Secret.IsZero():
+			o.Login = func() (nats.Login, error) {
+				token, err := secret()
+				return nats.Login{Token: token}, err
+			}
+		}
+		return nats.New(o)
 	case "s3":
 		lock := s.Lock
 		if lock == 0 {
@@ -135,6 +163,20 @@ func (l *ledger) sink(s *config.Sink) (ship.Sink, error) {
 		return l.collector(s, client, secret)
 	}
 	return nil, fmt.Errorf("there is no sink %q", s.To)
+}
+
+// readCredentials reads a credentials file of NATS, which has more lines than a key.
+func readCredentials(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, credentialsLimit+1))
+	if err == nil && len(b) > credentialsLimit {
+		err = fmt.Errorf("%s is larger than %d bytes: it is no credentials file", name, credentialsLimit)
+	}
+	return string(b), err
 }
 
 // lineEncoder gives what makes a line of an event; nil leaves it as it is.

@@ -60,19 +60,21 @@ type Witness struct {
 type Sink struct {
 	// Name, required: a-z, 0-9 and -, unique. Its cursor is kept under it.
 	Name string `json:"name"`
-	// postgres, clickhouse, otlp, kafka, s3, syslog, file or collector; required.
+	// postgres, clickhouse, otlp, kafka, nats, s3, syslog, file or collector;
+	// required.
 	To string `json:"to"`
 	// Address: the URL of clickhouse, otlp, s3 and collector; HOST:PORT of syslog.
 	// The address of postgres stands in its secret.
 	URL string `json:"url,omitempty"`
-	// Addresses of kafka, HOST:PORT.
+	// Addresses of kafka and nats, HOST:PORT.
 	Brokers []string `json:"brokers,omitempty"`
-	// Table of postgres and clickhouse, topic of kafka, bucket of s3. Left out:
-	// ostiary_events; s3 needs one.
+	// Table of postgres and clickhouse, topic of kafka, stream of nats, bucket of
+	// s3. Left out: ostiary_events; kafka, nats and s3 need one.
 	Into string `json:"into,omitempty"`
 	// Database of clickhouse, region of s3.
 	Within string `json:"within,omitempty"`
-	// Beginning of the names of objects in s3.
+	// Beginning of the names of objects in s3, of subjects in nats. Left out for
+	// nats: ostiary.
 	Prefix string `json:"prefix,omitempty"`
 	// How long objects in s3 are locked, such as 180d. Left out: as long as keep.
 	Lock time.Duration `json:"lock,omitempty"`
@@ -81,11 +83,16 @@ type Sink struct {
 	// Form of file and syslog: jsonl, ocsf, cef. Left out: jsonl for files, cef for
 	// syslog.
 	Format string `json:"format,omitempty"`
-	// User of clickhouse, kafka and s3 (its access key).
+	// How many servers of nats keep each event at least. Left out: 3; 1 will do
+	// where the server has sync_interval: always.
+	Replicas int `json:"replicas,omitempty"`
+	// User of clickhouse, kafka, nats and s3 (its access key).
 	User string `json:"user,omitempty"`
 	// Where its password, secret key, token or, for postgres, connection string is
 	// to be had.
 	Secret Secret `json:"secret"`
+	// Credentials file of nats (a JWT and a seed), in place of user and secret.
+	Credentials string `json:"credentials,omitempty"`
 	// PEM file of the authorities that the server is checked against. Left out:
 	// those of the system.
 	CA string `json:"ca,omitempty"`
@@ -140,10 +147,12 @@ type RoleGrant struct {
 const (
 	leastKeep = 24 * time.Hour
 	mostKeep  = 100 * 365 * 24 * time.Hour
+
+	mostReplicas = 5 // of a stream of nats: JetStream has no more
 )
 
 var (
-	sinkKinds   = []string{"postgres", "clickhouse", "otlp", "kafka", "s3", "syslog", "file", "collector"}
+	sinkKinds   = []string{"postgres", "clickhouse", "otlp", "kafka", "nats", "s3", "syslog", "file", "collector"}
 	sinkFormats = []string{"jsonl", "ocsf", "cef"}
 	roleNames   = []string{"viewer", "reviewer", "dpo", "admin"}
 )
@@ -257,8 +266,10 @@ func readSink(v value) (s Sink) {
 		field{"lock", func(v value) { v.days(&s.Lock) }},
 		field{"dir", func(v value) { v.file(&s.Dir) }},
 		field{"format", func(v value) { v.oneOf(&s.Format, sinkFormats...) }},
+		field{"replicas", func(v value) { v.number(&s.Replicas, 1, mostReplicas) }},
 		field{"user", func(v value) { v.into(&s.User, nil) }},
 		field{"secret", func(v value) { s.Secret = readSecret(v) }},
+		field{"credentials", func(v value) { v.file(&s.Credentials) }},
 		field{"ca", func(v value) { v.file(&s.CA) }},
 		field{"plain", func(v value) { v.boolean(&s.Plain) }},
 	)
@@ -274,6 +285,9 @@ func readSink(v value) (s Sink) {
 			v.fail(v.what()+": "+s.To+" needs "+key, sinkRemedy[key])
 		}
 	}
+	if seen["credentials"] && seen["secret"] || s.To == "nats" && seen["user"] && !seen["secret"] {
+		v.fail(v.what()+": "+s.To+" takes credentials, or secret with or without user", "credentials: PATH, or user: NAME and secret: {env: NAME}")
+	}
 	for key := range seen {
 		if key != "name" && key != "to" && s.To != "" && !slices.Contains(sinkNeeds[s.To], key) && !slices.Contains(sinkTakes[s.To], key) {
 			v.fail(v.what()+": "+s.To+" takes no "+key, "see 'ostiary config reference', log.ship")
@@ -284,16 +298,17 @@ func readSink(v value) (s Sink) {
 
 var (
 	sinkNeeds = map[string][]string{
-		"postgres": {"secret"}, "clickhouse": {"url"}, "otlp": {"url"}, "kafka": {"brokers", "into"}, "s3": {"url", "into", "user", "secret"},
+		"postgres": {"secret"}, "clickhouse": {"url"}, "otlp": {"url"}, "kafka": {"brokers", "into"}, "nats": {"brokers", "into"}, "s3": {"url", "into", "user", "secret"},
 		"syslog": {"url"}, "file": {"dir"}, "collector": {"url", "secret"},
 	}
 	sinkTakes = map[string][]string{
 		"postgres": {"into"}, "clickhouse": {"into", "within", "user", "secret", "ca"}, "otlp": {"secret", "ca"}, "kafka": {"user", "secret", "ca", "plain"},
-		"s3": {"within", "prefix", "lock", "ca"}, "syslog": {"format", "ca", "plain"}, "file": {"format"}, "collector": {"ca"},
+		"nats": {"prefix", "replicas", "user", "secret", "credentials", "ca", "plain"},
+		"s3":   {"within", "prefix", "lock", "ca"}, "syslog": {"format", "ca", "plain"}, "file": {"format"}, "collector": {"ca"},
 	}
 	sinkRemedy = map[string]string{
-		"secret": "secret: {env: NAME}, {file: PATH} or {command: [PROGRAM]}", "url": "url: https://HOST", "brokers": "brokers: [HOST:9092]",
-		"into": "into: NAME of the topic or the bucket", "user": "user: ACCESS_KEY", "dir": "dir: PATH",
+		"secret": "secret: {env: NAME}, {file: PATH} or {command: [PROGRAM]}", "url": "url: https://HOST", "brokers": "brokers: [HOST:PORT]",
+		"into": "into: NAME of the topic, the stream or the bucket", "user": "user: ACCESS_KEY", "dir": "dir: PATH",
 	}
 )
 
@@ -374,7 +389,7 @@ func (l *Log) paths() []string {
 		list = append(list, w.Key)
 	}
 	for _, s := range l.Ship {
-		list = append(list, s.CA, s.Secret.File)
+		list = append(list, s.CA, s.Secret.File, s.Credentials)
 	}
 	return list
 }

