@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // Defaults and bounds.
@@ -394,7 +395,7 @@ func lockDir(name string) (*os.File, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	ok, err := lock(f)
+	ok, err := durable.Lock(f)
 	if err != nil || !ok {
 		return nil, false, errors.Join(err, f.Close())
 	}

@@ -31,20 +31,3 @@ func allocate(f *os.File, size int64) error {
 		}
 	}
 }
-
-// lock takes the exclusive lock on an open file, which ends with the process.
-// The first result is false where another process has it.
-func lock(f *os.File) (bool, error) {
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, syscall.EINTR):
-		case errors.Is(err, syscall.EWOULDBLOCK):
-			return false, nil
-		default:
-			return false, os.NewSyscallError("flock", err)
-		}
-	}
-}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 	"github.com/ostiary/ostiary/proxy/audit/witness"
 )
 
@@ -174,7 +175,7 @@ func (c *Collector) open() error {
 	if c.lock, err = os.OpenFile(filepath.Join(c.opt.Dir, "lock"), os.O_RDWR|os.O_CREATE, fileMode); err != nil {
 		return err
 	}
-	ok, err := lock(c.lock)
+	ok, err := durable.Lock(c.lock)
 	if err != nil {
 		return err
 	}
@@ -485,10 +486,10 @@ func (c *Collector) pin(e Enrolment, v note.Verifier) error {
 	m := c.member(e.Origin, []note.Verifier{v})
 	err := os.MkdirAll(m.dir, dirMode)
 	if err == nil {
-		err = syncDir(filepath.Dir(m.dir))
+		err = durable.SyncDir(filepath.Dir(m.dir))
 	}
 	if err == nil {
-		err = replaceFile(filepath.Join(m.dir, "origin"), []byte(e.Origin+"\n"+e.Key+"\n"), true)
+		err = durable.Replace(filepath.Join(m.dir, "origin"), []byte(e.Origin+"\n"+e.Key+"\n"))
 	}
 	if err == nil {
 		err = c.trust(m)

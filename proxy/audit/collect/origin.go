@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 	"github.com/ostiary/ostiary/proxy/audit/witness"
 )
 
@@ -110,12 +111,7 @@ func (m *member) open() error {
 		return err
 	}
 	for _, dir := range []string{m.dir, m.logDir()} {
-		// What a crash left of files that were about to be put in place.
-		left, err := filepath.Glob(filepath.Join(dir, "*.new-*"))
-		for _, name := range left {
-			err = errors.Join(err, os.Remove(name))
-		}
-		if err != nil {
+		if err := durable.Clean(dir); err != nil {
 			return err
 		}
 	}
@@ -241,7 +237,7 @@ func (m *member) read(p *Push) (audit.Checkpoint, error) {
 	if len(old) > 0 {
 		old = append(old, rotationRule...)
 	}
-	if err := replaceFile(name, append(old, p.Rotations...), true); err != nil {
+	if err := durable.Replace(name, append(old, p.Rotations...)); err != nil {
 		return c, m.broken(err)
 	}
 	m.ring = ring
@@ -499,7 +495,7 @@ func (m *member) look(c audit.Checkpoint) {
 		fmt.Fprintf(&b, "%d %s\n", s.Size, s.Root)
 	}
 	// Without it a restart forgets them, and no record is at stake.
-	if err := replaceFile(filepath.Join(m.dir, "seen"), []byte(b.String()), false); err != nil {
+	if err := durable.ReplaceSoon(filepath.Join(m.dir, "seen"), []byte(b.String())); err != nil {
 		m.alarm(Alarm{Origin: m.name, Code: CodeStorage, Size: size, Index: -1, Err: err})
 	}
 }
@@ -614,10 +610,10 @@ func (m *member) keep(p *Push, c audit.Checkpoint, r *Refusal) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := replaceFile(filepath.Join(dir, e.PushFile), push, true); err != nil {
+	if err := durable.Replace(filepath.Join(dir, e.PushFile), push); err != nil {
 		return "", err
 	}
-	return base + ".json", replaceFile(base+".json", append(b, '\n'), true)
+	return base + ".json", durable.Replace(base+".json", append(b, '\n'))
 }
 
 // Modes of what is written here.
@@ -625,36 +621,3 @@ const (
 	dirMode  = 0o700
 	fileMode = 0o600
 )
-
-// replaceFile puts b in the place of a file so that after a crash the old or the
-// new content is there, and after a power failure too where sync is true.
-func replaceFile(name string, b []byte, sync bool) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if sync {
-		return syncDir(filepath.Dir(name))
-	}
-	return nil
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
-}

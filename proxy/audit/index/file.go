@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // A file holds the index of one segment:
@@ -634,21 +636,13 @@ func writeFile(name string, b []byte) error {
 		err = os.Rename(f.Name(), name)
 	}
 	if err == nil {
-		err = syncDir(dir)
+		err = durable.SyncDir(dir)
 	}
 	if err != nil {
 		_ = os.Remove(f.Name())
 		return fmt.Errorf("write the index of the audit log: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // cache keeps the pages that were asked for last. Its methods are safe for

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // Cursor is how far a sink got.
@@ -63,7 +65,7 @@ type disk interface {
 // realDisk is the operating system's.
 type realDisk struct{}
 
-func (realDisk) Replace(name string, b []byte) error { return ReplaceFile(name, b) }
+func (realDisk) Replace(name string, b []byte) error { return durable.Replace(name, b) }
 
 func (realDisk) Append(name string, b []byte) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, fileMode)
@@ -75,35 +77,7 @@ func (realDisk) Append(name string, b []byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return SyncDir(filepath.Dir(name))
-}
-
-// ReplaceFile makes a file of mode 0600 hold b: all of it, durable, or nothing of
-// it. Sinks that keep state of their own use it.
-func ReplaceFile(name string, b []byte) error {
-	temporary := name + ".tmp"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, name); err != nil {
-		return err
-	}
-	return SyncDir(filepath.Dir(name))
-}
-
-// SyncDir makes the entries of a directory durable.
-func SyncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.SyncDir(filepath.Dir(name))
 }
 
 // readCursor reads a sink's cursor. It gives false where there is none.
@@ -229,3 +203,7 @@ func leafHex(core []byte) string {
 	h := Leaf(core)
 	return hex.EncodeToString(h[:])
 }
+
+// SyncDir makes the entries of a directory durable, for a caller outside the
+// rooms of the log.
+func SyncDir(name string) error { return durable.SyncDir(name) }

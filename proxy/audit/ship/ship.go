@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // Record is the core of one event: its index in the log and the canonical JSON
@@ -220,9 +221,15 @@ func New(o Options, targets ...Target) (*Shipper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ship: %w", err)
 	}
-	if err := lock(f); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("ship: %s is in use: another process ships from it", o.Dir)
+	ok, err := durable.Lock(f)
+	if err == nil && !ok {
+		err = errors.New("it is in use: another process ships from it")
+	}
+	if err == nil {
+		err = durable.Clean(o.Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ship from %s: %w", o.Dir, err), f.Close())
 	}
 	s.lock = f
 	return s, nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 func TestShipsARealLogWhileItGrows(t *testing.T) {
@@ -114,11 +115,11 @@ type killer struct{ step func() }
 
 func (k killer) Replace(name string, b []byte) error {
 	k.step()
-	if err := os.WriteFile(name+".tmp", b[:len(b)/2], fileMode); err != nil { // torn
+	if err := os.WriteFile(name+".new-1", b[:len(b)/2], fileMode); err != nil { // torn
 		return err
 	}
 	k.step()
-	if err := ReplaceFile(name, b); err != nil {
+	if err := durable.Replace(name, b); err != nil {
 		return err
 	}
 	k.step()

@@ -21,6 +21,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // Bytes that begin the material of a key and say what it signs (C2SP
@@ -174,10 +176,10 @@ func makeKey(file, name string) error {
 	if err := os.MkdirAll(filepath.Dir(file), dirMode); err != nil {
 		return err
 	}
-	if err := writeDurable(file+".pub", []byte(key.String()+"\n")); err != nil {
+	if err := durable.Replace(file+".pub", []byte(key.String()+"\n")); err != nil {
 		return err
 	}
-	return writeDurable(file, []byte(skey+"\n"))
+	return durable.Replace(file, []byte(skey+"\n"))
 }
 
 // Name gives the cosigner's name.
@@ -243,37 +245,6 @@ func validName(name string) bool {
 
 // dirMode is the mode of directories made here.
 const dirMode = 0o700
-
-// writeDurable puts b in the place of a file so that after a crash the old or the
-// new content is there whole, and the new one once it returns nil. A file that
-// could not be synchronised is never used again.
-func writeDurable(name string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(name))
-}
-
-func syncDir(name string) error {
-	d, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	return errors.Join(err, d.Close())
-}
 
 // stateName is the file of a log's last checkpoint, by the hash of its origin.
 func stateName(origin string) string {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 )
 
 // Bounds of requests.
@@ -57,7 +58,7 @@ type Options struct {
 	// Nil is allowed.
 	Observe func(Submission)
 
-	persist func(name string, b []byte) error // nil for writeDurable
+	persist func(name string, b []byte) error // nil for durable.Replace
 }
 
 // Submission tells what came of a checkpoint.
@@ -125,7 +126,7 @@ func New(o Options) (*Witness, error) {
 		return nil, errors.New("a witness needs a directory and a cosigner")
 	}
 	if o.persist == nil {
-		o.persist = writeDurable
+		o.persist = durable.Replace
 	}
 	if err := os.MkdirAll(o.Dir, dirMode); err != nil {
 		return nil, fmt.Errorf("make the witness's directory: %w", err)
@@ -134,7 +135,7 @@ func New(o Options) (*Witness, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the witness's directory: %w", err)
 	}
-	ok, err := lock(f)
+	ok, err := durable.Lock(f)
 	if err == nil && !ok {
 		err = errors.New("another process has it")
 	}
@@ -142,11 +143,7 @@ func New(o Options) (*Witness, error) {
 		return nil, errors.Join(fmt.Errorf("lock the witness's directory %s: %w", o.Dir, err), f.Close())
 	}
 	w := &Witness{opt: o, lock: f, logs: map[string]*ledger{}}
-	// What a crash left of files that were about to be put in place.
-	left, err := filepath.Glob(filepath.Join(o.Dir, "*.checkpoint.new-*"))
-	for _, name := range left {
-		err = errors.Join(err, os.Remove(name))
-	}
+	err = durable.Clean(o.Dir)
 	for _, l := range o.Logs {
 		if err == nil {
 			err = w.Trust(l)

@@ -28,6 +28,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 	"github.com/ostiary/ostiary/proxy/audit/ship"
 )
 
@@ -194,7 +195,7 @@ func (s *Sink) append(b ship.Batch, lines []byte) error {
 			return err
 		}
 		s.opt.step("sync directory")
-		if err := ship.SyncDir(s.opt.Dir); err != nil {
+		if err := durable.SyncDir(s.opt.Dir); err != nil {
 			s.forget()
 			return err
 		}
@@ -217,7 +218,7 @@ func (s *Sink) append(b ship.Batch, lines []byte) error {
 	next.Size += int64(len(lines))
 	next.Next, next.Leaf = b.End(), leaf(b)
 	j, _ := json.Marshal(next) // strings and integers
-	if err := ship.ReplaceFile(s.statePath(), append(j, '\n')); err != nil {
+	if err := durable.Replace(s.statePath(), append(j, '\n')); err != nil {
 		s.forget()
 		return err
 	}
