@@ -286,8 +286,12 @@ func TestContentStaysInside(t *testing.T) {
 		if s.test || anyMatches(reveals, s.room) || strings.HasPrefix(s.room, "proxy/internal/") {
 			continue
 		}
+		others := map[ast.Node]bool{} // methods of that name that take something: not a Text's
 		ast.Inspect(s.ast, func(n ast.Node) bool {
-			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Reveal" {
+			if call, ok := n.(*ast.CallExpr); ok && len(call.Args) > 0 {
+				others[call.Fun] = true
+			}
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Reveal" && !others[n] {
 				t.Errorf("%s: Reveal is called in %s; only %s may", s.fset.Position(n.Pos()), s.room, strings.Join(reveals, ", "))
 			}
 			return true
