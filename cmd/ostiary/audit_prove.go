@@ -119,17 +119,17 @@ func openNote(dir, origin string, key note.Verifier, signed []byte) (audit.Check
 
 // single opens the one log that a command is about, and the key that is trusted for
 // it: nil where there is none.
-func (f *auditFlags) single(keyFile string) (*shelf, *book, note.Verifier, error) {
+func (f *auditFlags) single(keyFile string) (*shelf, note.Verifier, error) {
 	p, err := f.places()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	b := &book{places: p}
 	if b.reader, err = openLog(p.log); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if b.origin, err = b.reader.Origin(); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	var keys []string
 	if keyFile != "" {
@@ -137,9 +137,9 @@ func (f *auditFlags) single(keyFile string) (*shelf, *book, note.Verifier, error
 	}
 	o, _, err := trustOf(p, keys, "")
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	return &shelf{books: []*book{b}}, b, o.Key, nil
+	return &shelf{books: []*book{b}}, o.Key, nil
 }
 
 func auditProofCommand() *cobra.Command {
@@ -160,10 +160,11 @@ The id may be that of a decision, an outcome or any other event. The file holds
 no personal part. The exit status is 1 where no event has that id.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, b, trusted, err := f.single(key)
+			s, trusted, err := f.single(key)
 			if err != nil {
 				return err
 			}
+			b := s.books[0]
 			rec, err := s.byID(c.Context(), strings.ToUpper(strings.TrimSpace(args[0])))
 			if err != nil {
 				return err
@@ -424,10 +425,11 @@ func (f *exportFlags) bundle(c *cobra.Command, w io.Writer, q *index.Query) (int
 	if err != nil {
 		return 0, errors.New("a bundle is of one log: name one by --log")
 	}
-	s, b, key, err := one.single(f.key)
+	s, key, err := one.single(f.key)
 	if err != nil {
 		return 0, err
 	}
+	b := s.books[0]
 	list, err := b.reader.Segments()
 	if err != nil {
 		return 0, err
@@ -627,10 +629,11 @@ func (f *reportFlags) run(c *cobra.Command, make reportMaker) error {
 			return err
 		}
 	}
-	_, b, _, err := f.single(f.key)
+	x, _, err := f.single(f.key)
 	if err != nil {
 		return err
 	}
+	b := x.books[0]
 	var keys []string
 	if f.key != "" {
 		keys = []string{f.key}
@@ -807,10 +810,11 @@ func (f *attestFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	_, b, key, err := f.single(f.key)
+	x, key, err := f.single(f.key)
 	if err != nil {
 		return err
 	}
+	b := x.books[0]
 	if key == nil {
 		return fmt.Errorf("there is no verifier key beside the log in %s: give it by --key", b.log)
 	}
