@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -408,16 +410,26 @@ func noContent(t *testing.T, requests func(*finder) []recorded) {
 		all := requests(f)
 		codes := map[string]int{}
 		var ids []string
+		planted := make([]recorded, len(all))
 		for i, r := range all {
-			c := canariesOf(fmt.Sprint(plane, " ", t.Name(), " ", i))
-			r = plant(r, c, i%2 == 0, f)
-			req, err := http.NewRequest(r.method, in.url, bytes.NewReader(r.body))
-			if err != nil {
-				t.Fatal(err)
+			planted[i] = plant(r, canariesOf(fmt.Sprint(plane, " ", t.Name(), " ", i)), i%2 == 0, f)
+		}
+		// Several at once, so that they share the disk's time.
+		answers := make([]*reply, len(all))
+		var next atomic.Int64
+		var sending sync.WaitGroup
+		for range 8 {
+			sending.Go(func() {
+				for i := next.Add(1) - 1; i < int64(len(planted)); i = next.Add(1) - 1 {
+					answers[i] = sendRecorded(in.url, planted[i])
+				}
+			})
+		}
+		sending.Wait()
+		for i, got := range answers {
+			if got == nil {
+				t.Fatalf("%s: no answer", all[i].where)
 			}
-			req.URL.Opaque = r.path
-			req.Header = r.header
-			got := do(t, req)
 			if id := got.header.Get(proxy.HeaderDecisionID); id != "" {
 				ids = append(ids, id)
 			}
@@ -458,9 +470,9 @@ func noContent(t *testing.T, requests func(*finder) []recorded) {
 		if err := api.Seal(ctx, console.ActRequest{Ticket: "T-1"}); err != nil {
 			t.Fatal(err)
 		}
-		answers := &bytes.Buffer{}
+		told := &bytes.Buffer{}
 		say := func(v any) {
-			if err := json.NewEncoder(answers).Encode(v); err != nil {
+			if err := json.NewEncoder(told).Encode(v); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -501,7 +513,7 @@ func noContent(t *testing.T, requests func(*finder) []recorded) {
 		}
 		for _, format := range export.Formats() {
 			err := patiently(t, func() error {
-				_, err := api.Export(ctx, answers, format, console.Search{Query: "action:allow", Personal: true})
+				_, err := api.Export(ctx, told, format, console.Search{Query: "action:allow", Personal: true})
 				return err
 			})
 			if err != nil {
@@ -513,7 +525,7 @@ func noContent(t *testing.T, requests func(*finder) []recorded) {
 			t.Fatal(err)
 		}
 		say(stats)
-		f.clean(t, "an answer of the API", answers.Bytes())
+		f.clean(t, "an answer of the API", told.Bytes())
 		page := scrape(t, metrics)
 		f.clean(t, "the metrics", []byte(page))
 		if !strings.Contains(page, "ostiary_exchanges") {
@@ -558,8 +570,29 @@ func noContent(t *testing.T, requests func(*finder) []recorded) {
 			t.Error("no evidence opens to a canary")
 		}
 		t.Logf("%d requests %v; %d canaries in %d forms looked for in %d files (%d MiB), %d KiB of records, %d KiB of answers, %d KiB of traces; %d fingerprints, %d pieces of evidence",
-			len(all), codes, f.texts, f.number, files, size>>20, len(records)>>10, answers.Len()>>10, len(collector.raw)>>10, prints, evidence)
+			len(all), codes, f.texts, f.number, files, size>>20, len(records)>>10, told.Len()>>10, len(collector.raw)>>10, prints, evidence)
 	})
+}
+
+// sendRecorded sends a request as it was recorded, and gives nil where there is no
+// answer.
+func sendRecorded(url string, r recorded) *reply {
+	req, err := http.NewRequest(r.method, url, bytes.NewReader(r.body))
+	if err != nil {
+		return nil
+	}
+	req.URL.Opaque = r.path
+	req.Header = r.header
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil
+	}
+	return &reply{resp.StatusCode, resp.Header, b}
 }
 
 // opened gives how many pieces of evidence hold a canary.
