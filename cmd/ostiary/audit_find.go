@@ -75,8 +75,8 @@ Fields of --by: ` + wrapList(index.FacetFields(), 78, len("Fields of --by: ")),
 	p := c.Flags()
 	p.StringArrayVar(&f.by, "by", nil, "count by this `FIELD`, again for each of several")
 	p.IntVar(&f.top, "top", 10, "how many values of a field, the most frequent ones")
-	p.StringVar(&f.over, "over", "", "show when, over the last `SPAN` (24h, 7d), or over all of the log (all)")
-	p.IntVar(&f.bars, "bars", statsBars, "how many bars --over shows")
+	p.StringVar(&f.over, "over", "", "show when, over the last `SPAN` (24h, 7d), widened to whole hours or days, or over all of the log (all)")
+	p.IntVar(&f.bars, "bars", statsBars, "how many bars --over shows at most")
 	p.BoolVar(&f.plan, "plan", false, "say how much disk the log needs")
 	p.StringVar(&f.keep, "keep", "", "with --plan: how long events are kept, such as `183d`")
 	p.Int64Var(&f.rate, "rate", 0, "with --plan: events a day")
@@ -126,12 +126,11 @@ func (f *statsFlags) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	now := time.Now()
+	from := time.Time{}
 	if f.over != "" && f.over != "all" {
-		from, err := index.ParseTime(f.over, now)
-		if err != nil {
+		if from, err = index.ParseTime(f.over, now); err != nil {
 			return fmt.Errorf("--over: %w", err)
 		}
-		q = q.Between(from, now)
 	}
 	s, err := f.open()
 	if err != nil {
@@ -145,6 +144,7 @@ func (f *statsFlags) run(c *cobra.Command, args []string) error {
 	if f.plan {
 		return f.plans(c.Context(), s, out)
 	}
+	var begin, end time.Time // of all logs
 	for _, b := range s.books {
 		st, err := b.measure()
 		if err == nil {
@@ -153,13 +153,28 @@ func (f *statsFlags) run(c *cobra.Command, args []string) error {
 		if err != nil {
 			return err
 		}
+		if t, err := time.Parse(time.RFC3339, st.From); err == nil && (begin.IsZero() || t.Before(begin)) {
+			begin = t
+		}
+		if t, err := time.Parse(time.RFC3339, st.To); err == nil && t.After(end) {
+			end = t
+		}
+	}
+	bars := f.bars
+	switch {
+	case !from.IsZero():
+		from, now, bars = wholeSpans(from, now, bars)
+		q = q.Between(from, now)
+	case f.over == "all" && f.bounds == (queryFlags{}) && end.After(begin):
+		begin, end, bars = wholeSpans(begin, end.Add(time.Millisecond), bars)
+		q = q.Between(begin, end)
 	}
 	if f.over != "" {
 		by := ""
 		if len(f.by) == 1 {
 			by = f.by[0]
 		}
-		h, err := u.Histogram(c.Context(), q, f.bars, by)
+		h, err := u.Histogram(c.Context(), q, bars, by)
 		if err != nil {
 			return err
 		}
@@ -366,6 +381,21 @@ func (p *statsPrinter) histogram(h *index.Histogram, by string) error {
 		fmt.Fprintln(p.w, strings.TrimRight(fmt.Sprintf("    %s  %12s  %s", at.Local().Format("2006-01-02 15:04:05"), thousands(n), bar(n, most)), " "))
 	}
 	return nil
+}
+
+// wholeSpans widens a time to spans that people reckon in, as many as bars or a few
+// less, and gives how many; where none fits, it leaves the time as it is.
+func wholeSpans(from, to time.Time, bars int) (time.Time, time.Time, int) {
+	const day = 24 * time.Hour
+	for _, step := range []time.Duration{
+		time.Second, 10 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, day, 7 * day, 28 * day,
+	} {
+		begin := from.UTC().Truncate(step)
+		if n := int((to.Sub(begin) + step - 1) / step); n <= bars {
+			return begin, begin.Add(time.Duration(n) * step), n
+		}
+	}
+	return from, to, bars
 }
 
 // bar draws a count.

@@ -81,7 +81,7 @@ func TestAuditScripts(t *testing.T) {
 //
 // TIME is in UTC without its Z and its seconds.
 func seeded(dir, text string) error {
-	l, err := audit.Open(dir, audit.Options{Origin: "test.example/" + filepath.Base(dir), Segment: 1 << 18, Ahead: 1})
+	l, err := audit.Open(dir, audit.Options{Origin: "test.example/" + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir), Segment: 1 << 18, Ahead: 1})
 	if err != nil {
 		return err
 	}
