@@ -126,11 +126,12 @@ func TestNotifyKeys(t *testing.T) {
 		{"command", config.Secret{Command: []string{"printf", value}}, value, ""},
 		{"base64", file("b", "whsec_a2V5"), "key", ""},
 		{"no base64", file("c", "whsec_***"), "", "not in base64"},
-		{"empty", file("d", "\n"), "", "has 0 bytes"},
+		{"empty", file("d", "\n"), "", "holds no key"},
 		{"too long", file("e", strings.Repeat("x", notifyKeyMost+1)), "", "bytes: want"},
-		{"no file", config.Secret{File: filepath.Join(dir, "none")}, "", "cannot be read"},
+		{"not printable", file("g", "k\x00ey"), "", "control characters"},
+		{"no file", config.Secret{File: filepath.Join(dir, "none")}, "", "does not exist"},
 		{"no variable", config.Secret{Env: "OSTIARY_TEST_NOT_SET"}, "", "is not set"},
-		{"no command", config.Secret{Command: []string{"false"}}, "", "gives no key"},
+		{"no command", config.Secret{Command: []string{"false"}}, "", "failed"},
 	} {
 		key, err := notifyKey(context.Background(), c.secret)
 		if string(key) != c.key || (err == nil) != (c.wrong == "") || err != nil && !strings.Contains(err.Error(), c.wrong) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,9 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/config"
@@ -27,7 +24,6 @@ const adminNotifyFailed = "notify_failed"
 const (
 	notifyKeyMost  = 4 << 10 // bytes
 	notifyKeyLeast = 16      // bytes, or the key can be guessed
-	notifyKeyTime  = 10 * time.Second
 )
 
 // notifyTargets makes the targets of a configuration. One whose key cannot be had is
@@ -72,42 +68,24 @@ func notifyTargets(ctx context.Context, cfg *config.Config) (out []notify.Target
 	return out, warnings, nil
 }
 
-// notifyKey reads the key that signs messages. Its error holds nothing of it.
+// notifyKey reads the key that signs messages: printable ASCII, or any bytes in
+// base64 behind whsec_. Its error holds nothing of it.
 func notifyKey(ctx context.Context, s config.Secret) ([]byte, error) {
-	var text []byte
-	switch {
-	case s.Env != "":
-		text = []byte(os.Getenv(s.Env))
-		if len(text) == 0 {
-			return nil, fmt.Errorf("the environment variable %s is not set", s.Env)
-		}
-	case s.File != "":
-		var err error
-		if text, err = os.ReadFile(s.File); err != nil {
-			return nil, fmt.Errorf("the key cannot be read: %w", err)
-		}
-	default:
-		ctx, cancel := context.WithTimeout(ctx, notifyKeyTime)
-		defer cancel()
-		c := exec.CommandContext(ctx, s.Command[0], s.Command[1:]...)
-		c.WaitDelay = time.Second
-		var err error
-		if text, err = c.Output(); err != nil {
-			return nil, fmt.Errorf("the command %s gives no key: it did not end well in %v", s.Command[0], notifyKeyTime)
-		}
+	text, err := source(s).Plain(ctx)
+	if err != nil {
+		return nil, err
 	}
-	text = bytes.TrimRight(text, "\r\n")
-	if len(text) == 0 || len(text) > notifyKeyMost {
-		return nil, fmt.Errorf("the key has %d bytes: want 1 to %d", len(text), notifyKeyMost)
+	if len(text) > notifyKeyMost {
+		return nil, fmt.Errorf("the key has %d bytes: want %d at most", len(text), notifyKeyMost)
 	}
-	if in, ok := strings.CutPrefix(string(text), "whsec_"); ok {
+	if in, ok := strings.CutPrefix(text, "whsec_"); ok {
 		key, err := base64.StdEncoding.DecodeString(in)
 		if err != nil || len(key) == 0 {
 			return nil, errors.New("the key begins with whsec_ and is not in base64 behind it")
 		}
 		return key, nil
 	}
-	return text, nil
+	return []byte(text), nil
 }
 
 // startOutbox puts the outbox before the audit log.
