@@ -8,5 +8,5 @@ import (
 
 // TestMain lets scripts and tests run this program by its name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ostiary": main})
+	testscript.Main(m, map[string]func(){"ostiary": main, "audit-seed": seedMain})
 }
