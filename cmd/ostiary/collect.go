@@ -1,0 +1,585 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/collect"
+	"github.com/ostiary/ostiary/proxy/audit/export"
+	"github.com/ostiary/ostiary/proxy/audit/index"
+	"github.com/ostiary/ostiary/proxy/audit/witness"
+	"github.com/ostiary/ostiary/proxy/config"
+	"github.com/ostiary/ostiary/proxy/console"
+	"github.com/ostiary/ostiary/proxy/identity"
+)
+
+// Times and bounds of a collector.
+const (
+	gatherEvery  = 5 * time.Second  // between looks for logs that are new
+	gatherHeader = 10 * time.Second // for the head of a request
+	gatherBody   = 2 * time.Minute  // for a push, 16 MiB at most
+	gatherIdle   = 2 * time.Minute  // of a connection
+	gatherHead   = 64 << 10         // bytes of the head of a request
+	gatherStop   = 10 * time.Second // for what is under way when it ends
+	gatherConfig = 1 << 20          // bytes of the configuration
+	gatherMemory = 64 << 20         // bytes of columns kept in memory for each log
+)
+
+// collectConfig is the file that --config names. Paths in it are taken from its
+// directory.
+type collectConfig struct {
+	// Dir is where everything is kept.
+	Dir string `yaml:"dir"`
+	// Listen is the address at which proxies push and ask for cosignatures.
+	Listen string `yaml:"listen"`
+	// TLS is its certificate, required beyond this machine.
+	TLS config.TLS `yaml:"tls"`
+	// ClientCA is a PEM file: who pushes then needs a certificate of it.
+	ClientCA string `yaml:"client_ca"`
+	// Name is the witness's; by default collector.
+	Name string `yaml:"name"`
+	// Origins are the logs known from the beginning.
+	Origins []collectOrigin `yaml:"origins"`
+	// Tokens are who may push.
+	Tokens []collectToken `yaml:"tokens"`
+	// API is the read API over all logs.
+	API config.API `yaml:"api"`
+}
+
+// collectOrigin is a log with the files of its verifier keys.
+type collectOrigin struct {
+	Name string   `yaml:"name"`
+	Keys []string `yaml:"keys"`
+}
+
+// collectToken is a token with the logs that it is good for.
+type collectToken struct {
+	Secret  config.Secret `yaml:"secret"`
+	Origins string        `yaml:"origins"`
+	Enrol   bool          `yaml:"enrol"`
+}
+
+func collectCommand() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:   "collect --config FILE",
+		Short: "Gather and witness the audit logs of many proxies",
+		Long: `Takes the audit logs of many proxies, without their personal parts, keeps a copy of
+each that 'ostiary audit' reads and verifies, cosigns their checkpoints, and answers
+questions over all of them. It takes nothing that a log's own key has not signed; a log
+that was put back to an older state, or that has signed two histories, is refused, told
+of and kept as evidence.
+
+  ostiary collect --config collect.yaml
+  ostiary audit search action:deny --all /srv/collect/origins        # over all logs
+  ostiary audit verify --all /srv/collect/origins
+
+Proxies push to it (log.ship with to: collector) and have it sign (log.witnesses with
+the key in DIR/witness.key.pub). The read API is on DIR/keys/control.sock, and on HTTPS
+where api.listen says so; who asks for what is recorded in a log of the collector's own,
+DIR/log.`,
+		Example: `  # collect.yaml
+  dir: /srv/collect
+  listen: 0.0.0.0:8486
+  tls: {cert: collect.pem, key: collect.key}
+  origins:
+    - {name: proxy1.example/log, keys: [proxy1.pub]}
+  tokens:
+    - {secret: {file: push.token}, origins: "*.example/*", enrol: false}
+  api:
+    roles:
+      - {uid: 1000, roles: [viewer]}`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadCollect(file)
+			if err != nil {
+				return err
+			}
+			g, err := startCollect(c.Context(), cfg, slog.New(slog.NewTextHandler(c.ErrOrStderr(), nil)))
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(c.OutOrStdout(), "collecting on %s as %s\nwitness key  %s\nread API     %s\n", g.address, cfg.Name, g.cosigner.Key().String(), filepath.Join(cfg.Dir, "keys", console.SocketName))
+			return g.wait(c.Context())
+		},
+	}
+	c.Flags().StringVar(&file, "config", "", "configuration `FILE` of the collector")
+	if err := c.MarkFlagRequired("config"); err != nil {
+		panic(err) // it was defined above
+	}
+	return c
+}
+
+// loadCollect reads a collector's configuration and checks it.
+func loadCollect(file string) (*collectConfig, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c := &collectConfig{Name: "collector", Listen: "127.0.0.1:8486"}
+	b, err := io.ReadAll(io.LimitReader(f, gatherConfig))
+	if err != nil {
+		return nil, err
+	}
+	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	base := filepath.Dir(file)
+	paths := []*string{&c.Dir, &c.TLS.Cert, &c.TLS.Key, &c.ClientCA, &c.API.TLS.Cert, &c.API.TLS.Key, &c.API.ClientCA}
+	for i := range c.Origins {
+		for j := range c.Origins[i].Keys {
+			paths = append(paths, &c.Origins[i].Keys[j])
+		}
+	}
+	for i := range c.Tokens {
+		paths = append(paths, &c.Tokens[i].Secret.File)
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(base, *p)
+		}
+	}
+	return c, c.check(file)
+}
+
+func (c *collectConfig) check(file string) error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	ip := net.ParseIP(host)
+	near := host == "localhost" || ip != nil && ip.IsLoopback()
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: listen: %w", file, err)
+	case c.Dir == "":
+		return fmt.Errorf("%s: dir: name the directory in which the logs are kept", file)
+	case (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		return fmt.Errorf("%s: tls: name cert and key", file)
+	case !near && c.TLS.Cert == "":
+		return fmt.Errorf("%s: listen: beyond this machine a certificate is needed: tls: {cert: FILE, key: FILE}", file)
+	case !near && c.ClientCA == "" && len(c.Tokens) == 0:
+		return fmt.Errorf("%s: listen: beyond this machine say who may push: tokens, or client_ca", file)
+	case c.ClientCA != "" && c.TLS.Cert == "":
+		return fmt.Errorf("%s: client_ca: needs tls", file)
+	case c.API.Listen != "" && (c.API.TLS.Cert == "" || c.API.TLS.Key == "" || len(c.API.Hosts) == 0):
+		return fmt.Errorf("%s: api.listen: needs api.tls and api.hosts", file)
+	case len(c.Origins) == 0 && len(c.Tokens) == 0:
+		return fmt.Errorf("%s: name origins that are known, or tokens with enrol: true", file)
+	}
+	return nil
+}
+
+// collecting is a running collector.
+type collecting struct {
+	cfg       *collectConfig
+	out       *slog.Logger
+	collector *collect.Collector
+	cosigner  *witness.Cosigner
+	own       *audit.Log // of who asked for what
+	api       *console.Server
+	pushes    *http.Server
+	address   string
+	failed    chan error
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
+
+	mu   sync.RWMutex
+	logs map[string]*gathered // by origin; guarded by mu
+}
+
+// gathered is one log that can be asked.
+type gathered struct {
+	reader *audit.Reader
+	index  *index.Index
+}
+
+// startCollect opens everything and begins to serve.
+func startCollect(ctx context.Context, cfg *collectConfig, out *slog.Logger) (g *collecting, err error) {
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	g = &collecting{cfg: cfg, out: out, failed: make(chan error, 3), cancel: cancel, logs: map[string]*gathered{}}
+	begun := g
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, begun.stop())
+		}
+	}()
+	keys := filepath.Join(cfg.Dir, "keys")
+	if err := os.MkdirAll(keys, 0o700); err != nil {
+		return nil, err
+	}
+	o := collect.Options{Dir: cfg.Dir, Alarm: func(a collect.Alarm) {
+		out.Error("COLLECTED LOGS", "alarm", a.String(), "origin", a.Origin, "evidence", a.Evidence)
+	}}
+	for _, c := range cfg.Origins {
+		keys, err := verifiers(c.Keys)
+		if err != nil {
+			return nil, fmt.Errorf("origins: %s: %w", c.Name, err)
+		}
+		o.Origins = append(o.Origins, collect.Origin{Name: c.Name, Keys: keys})
+	}
+	for i, t := range cfg.Tokens {
+		secret, err := source(t.Secret).Plain(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("tokens: number %d: %w", i+1, err)
+		}
+		o.Tokens = append(o.Tokens, collect.Token{Secret: secret, Origins: t.Origins, Enrol: t.Enrol})
+	}
+	if g.cosigner, err = witness.LoadCosigner(filepath.Join(cfg.Dir, "witness.key"), cfg.Name); err != nil {
+		return nil, err
+	}
+	o.Cosigner = g.cosigner
+	if g.own, err = audit.Open(filepath.Join(cfg.Dir, "log"), audit.Options{KeyDir: keys}); err != nil {
+		return nil, err
+	}
+	if g.collector, err = collect.Open(o); err != nil {
+		return nil, err
+	}
+	g.look(run)
+	g.done.Go(func() { g.watch(run) })
+	if err := g.openAPI(); err != nil {
+		return nil, err
+	}
+	return g, g.listen()
+}
+
+// verifiers reads the files of verifier keys.
+func verifiers(files []string) ([]note.Verifier, error) {
+	var out []note.Verifier
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		v, err := audit.NewVerifier(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// watch looks for logs that are new.
+func (g *collecting) watch(ctx context.Context) {
+	tick := time.NewTicker(gatherEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			g.look(ctx)
+		}
+	}
+}
+
+// look makes logs that are new ones that can be asked, and keeps their indices up to
+// them. The collector's own is one of them.
+func (g *collecting) look(ctx context.Context) {
+	dirs := map[string]string{g.own.Origin(): filepath.Join(g.cfg.Dir, "log")}
+	for _, s := range g.collector.Status(ctx) {
+		dirs[s.Origin] = s.Dir
+	}
+	for origin, dir := range dirs {
+		g.mu.RLock()
+		known := g.logs[origin] != nil
+		g.mu.RUnlock()
+		if known {
+			continue
+		}
+		r, err := audit.OpenReader(dir)
+		if err != nil {
+			if !errors.Is(err, audit.ErrNoLog) {
+				g.out.Error("a collected log cannot be read", "origin", origin, "error", err)
+			}
+			continue
+		}
+		failed := func(err error) { g.out.Warn("index of a collected log", "origin", origin, "error", err) }
+		x, err := index.Open(dir, index.Options{Memory: gatherMemory, Failed: failed})
+		if err != nil {
+			failed(err)
+			continue
+		}
+		g.mu.Lock()
+		g.logs[origin] = &gathered{r, x}
+		g.mu.Unlock()
+		g.done.Go(func() {
+			if err := x.Follow(ctx, true, failed); err != nil {
+				failed(err)
+			}
+		})
+	}
+}
+
+// union joins the indices that there are now.
+func (g *collecting) union() *index.Union {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	list := make([]*index.Index, 0, len(g.logs))
+	for _, l := range g.logs {
+		list = append(list, l.index)
+	}
+	return index.Join(list...)
+}
+
+// At implements [console.Records].
+func (g *collecting) At(r console.Ref) (audit.Record, error) {
+	g.mu.RLock()
+	l := g.logs[r.Origin]
+	g.mu.RUnlock()
+	if l == nil {
+		return audit.Record{}, console.ErrNotFound
+	}
+	rec, err := l.reader.At(r.Index)
+	if errors.Is(err, audit.ErrNoRecord) {
+		err = console.ErrNotFound
+	}
+	return rec, err
+}
+
+// Size implements [console.Records]: there are several logs.
+func (g *collecting) Size() (int64, error) { return 0, nil }
+
+// collectQuery reads a query of the API.
+func collectQuery(q console.Query) (*index.Query, error) {
+	parsed, err := index.Parse(q.Text, time.Now())
+	if err != nil {
+		return nil, &console.QueryError{Why: err.Error()}
+	}
+	return parsed.Between(q.From, q.To), nil
+}
+
+func refsOf(found []index.Ref) []console.Ref {
+	out := make([]console.Ref, 0, len(found))
+	for _, r := range found {
+		out = append(out, console.Ref{Origin: r.Origin, Index: r.Index})
+	}
+	return out
+}
+
+// Search implements [console.Searcher].
+func (g *collecting) Search(ctx context.Context, q console.Query, p console.Page) (console.Hits, error) {
+	parsed, err := collectQuery(q)
+	if err != nil {
+		return console.Hits{}, err
+	}
+	found, err := g.union().Search(ctx, parsed, index.Page{Limit: p.Limit, Oldest: p.Oldest, Cursor: p.Cursor})
+	if errors.Is(err, index.ErrCursor) {
+		return console.Hits{}, console.ErrCursor
+	}
+	if err != nil {
+		return console.Hits{}, err
+	}
+	out := console.Hits{Refs: refsOf(found.Refs), Next: found.Next}
+	for _, b := range found.Bounds {
+		out.Size += b.Size
+	}
+	return out, nil
+}
+
+// countable fails for a field whose values are not counted.
+func countable(fields ...string) error {
+	known := strings.Join(index.FacetFields(), " ")
+	for _, f := range fields {
+		if f == "" || !strings.Contains(" "+known+" ", " "+f+" ") {
+			return &console.QueryError{Why: "the values of that field are not counted; those of these are: " + known}
+		}
+	}
+	return nil
+}
+
+// Facets implements [console.Searcher].
+func (g *collecting) Facets(ctx context.Context, q console.Query, fields []string, top int) ([]console.Facet, error) {
+	parsed, err := collectQuery(q)
+	if err == nil {
+		err = countable(fields...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found, err := g.union().Facets(ctx, parsed, fields, top)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]console.Facet, 0, len(found))
+	for _, f := range found {
+		values := make([]console.Count, 0, len(f.Values))
+		for _, v := range f.Values {
+			values = append(values, console.Count{Value: v.Value, Events: v.Count})
+		}
+		out = append(out, console.Facet{Field: f.Field, Values: values, Distinct: f.Distinct})
+	}
+	return out, nil
+}
+
+// Histogram implements [console.Searcher].
+func (g *collecting) Histogram(ctx context.Context, q console.Query, buckets int, by string) (console.Histogram, error) {
+	parsed, err := collectQuery(q)
+	if err == nil && by != "" {
+		err = countable(by)
+	}
+	if err != nil {
+		return console.Histogram{}, err
+	}
+	found, err := g.union().Histogram(ctx, parsed, buckets, by)
+	if err != nil {
+		return console.Histogram{}, err
+	}
+	out := console.Histogram{Start: found.Start.UTC().Format(time.RFC3339Nano), StepMS: found.Step.Milliseconds(), Counts: found.Counts}
+	for _, s := range found.Series {
+		out.Series = append(out.Series, console.Series{Value: s.Value, Counts: s.Counts})
+	}
+	return out, nil
+}
+
+// Lookup implements [console.Searcher].
+func (g *collecting) Lookup(ctx context.Context, id string) ([]console.Ref, error) {
+	found, err := g.union().Lookup(ctx, id)
+	return refsOf(found), err
+}
+
+// openAPI makes the read API. Personal parts are not here, and nothing can be done to a
+// log that is another's.
+func (g *collecting) openAPI() error {
+	api := g.cfg.API
+	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: g}
+	o.Exporter = &console.Extractor{Searcher: g, Records: g, Open: func(w io.Writer, format string, _ bool) (console.RecordWriter, error) {
+		return export.New(format, w, export.Options{Version: version})
+	}}
+	for _, r := range api.Roles {
+		grant := console.Grant{UID: r.UID, Subject: r.Subject, Certificate: r.Certificate}
+		if r.Group != "" {
+			grant.Claim, grant.Value = "groups", r.Group
+		}
+		for _, role := range r.Roles {
+			grant.Roles = append(grant.Roles, console.Role(role))
+		}
+		o.Grants = append(o.Grants, grant)
+	}
+	if api.OIDC.Issuer != "" {
+		tokens, err := identity.NewTokenVerifier(identity.TokenOptions{Issuer: api.OIDC.Issuer, Audiences: []string{api.OIDC.Audience}, Groups: api.OIDC.Groups})
+		if err != nil {
+			return fmt.Errorf("api.oidc: %w", err)
+		}
+		o.Tokens = tokens
+	}
+	var err error
+	if g.api, err = console.New(o); err != nil {
+		return fmt.Errorf("api: %w", err)
+	}
+	return nil
+}
+
+// listen begins to serve pushes and the API.
+func (g *collecting) listen() error {
+	shared := false
+	for _, r := range g.cfg.API.Roles {
+		shared = shared || r.UID != nil
+	}
+	socket, err := console.Listen(filepath.Join(g.cfg.Dir, "keys", console.SocketName), shared)
+	if err != nil {
+		return err
+	}
+	g.serve(func() error { return g.api.Serve(socket) })
+	if g.cfg.API.Listen != "" {
+		conf, err := apiTLS(g.cfg.API)
+		if err != nil {
+			return err
+		}
+		l, err := net.Listen("tcp", g.cfg.API.Listen)
+		if err != nil {
+			return fmt.Errorf("api.listen: %w", err)
+		}
+		g.serve(func() error { return g.api.ServeTLS(l, conf) })
+	}
+	g.pushes = &http.Server{
+		Handler: g.collector, ReadHeaderTimeout: gatherHeader, ReadTimeout: gatherBody, WriteTimeout: gatherBody, IdleTimeout: gatherIdle,
+		MaxHeaderBytes: gatherHead, ErrorLog: slog.NewLogLogger(g.out.Handler(), slog.LevelDebug),
+	}
+	if g.cfg.TLS.Cert != "" {
+		cert, err := tls.LoadX509KeyPair(g.cfg.TLS.Cert, g.cfg.TLS.Key)
+		if err != nil {
+			return fmt.Errorf("tls: %w", err)
+		}
+		g.pushes.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		if g.cfg.ClientCA != "" {
+			if g.pushes.TLSConfig.ClientCAs, err = authorities(g.cfg.ClientCA); err != nil {
+				return fmt.Errorf("client_ca: %w", err)
+			}
+			g.pushes.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
+		}
+	}
+	l, err := net.Listen("tcp", g.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	g.address = l.Addr().String()
+	g.serve(func() error {
+		var err error
+		if g.pushes.TLSConfig != nil {
+			err = g.pushes.ServeTLS(l, "", "")
+		} else {
+			err = g.pushes.Serve(l)
+		}
+		if errors.Is(err, http.ErrServerClosed) {
+			return nil
+		}
+		return err
+	})
+	return nil
+}
+
+func (g *collecting) serve(do func() error) {
+	g.done.Go(func() {
+		if err := do(); err != nil {
+			g.failed <- err
+		}
+	})
+}
+
+// wait serves until the context ends or a listener fails.
+func (g *collecting) wait(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-g.failed:
+	}
+	return errors.Join(err, g.stop())
+}
+
+// stop ends everything that was begun, pushes first: what they were told is on disk.
+func (g *collecting) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), gatherStop)
+	defer cancel()
+	var err error
+	if g.pushes != nil {
+		err = g.pushes.Shutdown(ctx)
+	}
+	if g.api != nil {
+		err = errors.Join(err, g.api.Shutdown(ctx))
+	}
+	g.cancel()
+	g.done.Wait()
+	if g.collector != nil {
+		err = errors.Join(err, g.collector.Close())
+	}
+	if g.own != nil {
+		err = errors.Join(err, g.own.Close())
+	}
+	return err
+}

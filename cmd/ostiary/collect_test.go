@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/console"
+)
+
+// writeCollect writes a collector's configuration.
+func writeCollect(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(shortTempDir(t), "collect.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// collectFrom starts a collector from a file.
+func collectFrom(t *testing.T, file string) *collecting {
+	t.Helper()
+	cfg, err := loadCollect(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := startCollect(context.Background(), cfg, slog.New(slog.NewTextHandler(&syncBuffer{}, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// Two proxies push to a collector and have it sign; it answers over both, records who
+// asked, and what it has verifies, also after it was started anew.
+func TestCollect(t *testing.T) {
+	t.Setenv("OSTIARY_TEST_PUSH", "a-token-of-the-tests-for-pushes")
+	file := writeCollect(t, `dir: ./all
+listen: 127.0.0.1:0
+name: collector.test/one
+tokens:
+  - {secret: {env: OSTIARY_TEST_PUSH}, origins: "*", enrol: true}
+`)
+	g := collectFrom(t, file)
+	dir := g.cfg.Dir
+	log := fmt.Sprintf(`  witnesses:
+    - {name: one, url: "http://%[1]s", key: %[2]s}
+  ship:
+    - {name: collector, to: collector, url: "http://%[1]s", secret: {env: OSTIARY_TEST_PUSH}}
+`, g.address, filepath.Join(dir, "witness.key.pub"))
+	var ids []string
+	var origins []string
+	for range 2 {
+		in := launchLog(t, "embedded", log, "")
+		for _, prompt := range []string{ordinary, personal} {
+			ids = append(ids, in.post("/v1/chat/completions", chat(prompt)).header.Get(proxy.HeaderDecisionID))
+		}
+		origin := in.audit.Origin()
+		origins = append(origins, origin)
+		eventually(t, "the collector has what was decided, and has signed", func() bool {
+			for _, s := range g.collector.Status(context.Background()) {
+				if s.Origin == origin {
+					return s.Size >= 5 && s.Cosigned >= 5 && s.Trouble == ""
+				}
+			}
+			return false
+		})
+	}
+	ctx := context.Background()
+	ask := func(g *collecting) {
+		t.Helper()
+		api := controlOf(t, filepath.Join(dir, "keys"))
+		for i, id := range ids {
+			eventually(t, "an event of a proxy can be asked for", func() bool {
+				got, err := api.Event(ctx, id, false)
+				return err == nil && len(got.Events) >= 2 && got.Events[0].Origin == origins[i/2]
+			})
+		}
+		var page console.Events
+		err := patiently(t, func() (err error) { page, err = api.Events(ctx, console.Search{Query: "kind:decision"}); return err })
+		if err != nil || len(page.Events) != len(ids) {
+			t.Errorf("%d decisions, %v", len(page.Events), err)
+		}
+		err = patiently(t, func() error { _, err := api.Facets(ctx, console.Search{}, []string{"colour"}, 0); return err })
+		if codeOf(err) != "query" {
+			t.Errorf("an unknown field: %v", err)
+		}
+		var columns console.Histogram
+		err = patiently(t, func() (err error) {
+			columns, err = api.Histogram(ctx, console.Search{Query: "kind:decision"}, 4, "")
+			return err
+		})
+		var sum int64
+		for _, n := range columns.Counts {
+			sum += n
+		}
+		if err != nil || sum != int64(len(ids)) {
+			t.Errorf("a histogram of %d decisions: %v", sum, err)
+		}
+		// Nobody has personal parts or the keys of fingerprints here.
+		if _, err := api.Event(ctx, ids[0], true); err == nil {
+			t.Error("personal parts are given")
+		}
+		if _, err := api.Hash(ctx, console.HashRequest{Type: "EMAIL_ADDRESS", Value: keepAddress}); err == nil {
+			t.Error("fingerprints are given")
+		}
+		var b strings.Builder
+		before := g.own.Size()
+		var n int64
+		err = patiently(t, func() (err error) {
+			n, err = api.Export(ctx, &b, "jsonl", console.Search{Query: "kind:decision"})
+			return err
+		})
+		if err != nil || n != int64(len(ids)) || strings.Count(b.String(), "\n") != len(ids) {
+			t.Errorf("an export of %d events: %v", n, err)
+		}
+		if g.own.Size() == before {
+			t.Error("an export is not recorded")
+		}
+	}
+	ask(g)
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	g = collectFrom(t, file)
+	ask(g)
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	replicas, err := filepath.Glob(filepath.Join(dir, "origins", "*", "log"))
+	if err != nil || len(replicas) != 2 {
+		t.Fatal(replicas, err)
+	}
+	for _, r := range replicas {
+		got, err := audit.Verify(r, audit.VerifyOptions{})
+		if err != nil || got.Answer == audit.Altered || got.Size < 5 {
+			t.Errorf("%+v, %v", got, err)
+		}
+		for _, ev := range readEvents(t, r, proxy.EventDecision) {
+			if ev.Personal != nil && (ev.Personal.Subject != "" || len(ev.Personal.Fingerprints) > 0) {
+				t.Error("a copy holds a personal part")
+			}
+		}
+	}
+	if r := verified(t, places{log: filepath.Join(dir, "log"), keys: filepath.Join(dir, "keys")}); r.Size < 2 {
+		t.Errorf("%d accesses", r.Size)
+	}
+}
+
+// A configuration that lets in anybody, or that is misspelt, is refused with its place.
+func TestCollectConfig(t *testing.T) {
+	for text, says := range map[string]string{
+		"listen: 127.0.0.1:0\n":        "dir: name the directory",
+		"dir: x\nlisten: 127.0.0.1:0":  "name origins that are known, or tokens",
+		"dir: x\nlistn: 127.0.0.1:0":   "listn",
+		"dir: x\nlisten: 0.0.0.0:8486": "a certificate is needed",
+		"dir: x\nlisten: 0.0.0.0:8486\ntls: {cert: a, key: b}\norigins: [{name: o, keys: [k]}]": "say who may push",
+		"dir: x\ntls: {cert: a}":        "tls: name cert and key",
+		"dir: x\nclient_ca: a":          "client_ca: needs tls",
+		"dir: x\nlisten: here":          "listen:",
+		"dir: x\napi: {listen: 'a:1'}":  "api.listen: needs",
+		"dir: x\napi: {role: []}":       "role",
+		"dir: x\norigins: [{nam: o}]":   "nam",
+		"dir: x\ntokens: [{secret: a}]": "secret",
+		"dir: x\ndir: y":                "dir",
+	} {
+		status, out, diag := told("", "collect", "--config", writeCollect(t, text))
+		if status != 2 || out != "" || !strings.Contains(diag, says) || !strings.Contains(diag, "collect.yaml") {
+			t.Errorf("%q: status %d, want 2 saying %q\n%s%s", text, status, says, out, diag)
+		}
+	}
+	file := writeCollect(t, "dir: x\norigins: [{name: o, keys: [none.pub]}]\n")
+	if status, _, diag := told("", "collect", "--config", file); status != 2 || !strings.Contains(diag, "origins: o: ") {
+		t.Errorf("a key that is not there: status %d, %s", status, diag)
+	}
+}
+
+// The command serves until it is interrupted, and then has done what was asked for.
+func TestCollectCommand(t *testing.T) {
+	t.Setenv("OSTIARY_TEST_PUSH", "a-token-of-the-tests-for-pushes")
+	file := writeCollect(t, "dir: x\nlisten: 127.0.0.1:0\ntokens: [{secret: {env: OSTIARY_TEST_PUSH}, origins: '*', enrol: true}]\n")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &cancelAfter{lines: 3, cancel: cancel}
+	diag := &syncBuffer{}
+	if status := run(ctx, []string{"collect", "--config", file}, streams{strings.NewReader(""), out, diag}); status != 0 || out.lines != 0 {
+		t.Errorf("status %d, %d lines too few\n%s", status, out.lines, diag)
+	}
+}
