@@ -718,9 +718,6 @@ func (b *book) gaps(ctx context.Context, since, until time.Time, limit int) (*ga
 	}
 	out.From, out.To = from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)
 	young := time.Now().Add(-gapsOpen)
-	if until.IsZero() || young.Before(until) {
-		until = maxTime(until, young)
-	}
 	look := func(what, text string, n *int64, since, until time.Time) error {
 		q, err := index.Parse(text, time.Now())
 		if err != nil {
@@ -759,7 +756,10 @@ func (b *book) gaps(ctx context.Context, since, until time.Time, limit int) (*ga
 	}
 	// The times of decisions that are too young to be missed are another question.
 	const released = "action:allow|mask|reroute -sent:*"
-	end := to.Add(time.Millisecond)
+	end := to
+	if until.IsZero() || to.Before(until) {
+		end = to.Add(time.Millisecond) // the last event is looked at too
+	}
 	old := minTime(end, young)
 	err = errors.Join(
 		look("", "kind:decision", &out.Decisions, since, end),
