@@ -256,7 +256,7 @@ func (f flood) Fingerprints([]proxy.Segment, []proxy.Finding) []string {
 	out[len(out)-1] = "more:7"
 	return out
 }
-func (flood) Subject(string) string { return "fp:SUBJECT:692:ftbyyfozbgmuapu3ozey6fmigm" }
+func (flood) Subject(string) string               { return "fp:SUBJECT:692:ftbyyfozbgmuapu3ozey6fmigm" }
 func (flood) Conversation([]proxy.Segment) string { return "fp:CONVERSATION:692:x" }
 func (f flood) Evidence(string, []proxy.Segment, []proxy.Finding) []proxy.EvidenceRecord {
 	out := slices.Repeat([]proxy.EvidenceRecord{{Sealed: strings.Repeat("A", f.length), To: "dpo", Type: "X"}}, f.excerpts)
