@@ -81,6 +81,7 @@ type ledger struct {
 
 	mu    sync.Mutex
 	acked map[string]console.Witness // by name; guarded by mu
+	noted map[string]noted           // likewise
 
 	running atomic.Bool // all of the above is there
 	cancel  context.CancelFunc
@@ -91,6 +92,12 @@ type ledger struct {
 type commits struct {
 	first  int64
 	events [][]byte
+}
+
+// noted is the last acknowledgement of a witness that was recorded.
+type noted struct {
+	size int64
+	at   time.Time
 }
 
 // watcher is a witness with its name in the configuration.
@@ -171,7 +178,7 @@ func logOptions(cfg *config.Config, p places) (audit.Options, error) {
 
 // newLedger makes a ledger whose hand may be given to the log before that is open.
 func newLedger(cfg *config.Config, p places, ring *vault.Keyring, out *slog.Logger) *ledger {
-	return &ledger{cfg: cfg.Log, places: p, ring: ring, out: out, commits: make(chan commits, indexQueue), full: make(chan int64, indexQueue), acked: map[string]console.Witness{}}
+	return &ledger{cfg: cfg.Log, places: p, ring: ring, out: out, commits: make(chan commits, indexQueue), full: make(chan int64, indexQueue), acked: map[string]console.Witness{}, noted: map[string]noted{}}
 }
 
 // hand takes committed events to be indexed. Where more wait than the queue takes, the
@@ -659,11 +666,15 @@ func (l *ledger) prove(signed []byte) witness.Prove {
 func (l *ledger) acknowledge(ctx context.Context, name string, size int64, signed []byte) {
 	now := time.Now()
 	l.mu.Lock()
-	last := l.acked[name]
 	l.acked[name] = console.Witness{Name: name, Size: size, At: now.UTC().Format(time.RFC3339)}
+	// The record of one alone is not worth another.
+	last, told := l.noted[name]
+	quiet := told && (now.Sub(last.at) < ackEvery || size-last.size < 2)
+	if !quiet {
+		l.noted[name] = noted{size, now}
+	}
 	l.mu.Unlock()
-	at, err := time.Parse(time.RFC3339, last.At)
-	if err == nil && now.Sub(at) < ackEvery && size-last.Size < 2 {
+	if quiet {
 		return
 	}
 	ev := proxy.NewEvent(proxy.EventCheckpoint, now)
@@ -684,6 +695,9 @@ func (l *ledger) retain(ctx context.Context) {
 	if err != nil {
 		l.out.Error("retention of the audit log", "error", err)
 		return
+	}
+	if len(got.Held) > 0 {
+		l.out.Warn("events that are older than they are to be kept stay: legal holds keep them, or copies elsewhere lack them", "reasons", len(got.Held), "copies", slices.Contains(got.Held, audit.HeldByCopies))
 	}
 	if got.Segments == 0 {
 		return

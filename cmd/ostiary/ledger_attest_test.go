@@ -230,7 +230,7 @@ func TestNegativeAttestation(t *testing.T) {
 	dir := t.TempDir()
 	p := places{log: filepath.Join(dir, "log"), keys: filepath.Join(dir, "log.keys")}
 	since := time.Now().Add(-31 * 24 * time.Hour).UTC().Truncate(time.Hour)
-	const n = 6000
+	const n = 3000
 	monthOf(t, p, made, outcomes, since, n)
 	next := &instance{t: t, openai: in.openai, house: in.house, screen: &syncBuffer{}}
 	s, err := start(context.Background(), options{config: in.opts.config, log: p.log}, next.screen, next.screen)

@@ -51,6 +51,8 @@ type form struct {
 	what  string // place and form, never the text
 }
 
+var noughts [4096]byte
+
 const formKey = 12 // bytes by which a form is looked up
 
 func (f *finder) add(place, text string) {
@@ -100,6 +102,9 @@ func (f *finder) form(what string, b []byte) {
 func (f *finder) find(b []byte) map[string]int {
 	out := map[string]int{}
 	for i := 0; i+formKey <= len(b); i++ {
+		for b[i] == 0 && i+len(noughts)+formKey <= len(b) && bytes.Equal(b[i:i+len(noughts)], noughts[:]) {
+			i += len(noughts) - formKey // what is reserved and not written; no form begins with so many
+		}
 		n := int(b[i])<<16 | int(b[i+1])<<8 | int(b[i+2])
 		if f.first[n>>6>>2]>>(n>>2&63)&1 == 0 {
 			continue

@@ -447,6 +447,40 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// What a witness signs is recorded now and then, not each time: the record of one
+// would bring about the next.
+func TestAcknowledgements(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	log, err := audit.Open(dir, audit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	l := newLedger(&config.Config{}, places{log: dir}, nil, slog.New(slog.DiscardHandler))
+	l.log = log
+	for size := range int64(50) {
+		l.acknowledge(t.Context(), "a", 10*size, []byte("note"))
+		l.acknowledge(t.Context(), "b", 10*size, []byte("note"))
+	}
+	if n := log.Size(); n != 2 {
+		t.Errorf("%d acknowledgements of two witnesses are recorded at once", n)
+	}
+	for _, last := range []struct {
+		size int64
+		more int64
+	}{{489, 0}, {400, 1}} { // long ago, and of the record of it alone, or of more
+		l.noted["a"] = noted{last.size, time.Now().Add(-ackEvery)}
+		before := log.Size()
+		l.acknowledge(t.Context(), "a", 490, []byte("note"))
+		if n := log.Size() - before; n != last.more {
+			t.Errorf("behind %d records, %d acknowledgements are recorded", 490-last.size, n)
+		}
+	}
+	if l.acked["a"].Size != 490 || l.acked["b"].Size != 490 {
+		t.Errorf("the last ones are %+v", l.acked)
+	}
+}
+
 // Keys are changed, segments sealed and removed and Ostiary started anew while
 // traffic flows: nothing is undecided for it, and the log is good.
 func TestLedgerUpkeepUnderLoad(t *testing.T) {
@@ -507,10 +541,14 @@ func TestLedgerUpkeepUnderLoad(t *testing.T) {
 		if dry.Segments < 2 || held.Segments != 0 || !slices.Contains(held.Holds, hold.ID) {
 			t.Errorf("dry %+v, held %+v", dry, held)
 		}
-		must("release", api.Release(ctx, hold.ID, console.ActRequest{Reason: "litigation", Ticket: "T-4"}))
 		// The same by the configured rule, with the clock a moment on.
 		by := newLedger(&config.Config{Log: config.Log{Keep: time.Nanosecond}}, in.places, in.ring, in.server.log)
 		by.log, by.reader = in.audit, in.ledger.reader
+		by.retain(ctx)
+		if s := in.screen.String(); !strings.Contains(s, "stay: legal holds") || strings.Contains(s, "removed by retention") {
+			t.Error("nobody says that a hold keeps what is to be removed")
+		}
+		must("release", api.Release(ctx, hold.ID, console.ActRequest{Reason: "litigation", Ticket: "T-4"}))
 		by.retain(ctx)
 		flow()
 		stats, err = api.Stats(ctx)
