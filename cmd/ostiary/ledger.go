@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -256,44 +256,33 @@ func (l *ledger) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var open []*proxy.Event
-	told := map[string]bool{} // decisions with an outcome
-	now, bounded, n := time.Now(), false, 0
+	open := map[string]bool{} // decisions without an outcome
+	told := map[string]bool{} // decisions with one
+	bounded, n := false, 0
 	for ; n < len(list) && !bounded && n < settleSegments; n++ {
-		var decided []*proxy.Event
+		var decided []string
 		for rec, err := range l.reader.Segment(list[len(list)-1-n].Number) {
 			if err != nil {
 				return err
 			}
-			// No more of it is decoded than is asked.
-			var ev struct {
-				ID, Kind   string
-				DecisionID string `json:"decision_id"`
-				Decision   *struct {
-					Action proxy.Action
-					Pool   string
-				}
-				Admin *struct{ Action string }
-			}
-			if json.Unmarshal(rec.JSON, &ev) != nil {
-				return fmt.Errorf("record %d of the audit log is not an event: `ostiary audit verify` says more", rec.Index)
-			}
+			kind, id, err := sketch(rec)
 			switch {
-			case ev.Kind == proxy.EventOutcome:
-				told[ev.DecisionID] = true
-			case ev.Kind == proxy.EventAdmin && ev.Admin != nil && (ev.Admin.Action == "start" || ev.Admin.Action == "stop"):
-				bounded = true
-			case ev.Kind == proxy.EventDecision && ev.Decision != nil:
-				out := proxy.NewEvent(proxy.EventOutcome, now)
-				out.DecisionID, out.Outcome = ev.ID, &proxy.OutcomeRecord{Reason: reasonCrash, Sent: "no"}
-				if d := ev.Decision; d.Action != proxy.Deny && d.Pool != "" && d.Pool != proxy.PoolSelf {
-					out.Outcome.Sent = proxy.Unknown
-				}
-				decided = append(decided, out)
+			case err != nil:
+				return err
+			case kind == proxy.EventOutcome:
+				told[id] = true
+			case kind == proxy.EventAdmin:
+				bounded = bounded || id == "start" || id == "stop"
+			case kind == proxy.EventDecision:
+				decided = append(decided, id)
 			}
 		}
 		// An outcome stands behind its decision: in this segment or in one that was read.
-		open = append(slices.DeleteFunc(decided, func(ev *proxy.Event) bool { return told[ev.DecisionID] }), open...)
+		for _, id := range decided {
+			if !told[id] {
+				open[id] = true
+			}
+		}
 	}
 	if n < len(list) && !bounded {
 		l.out.Warn("decisions without an outcome were looked for in the last records only", "from", list[len(list)-n].First)
@@ -304,12 +293,79 @@ func (l *ledger) settle(ctx context.Context) error {
 	l.out.Warn("the process before this one did not end in order: what became of its last decisions is not known", "decisions", len(open))
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	for batch := range slices.Chunk(open, settleBatch) {
+	return l.giveUp(ctx, list[len(list)-n].First, open)
+}
+
+// giveUp records that what became of decisions is not known. They are among the
+// records from an index on.
+func (l *ledger) giveUp(ctx context.Context, from int64, decisions map[string]bool) error {
+	now := time.Now()
+	var outcomes []*proxy.Event
+	for rec, err := range l.reader.Records(from) {
+		if err != nil {
+			return err
+		}
+		kind, id, err := sketch(rec)
+		if err != nil {
+			return err
+		}
+		if kind != proxy.EventDecision || !decisions[id] {
+			continue
+		}
+		ev, err := rec.Event()
+		if err != nil {
+			return err
+		}
+		out := proxy.NewEvent(proxy.EventOutcome, now)
+		out.DecisionID, out.Outcome = ev.ID, &proxy.OutcomeRecord{Reason: reasonCrash, Sent: "no"}
+		if d := ev.Decision; d != nil && d.Action != proxy.Deny && d.Pool != "" && d.Pool != proxy.PoolSelf {
+			out.Outcome.Sent = proxy.Unknown
+		}
+		outcomes = append(outcomes, out)
+	}
+	for batch := range slices.Chunk(outcomes, settleBatch) {
 		if err := l.log.Record(ctx, batch...); err != nil {
 			return fmt.Errorf("record the outcomes that are not known: %w", err)
 		}
 	}
 	return nil
+}
+
+// sketch gives the kind of a record and the id of the decision that it is or belongs
+// to, or the action of an admin event; of other kinds nothing. A start reads many
+// records: of a decision or an outcome whose canonical JSON has the usual form it
+// decodes nothing.
+func sketch(rec audit.Record) (kind, id string, err error) {
+	const (
+		ulid     = 26 // characters
+		first    = `{"decision_id":"`
+		before   = `"id":"`
+		decision = `","kind":"` + proxy.EventDecision + `"`
+	)
+	core := rec.JSON
+	if bytes.HasPrefix(core, []byte(first)) && len(core) > len(first)+ulid && core[len(first)+ulid] == '"' {
+		if bytes.Contains(core, []byte(`","kind":"`+proxy.EventOutcome+`",`)) {
+			return proxy.EventOutcome, string(core[len(first) : len(first)+ulid]), nil
+		}
+	}
+	if i := bytes.LastIndex(core, []byte(decision)); i >= ulid && bytes.HasSuffix(core[:i-ulid], []byte(before)) {
+		return proxy.EventDecision, string(core[i-ulid : i]), nil
+	}
+	if !slices.ContainsFunc([]string{proxy.EventAdmin, proxy.EventDecision, proxy.EventOutcome}, func(k string) bool { return bytes.Contains(core, []byte(`"kind":"`+k+`"`)) }) {
+		return "", "", nil
+	}
+	ev, err := rec.Event()
+	switch {
+	case err != nil:
+		return "", "", err
+	case ev.Kind == proxy.EventDecision:
+		return ev.Kind, ev.ID, nil
+	case ev.Kind == proxy.EventOutcome:
+		return ev.Kind, ev.DecisionID, nil
+	case ev.Kind == proxy.EventAdmin && ev.Admin != nil:
+		return ev.Kind, ev.Admin.Action, nil
+	}
+	return "", "", nil
 }
 
 func (l *ledger) tell(what string, err error) {

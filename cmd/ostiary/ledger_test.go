@@ -447,6 +447,52 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// A sketch of a record says what decoding it says, whatever its form.
+func TestSketch(t *testing.T) {
+	in := launch(t, "embedded", "")
+	for _, p := range []string{ordinary, personal, secret} {
+		in.post("/v1/chat/completions", chat(p))
+	}
+	in.post("/v1/chat/completions", `{"broken`)
+	in.end()
+	list := cores(t, in.places.log)
+	const a, b = "01JDQ7ZK3M9V00000000000000", "01JDQ7ZK3M9V00000000000001"
+	for _, s := range []string{
+		`{"id":"` + a + `","kind":"decision","v":1}`, `{"kind":"decision","id":"` + a + `"}`, `{"id":"x","kind":"decision"}`,
+		`{"decision_id":"` + a + `","id":"` + b + `","kind":"outcome","v":1}`, `{"decision_id":"` + a + `","id":"` + b + `","kind":"grant","v":1}`,
+		`{"decision_id":"short","id":"` + b + `","kind":"outcome","v":1}`, `{"id":"` + b + `","kind":"outcome","v":1}`,
+		`{"decision":{"facts":{"x":{"id":"` + b + `","kind":"image"}}},"id":"` + a + `","kind":"decision","opaque":[{"id":"` + b + `","kind":"file"}]}`,
+		`{"admin":{"action":"start"},"id":"` + a + `","kind":"admin"}`, `{"admin":{"action":"\",\"kind\":\"decision"},"id":"` + a + `","kind":"erasure"}`,
+		`{"id":"` + a + `","kind":"admin"}`, `{}`,
+	} {
+		list = append(list, []byte(s))
+	}
+	for n, core := range list {
+		rec := audit.Record{Index: int64(n), JSON: core}
+		ev, err := rec.Event()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		switch {
+		case ev.Kind == proxy.EventDecision:
+			want = ev.Kind + " " + ev.ID
+		case ev.Kind == proxy.EventOutcome:
+			want = ev.Kind + " " + ev.DecisionID
+		case ev.Kind == proxy.EventAdmin && ev.Admin != nil:
+			want = ev.Kind + " " + ev.Admin.Action
+		default:
+			want = " "
+		}
+		if kind, id, err := sketch(rec); err != nil || kind+" "+id != want {
+			t.Errorf("record %d is %s %s, want %s: %v", n, kind, id, want, err)
+		}
+	}
+	if _, _, err := sketch(audit.Record{JSON: []byte(`"kind":"admin"`)}); err == nil {
+		t.Error("a record that is no event is one")
+	}
+}
+
 // What a witness signs is recorded now and then, not each time: the record of one
 // would bring about the next.
 func TestAcknowledgements(t *testing.T) {
