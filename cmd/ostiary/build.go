@@ -120,6 +120,9 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 			decider = policies.Rollout{Live: b.policies, Candidate: candidate, Share: c.Share}
 		}
 	}
+	if _, err := loadProviders(cfg); err != nil {
+		errs = append(errs, err)
+	}
 	who, keyless, err := identifier(ctx, cfg)
 	if err != nil {
 		errs = append(errs, err)

@@ -94,13 +94,9 @@ func tokens(v identity.TokenOptions, o identity.TokensOptions, ca, bearer string
 	}
 	t := &http.Transport{TLSHandshakeTimeout: issuerTimeout, ResponseHeaderTimeout: issuerTimeout, IdleConnTimeout: issuerIdle}
 	if ca != "" {
-		b, err := os.ReadFile(ca)
+		roots, err := readRoots(ca)
 		if err != nil {
 			return nil, err
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", ca)
 		}
 		t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
@@ -122,6 +118,19 @@ func tokens(v identity.TokenOptions, o identity.TokensOptions, ca, bearer string
 	}
 	o.Verifier = verifier
 	return identity.NewTokens(o)
+}
+
+// readRoots reads a file of authorities.
+func readRoots(file string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+	}
+	return roots, nil
 }
 
 // bearing sends the token of a file, as it is now: Kubernetes writes a new one

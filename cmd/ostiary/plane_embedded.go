@@ -44,6 +44,14 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 			return fmt.Errorf("tls: %w", err)
 		}
 		o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+		if ca := b.cfg.Identity.Certificates.ClientCA; ca != "" {
+			roots, err := readRoots(ca)
+			if err != nil {
+				return fmt.Errorf("identity.certificates.client_ca: %w", err)
+			}
+			// A certificate that is given must be good; none need be.
+			o.TLS.ClientCAs, o.TLS.ClientAuth = roots, tls.VerifyClientCertIfGiven
+		}
 	}
 	p.plane = embedded.New(o)
 	network, address := "tcp", b.cfg.Listen

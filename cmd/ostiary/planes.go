@@ -107,7 +107,7 @@ func spec(b *built, socket, admin, accessLog string) envoy.Spec {
 		CABundle: cfg.Upstream.CA, PoolsDigest: b.pools.Digest(),
 	}
 	if cfg.TLS.Cert != "" {
-		out.TLS = &envoy.TLS{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key}
+		out.TLS = &envoy.TLS{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key, ClientCA: cfg.Identity.Certificates.ClientCA}
 	}
 	for _, u := range b.pools.Upstreams() {
 		e := envoy.Upstream{
@@ -239,7 +239,7 @@ func (p *envoyPlane) reload(ctx context.Context, b *built) error {
 // sameShape reports whether Envoy's bootstrap is the same for both but for the
 // pools.
 func sameShape(a, b *config.Config) bool {
-	return a.TLS == b.TLS && a.Limits == b.Limits && a.Upstream == b.Upstream
+	return a.TLS == b.TLS && a.Identity.Certificates.ClientCA == b.Identity.Certificates.ClientCA && a.Limits == b.Limits && a.Upstream == b.Upstream
 }
 
 func (p *envoyPlane) keysChanged() { p.policy.sds.Changed() }

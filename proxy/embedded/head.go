@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
@@ -57,7 +58,26 @@ func readHead(r *http.Request, now time.Time) (h proxy.Head, plain bool) {
 			h.Header = append(h.Header, proxy.Field{Name: lower, Value: proxy.NewText(v)})
 		}
 	}
+	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		h.Header = append(h.Header, proxy.Field{Name: headerCertificate, Value: proxy.NewText(certificate(r.TLS.PeerCertificates[0]))})
+	}
 	return h, plain
+}
+
+// headerCertificate is where a client's certificate is told of, as Envoy does it.
+// What a client writes there is dropped with the headers of proxies.
+const headerCertificate = "x-forwarded-client-cert"
+
+// certificate names the URIs of a certificate that was verified.
+func certificate(c *x509.Certificate) string {
+	if len(c.URIs) == 0 {
+		return "URI="
+	}
+	list := make([]string, len(c.URIs))
+	for i, u := range c.URIs {
+		list[i] = `URI="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(u.String()) + `"`
+	}
+	return strings.Join(list, ";")
 }
 
 func forwardable(name string) bool {

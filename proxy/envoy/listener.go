@@ -58,14 +58,20 @@ func (b *build) listener() *listenerv3.Listener {
 		Name: filterHCM, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(b.connectionManager())},
 	}}}
 	if t := b.spec.TLS; t != nil {
+		common := &tlsv3.CommonTlsContext{
+			TlsParams:       &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
+			TlsCertificates: []*tlsv3.TlsCertificate{{CertificateChain: file(t.Cert), PrivateKey: file(t.Key)}},
+			AlpnProtocols:   []string{"h2", "http/1.1"},
+		}
+		if t.ClientCA != "" {
+			common.ValidationContextType = &tlsv3.CommonTlsContext_ValidationContext{
+				ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: file(t.ClientCA)},
+			}
+		}
 		chain.TransportSocket = &corev3.TransportSocket{
 			Name: "envoy.transport_sockets.tls",
 			ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: b.any(&tlsv3.DownstreamTlsContext{
-				CommonTlsContext: &tlsv3.CommonTlsContext{
-					TlsParams:       &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
-					TlsCertificates: []*tlsv3.TlsCertificate{{CertificateChain: file(t.Cert), PrivateKey: file(t.Key)}},
-					AlpnProtocols:   []string{"h2", "http/1.1"},
-				},
+				CommonTlsContext: common,
 			})},
 		}
 		chain.TransportSocketConnectTimeout = lasting(headersTimeout)
@@ -82,9 +88,18 @@ func (b *build) listener() *listenerv3.Listener {
 }
 
 func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
+	// The early removal takes what a client wrote into x-forwarded-client-cert;
+	// what the connection's own certificate says is put there afterwards.
+	details, current := hcmv3.HttpConnectionManager_SANITIZE, (*hcmv3.HttpConnectionManager_SetCurrentClientCertDetails)(nil)
+	if t := b.spec.TLS; t != nil && t.ClientCA != "" {
+		details = hcmv3.HttpConnectionManager_SANITIZE_SET
+		current = &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Uri: true}
+	}
 	return &hcmv3.HttpConnectionManager{
-		StatPrefix: StatPrefix,
-		CodecType:  hcmv3.HttpConnectionManager_AUTO,
+		ForwardClientCertDetails:    details,
+		SetCurrentClientCertDetails: current,
+		StatPrefix:                  StatPrefix,
+		CodecType:                   hcmv3.HttpConnectionManager_AUTO,
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{
 			IdleTimeout:     lasting(clientIdleTimeout),
 			MaxHeadersCount: u32(maxHeaders),

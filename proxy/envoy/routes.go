@@ -22,7 +22,7 @@ const (
 var applicationCredentials = [...]string{"authorization", "x-api-key", "api-key", "x-goog-api-key"}
 
 // neverForwarded are headers that no pool gets.
-var neverForwarded = [...]string{"cookie", "ostiary-application", "ostiary-key", "proxy-authorization", "x-forwarded-proto"}
+var neverForwarded = [...]string{"cookie", "ostiary-application", "ostiary-key", "proxy-authorization", "x-forwarded-client-cert", "x-forwarded-proto"}
 
 // answerHeaders are removed from what upstreams answer: ours, which they could
 // forge, and alt-svc, which would lead the client past this proxy.

@@ -38,8 +38,10 @@ type Spec struct {
 	Lookup func(host string) (netip.Addr, error)
 }
 
-// TLS names the PEM files of the certificate chain and key that clients see.
-type TLS struct{ Cert, Key string }
+// TLS names the PEM files of the certificate chain and key that clients see, and of
+// the authorities whose client certificates are taken; empty for none. A client
+// may come without one.
+type TLS struct{ Cert, Key, ClientCA string }
 
 // Upstream is one pool as Envoy sees it.
 type Upstream struct {
