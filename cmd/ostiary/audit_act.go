@@ -8,10 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/index"
@@ -24,11 +21,6 @@ import (
 
 // ownStop bounds the end of an API that a command has served itself.
 const ownStop = 5 * time.Second
-
-// act does something that is recorded, and gives the exit status of what was refused.
-func (f *auditFlags) act(c *cobra.Command, do func(context.Context, *console.Client) error) error {
-	return refused(c, f.ask(c.Context(), do))
-}
 
 // ask has something done that is recorded. The Ostiary that runs does it; where none
 // runs, this process opens the log and serves itself the same API, so that what is
@@ -54,17 +46,6 @@ func (f *auditFlags) ask(ctx context.Context, do func(context.Context, *console.
 		return err
 	}
 	return errors.Join(do(ctx, own.client), own.close())
-}
-
-// refused gives the exit status of what was refused: the answer is no where what was
-// asked for is not there or may not be done.
-func refused(c *cobra.Command, err error) error {
-	var p *console.Problem
-	if errors.As(err, &p) && slices.Contains([]string{"not_found", "no_evidence", "erased", "held", "exists"}, p.Code) {
-		fmt.Fprintf(c.ErrOrStderr(), "ostiary: %v\n", p)
-		return answer{exitNo}
-	}
-	return err
 }
 
 // own is the API of a log that this process has opened.

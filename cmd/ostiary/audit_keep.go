@@ -23,6 +23,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/durable"
 	"github.com/ostiary/ostiary/proxy/audit/index"
 	"github.com/ostiary/ostiary/proxy/audit/ship"
 	"github.com/ostiary/ostiary/proxy/audit/tiles"
@@ -292,7 +293,7 @@ func valueOf(c *cobra.Command, in *bufio.Reader, what string) (string, error) {
 	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
 	switch {
 	case len(b) == 0:
-		return "", fmt.Errorf("no %s on standard input: printf '%%s' ... | ostiary audit ...", what)
+		return "", fmt.Errorf("no %s on standard input; pipe it in, as in the examples of --help", what)
 	case !utf8.Valid(b):
 		return "", fmt.Errorf("the %s on standard input is not UTF-8", what)
 	}
@@ -1641,7 +1642,7 @@ func syncDirs(root string) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		return ship.SyncDir(path)
+		return durable.SyncDir(path)
 	})
 }
 
@@ -1747,7 +1748,7 @@ func place(ctx context.Context, from, dest string, trust audit.VerifyOptions) (*
 	if err := os.Rename(partial, dest); err != nil {
 		return nil, err
 	}
-	return r, ship.SyncDir(filepath.Dir(dest))
+	return r, durable.SyncDir(filepath.Dir(dest))
 }
 
 func (k *placed) print(w io.Writer, what string, asJSON bool) error {

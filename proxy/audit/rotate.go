@@ -248,6 +248,9 @@ func (l *Log) Rotate(ctx context.Context, signer note.Signer, public string, a A
 	if l.public == "" {
 		return "", errors.New("rotate the log's key: the text of its verifier key is not known")
 	}
+	if signer == nil && l.opt.Signer != nil {
+		return "", errors.New("rotate the log's key: a command signs for it; name the command and the verifier key of the next one")
+	}
 	fromFile := signer == nil
 	keys := l.opt.KeyDir
 	if fromFile {

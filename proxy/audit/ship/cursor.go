@@ -203,7 +203,3 @@ func leafHex(core []byte) string {
 	h := Leaf(core)
 	return hex.EncodeToString(h[:])
 }
-
-// SyncDir makes the entries of a directory durable, for a caller outside the
-// rooms of the log.
-func SyncDir(name string) error { return durable.SyncDir(name) }
