@@ -286,11 +286,12 @@ func TestLedgerKilled(t *testing.T) {
 		api := controlOf(t, where.keys)
 		for i := 0; i < len(l.ids); i += max(1, len(l.ids)/100) {
 			asked++
-			var got console.Events
-			err := patiently(t, func() (err error) { got, err = api.Event(context.Background(), l.ids[i], false); return err })
-			if err != nil || len(got.Events) < 2 {
-				t.Errorf("a decision is not found in the index: %d events, %v", len(got.Events), err)
-			}
+			// The index comes to what was recorded a moment ago.
+			eventually(t, "a decision and its outcome are found in the index", func() bool {
+				var got console.Events
+				err := patiently(t, func() (err error) { got, err = api.Event(context.Background(), l.ids[i], false); return err })
+				return err == nil && len(got.Events) == 2
+			})
 		}
 		if status := p.stop(t); status != 0 {
 			t.Errorf("exit status %d\n%s", status, p.screen)
