@@ -172,8 +172,9 @@ func TestCertificatesThatNobodyVerified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := h.ca.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	h.serve(func() error {
-		return h.server.ServeTLS(l, &tls.Config{Certificates: []tls.Certificate{h.ca.issue(&x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})}, ClientAuth: tls.RequestClientCert})
+		return h.server.ServeTLS(l, &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert})
 	})
 	for name, by := range map[string]*authority{"ours": h.ca, "a stranger": newAuthority(t)} {
 		tr := h.transport()
