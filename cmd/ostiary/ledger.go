@@ -604,7 +604,7 @@ type pseudonyms struct {
 // Hash implements [console.Pseudonyms].
 func (p pseudonyms) Hash(_ context.Context, typ, value string) ([]string, error) {
 	list, err := p.ring.Hash(typ, value)
-	if errors.Is(err, vault.ErrNoFingerprint) || errors.Is(err, vault.ErrNoFingerprint) || errors.Is(err, vault.ErrGuessable) || errors.Is(err, vault.ErrNotAValue) {
+	if errors.Is(err, vault.ErrNoFingerprint) || errors.Is(err, vault.ErrGuessable) || errors.Is(err, vault.ErrNotAValue) {
 		return nil, console.ErrType
 	}
 	return list, err
