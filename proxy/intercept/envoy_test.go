@@ -40,9 +40,12 @@ type edge struct {
 	served  chan struct{}
 	admin   *http.Client
 	timeout time.Duration
+	binary  string
 }
 
-// newEdge starts an Envoy. Its SDS is another thing: see serve.
+// newEdge prepares an Envoy; serve starts its SDS and start the Envoy, in the order
+// that a test is about: where the SDS comes second, Envoy asks again only after a
+// while.
 func newEdge(t testing.TB, m *Minter, timeout time.Duration) *edge {
 	t.Helper()
 	binary := env.Envoy(t)
@@ -65,7 +68,15 @@ func newEdge(t testing.TB, m *Minter, timeout time.Duration) *edge {
 	if err := os.WriteFile(file, e.bootstrap(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary, "-c", file, "--concurrency", "2", "--disable-hot-restart", "--log-level", "error")
+	e.binary = binary
+	return e
+}
+
+// start runs the Envoy until the test ends.
+func (e *edge) start() {
+	t, file := e.t, filepath.Join(e.dir, "envoy.json")
+	t.Helper()
+	cmd := exec.Command(e.binary, "-c", file, "--concurrency", "2", "--disable-hot-restart", "--log-level", "error")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -79,7 +90,6 @@ func newEdge(t testing.TB, m *Minter, timeout time.Duration) *edge {
 		_ = r.Body.Close()
 		return r.StatusCode == 200
 	})
-	return e
 }
 
 // wait waits for something that comes sooner or later.
@@ -212,6 +222,7 @@ func TestEnvoyOnDemand(t *testing.T) {
 	m := NewMinter(a, governed(t), MinterOptions{})
 	e := newEdge(t, m, longTimeout)
 	e.serve()
+	e.start()
 	for _, name := range []string{"api.openai.com", "ONE.openai.azure.com", "one.openai.azure.com", "two.openai.azure.com", "one.openai.azure.com"} {
 		start := time.Now()
 		c, err := e.get(name, a.Trust())
@@ -273,6 +284,7 @@ func TestEnvoyManyNames(t *testing.T) {
 	m := NewMinter(a, governed(t), MinterOptions{})
 	e := newEdge(t, m, longTimeout)
 	e.serve()
+	e.start()
 	start := time.Now()
 	var wg sync.WaitGroup
 	for i := range 500 {
@@ -300,6 +312,7 @@ func TestEnvoyForgets(t *testing.T) {
 	e := newEdge(t, m, longTimeout)
 	e.sds.most = 4 // of them one for the chain with one name
 	e.serve()
+	e.start()
 	for range 2 {
 		for i := range 8 {
 			name := fmt.Sprintf("n%d.example.org", i)
@@ -332,6 +345,7 @@ func TestEnvoyWithoutSDS(t *testing.T) {
 		m := NewMinter(a, governed(t), MinterOptions{})
 		e := newEdge(t, m, shortTimeout)
 		e.serve()
+		e.start()
 		comes(e, "one.openai.azure.com")
 		comes(e, "api.openai.com")
 		e.kill()
@@ -350,6 +364,7 @@ func TestEnvoyWithoutSDS(t *testing.T) {
 		m := NewMinter(b, governed(t), MinterOptions{})
 		e := newEdge(t, m, shortTimeout)
 		e.serve()
+		e.start()
 		fails(e, "one.openai.azure.com")
 		fails(e, "api.openai.com")
 		close(g.open)
@@ -364,6 +379,7 @@ func TestEnvoyWithoutSDS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		e.start()
 		fails(e, "one.openai.azure.com")
 		fails(e, "api.openai.com")
 		_ = l.Close()

@@ -83,6 +83,25 @@ func spellings(out []byte) [][]byte {
 	return all
 }
 
+// SignRequest has a command sign a request: it reads the request (PKCS #10, PEM)
+// from standard input and prints certificates (PEM), the signed one among them. It
+// must end within two minutes.
+func SignRequest(command []string, request string) ([]*x509.Certificate, error) {
+	text, err := readSmall(request)
+	if err != nil {
+		return nil, err
+	}
+	out, err := runCommand(command, text, maxCertificate, parentTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("have the request signed: %w", err)
+	}
+	certs, err := ParseCertificates(out)
+	if err != nil {
+		return nil, fmt.Errorf("have the request signed: what the command %s printed: %w", command[0], err)
+	}
+	return certs, nil
+}
+
 // probe has a signer sign something random, so that it is known to work.
 func probe(s crypto.Signer) error {
 	digest := make([]byte, sha256.Size)
