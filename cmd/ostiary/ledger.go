@@ -41,6 +41,7 @@ import (
 // Times of what is done around the audit log.
 const (
 	indexQueue   = 4096             // commits that wait to be indexed; more are read from the log
+	indexFirst   = 2 * time.Second  // for the index at start, before it is made in the background
 	witnessEvery = time.Minute      // between submissions to witnesses
 	ackEvery     = 10 * time.Minute // between events of a witness's acknowledgements
 	retainEvery  = time.Hour        // between looks at what is to be removed
@@ -213,6 +214,13 @@ func (l *ledger) start(ctx context.Context, log *audit.Log, recorder proxy.Recor
 	if l.index, err = index.Open(l.places.log, index.Options{Failed: func(err error) { l.out.Warn("index of the audit log", "error", err) }}); err != nil {
 		return err
 	}
+	// What was recorded before is found from the first question on, unless the index
+	// has to be made anew: then it goes on behind everything else.
+	first, ended := context.WithTimeout(ctx, indexFirst)
+	if err := l.index.Refresh(first); err != nil && first.Err() == nil {
+		l.out.Warn("index of the audit log", "error", err)
+	}
+	ended()
 	if err = l.openWatchers(); err != nil {
 		return err
 	}

@@ -37,9 +37,9 @@ var problems = map[string]struct {
 	title, detail string
 }{
 	"unauthenticated":      {401, "It is not known who asks.", "Send a bearer token of the configured identity provider, or use a client certificate of the configured authority."},
-	"no_role":              {403, "You have no role here.", "Ask an administrator for a grant in console.roles of the configuration."},
+	"no_role":              {403, "You have no role here.", "Ask an administrator for a grant in log.api.roles of the configuration."},
 	"role_missing":         {403, "None of your roles permits this.", "The API's description names the roles of each route; ask an administrator for a grant."},
-	"host_not_allowed":     {403, "Requests for this host or of this web page are refused.", "Use a host name that is listed under console.hosts, and a page of one under console.origins."},
+	"host_not_allowed":     {403, "Requests for this host or of this web page are refused.", "Use a host name that is listed under log.api.hosts."},
 	"not_found":            {404, "There is nothing by that name.", "The API's description lists what there is: GET /api/v1/openapi.yaml."},
 	"not_available":        {404, "This is not served here.", "The part of Ostiary that does it is not configured; see the configuration."},
 	"no_evidence":          {404, "No evidence was sealed with this event.", "Evidence is sealed only where the configuration asks for it by rule."},
