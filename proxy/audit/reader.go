@@ -167,6 +167,9 @@ func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error
 			defer func() {
 				r.mu.Lock()
 				r.last = spot{s.number, index, sc.offset}
+				if err != nil { // another log may be in the place of the one that was read
+					r.last = spot{}
+				}
 				r.mu.Unlock()
 			}()
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -384,5 +385,36 @@ func TestReadsOn(t *testing.T) {
 			t.Fatalf("%d by itself: %d, %v", from, e.Index, err)
 		}
 		record(t, l, small(int(from)))
+	}
+}
+
+// A reader that outlives its log reads the one that came in its place.
+func TestReadsAnotherLogInItsPlace(t *testing.T) {
+	l, dir := filled(t, 40, quiet())
+	r, err := OpenReader(dir)
+	must(t, err)
+	count := func() (n int, err error) {
+		for _, e := range r.Records(30) {
+			if e != nil {
+				return n, e
+			}
+			n++
+		}
+		return n, nil
+	}
+	if n, err := count(); err != nil || n != 10 {
+		t.Fatalf("%d records, %v", n, err)
+	}
+	shut(t, l)
+	must(t, os.RemoveAll(dir))
+	o := quiet()
+	o.Origin = "test.example/another"
+	l = open(t, dir, o)
+	for n := range 60 {
+		record(t, l, small(n))
+	}
+	_, _ = count() // may find that the place is another's
+	if n, err := count(); err != nil || n != 30 {
+		t.Errorf("%d records, %v", n, err)
 	}
 }

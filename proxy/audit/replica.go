@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -21,6 +22,7 @@ import (
 type Replica struct {
 	log *Log
 	key note.Verifier
+	mu  sync.Mutex // one Append at a time: each begins where the one before it ended
 }
 
 // Errors of a replica.
@@ -55,7 +57,7 @@ func OpenReplica(dir, origin string, key note.Verifier, o Options) (*Replica, er
 	if err := replaceFile(l.opt.fs, filepath.Join(dir, replicaFile), []byte(origin+"\n"), true); err != nil {
 		return nil, errors.Join(fmt.Errorf("open a replica: %w", err), l.Close())
 	}
-	return &Replica{l, key}, nil
+	return &Replica{log: l, key: key}, nil
 }
 
 // replicaFile marks the directory of a replica.
@@ -79,6 +81,8 @@ func (r *Replica) Dir() string { return r.log.dir }
 // it returns nil. It fails with [ErrOrder], [ErrTooLarge], [ErrCheckpoint],
 // [ErrSignature], [ErrRetired], [ErrAnother] and [ErrFork], and with the causes of [Log.Record].
 func (r *Replica) Append(ctx context.Context, first int64, cores [][]byte, checkpoint []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	l := r.log
 	ctx, cancel := context.WithTimeout(ctx, replicaLimit)
 	defer cancel()

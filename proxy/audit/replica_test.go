@@ -89,3 +89,30 @@ func TestReplicaOfAFork(t *testing.T) {
 		t.Error("opened twice")
 	}
 }
+
+// Of two who append the same records at once, one does.
+func TestReplicaTakesOneAtATime(t *testing.T) {
+	l, dir := filled(t, 200, quiet())
+	shut(t, l)
+	all := cores(t, dir, 0, 200)
+	r, err := OpenReplica(filepath.Join(t.TempDir(), "replica"), l.origin, l.verifier, quiet())
+	must(t, err)
+	defer r.Close()
+	answers := make(chan error)
+	const callers = 8
+	for range callers {
+		go func() { answers <- r.Append(ctx, 0, all, nil) }()
+	}
+	taken := 0
+	for range callers {
+		switch err := <-answers; {
+		case err == nil:
+			taken++
+		case !errors.Is(err, ErrOrder):
+			t.Error(err)
+		}
+	}
+	if taken != 1 || r.Size() != 200 {
+		t.Errorf("%d callers were told that theirs was taken, and there are %d records", taken, r.Size())
+	}
+}
