@@ -50,27 +50,48 @@ func TestReadmeIsTrue(t *testing.T) {
 				continue
 			}
 			commands++
-			words := strings.Fields(line)[1:]
-			help := []string{}
-			for _, w := range words {
-				if regexp.MustCompile(`^[a-z]+$`).MatchString(w) {
-					help = append(help, w)
-				} else {
-					break
-				}
-			}
-			out, err := exec.Command("ostiary", append(help, "--help")...).Output()
-			if err != nil || !strings.Contains(string(out), "ostiary "+strings.Join(help, " ")) {
-				t.Errorf("%s: there is no such command", line)
-			}
-			for _, w := range words {
-				if flag := regexp.MustCompile(`^--?[a-z-]+`).FindString(w); flag != "" && !strings.Contains(string(out), flag) {
-					t.Errorf("%s: the command has no flag %s", line, flag)
-				}
-			}
+			isTrue(t, line)
 		}
 	}
 	if commands < 8 {
 		t.Errorf("only %d commands found in the README", commands)
+	}
+}
+
+// isTrue fails where there is no such command, or where it has no flag of those
+// that the line gives it.
+func isTrue(t *testing.T, line string) {
+	t.Helper()
+	words := strings.Fields(line)[1:]
+	help := []string{}
+	for _, w := range words {
+		if !regexp.MustCompile(`^[a-z]+$`).MatchString(w) {
+			break
+		}
+		help = append(help, w)
+	}
+	out, err := exec.Command("ostiary", append(help, "--help")...).Output()
+	if err != nil || !strings.Contains(string(out), "ostiary "+strings.Join(help, " ")) {
+		t.Errorf("%s: there is no such command", line)
+	}
+	for _, w := range words {
+		if flag := regexp.MustCompile(`^--?[a-z-]+`).FindString(w); flag != "" && !strings.Contains(string(out), flag) {
+			t.Errorf("%s: the command has no flag %s", line, flag)
+		}
+	}
+}
+
+// Whoever is on call copies what these pages say.
+func TestRunbookIsTrue(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "..", "proxy", "audit", "RUNBOOK.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile("`(ostiary [^`]+)`").FindAllStringSubmatch(string(b), -1)
+	if len(commands) < 8 {
+		t.Errorf("only %d commands found", len(commands))
+	}
+	for _, m := range commands {
+		isTrue(t, m[1])
 	}
 }
