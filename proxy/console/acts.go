@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/ostiary/ostiary/proxy"
+	"github.com/ostiary/ostiary/proxy/audit"
 )
 
 // read reads the body of a request: one object with members that T has, each at
@@ -194,6 +195,9 @@ func reveal(c *call) error {
 		case PersonalPresent:
 			out.Evidence = append(out.Evidence, p.Evidence...)
 		}
+		if out.ID, err = decisionOf(rec, out.ID); err != nil {
+			return err
+		}
 	}
 	switch {
 	case len(out.Evidence) > 0:
@@ -204,11 +208,27 @@ func reveal(c *call) error {
 	return problem("no_evidence")
 }
 
+// decisionOf gives the id of the decision that a record is or belongs to, and
+// otherwise where it belongs to none.
+func decisionOf(rec audit.Record, otherwise string) (string, error) {
+	ev, err := rec.Event()
+	switch {
+	case err != nil:
+		return "", err
+	case ev.Kind == proxy.EventDecision:
+		return ev.ID, nil
+	case ev.DecisionID != "":
+		return ev.DecisionID, nil
+	}
+	return otherwise, nil
+}
+
 // errAltered says that evidence is not what was recorded.
 var errAltered = errors.New("the personal part of an event is not the one that was recorded: verify the log")
 
-// erase removes personal parts. A dry run tells how many events name somebody and
-// is recorded as the look that it is.
+// erase removes personal parts. What removes none tells all the same whether events
+// name somebody, and is recorded as the look that it is: a dry run, and what finds
+// nothing or only what a hold keeps.
 func erase(c *call) error {
 	in, err := read[EraseRequest](c)
 	if err != nil {
@@ -252,13 +272,20 @@ func erase(c *call) error {
 	}
 	defer done()
 	out, err := c.s.o.Custodian.Erase(c.r.Context(), by, e)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrHeld) {
 		return err
 	}
-	if in.DryRun {
-		if _, err = c.s.record(c.r.Context(), access{by: by, action: "erase", detail: "dry run", query: in.Query, count: out.Parts + out.Held}); err != nil {
+	if in.DryRun || out.Parts == 0 {
+		detail := "nothing was erased"
+		if in.DryRun {
+			detail = "dry run"
+		}
+		if _, err := c.s.record(c.r.Context(), access{by: by, action: "erase", detail: detail, query: in.Query, count: out.Parts + out.Held}); err != nil {
 			return err
 		}
+	}
+	if err != nil {
+		return err
 	}
 	out.Dry, out.Holds = in.DryRun, append([]string{}, out.Holds...)
 	return c.reply(http.StatusOK, out)

@@ -2,6 +2,8 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -220,6 +222,62 @@ func TestWholeCustody(t *testing.T) {
 	}
 	if d := cmp.Diff(map[string]int{"erase": 2, "hold": 1, "release": 1}, kinds); d != "" {
 		t.Error(d)
+	}
+}
+
+// An erasure that erases nothing says whether somebody is named: it is a look, is
+// recorded as one, and is not answered where it cannot be.
+func TestErasingNothingIsALook(t *testing.T) {
+	h := whole(t)
+	h.found()
+	c, ctx := h.client(), t.Context()
+	if _, err := c.Hold(ctx, console.HoldRequest{ID: "all", Reason: "litigation", Ticket: "T-1"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range []struct {
+		subject string
+		held    int64
+	}{{canarySubject, 3}, {"nobody", 0}} {
+		erase := console.EraseRequest{Subject: tt.subject, Reason: "subject_request", Ticket: "T-2"}
+		got, err := c.Erase(ctx, erase)
+		if err != nil || got.Parts != 0 || got.Held != tt.held {
+			t.Errorf("%d: %+v, %v", i, got, err)
+		}
+		looks := h.accesses()
+		if len(looks) != i+1 {
+			t.Fatalf("%d: %d events of access", i, len(looks))
+		}
+		want := &proxy.AdminRecord{Action: "erase", Detail: "nothing was erased", Code: "subject_request", Role: "dpo", Count: tt.held}
+		if d := cmp.Diff(want, looks[i].Admin); d != "" {
+			t.Errorf("%d (- want, + got):\n%s", i, d)
+		}
+		if p := looks[i].Personal; p.Ticket != "T-2" || p.UID == 0 && p.Subject != "root" {
+			t.Errorf("%d: it is not recorded who looked: %+v", i, p)
+		}
+	}
+	h.keys.failWith(&proxy.Error{Op: "record", Kind: proxy.Unrecorded, Err: errors.New("disk full")})
+	if _, err := c.Erase(ctx, console.EraseRequest{Subject: canarySubject, Reason: "subject_request", Ticket: "T-2"}); problemCode(err) != "unrecorded" {
+		t.Errorf("a look that cannot be recorded: %v", err)
+	}
+}
+
+// Evidence is opened with the decision's id, whatever event of it was asked for.
+func TestRevealNamesTheDecision(t *testing.T) {
+	h := whole(t)
+	h.found()
+	c, ctx := h.client(), t.Context()
+	events, err := c.Event(ctx, h.ids[1], false)
+	if err != nil || len(events.Events) != 2 {
+		t.Fatalf("%+v, %v", events, err)
+	}
+	var outcome proxy.Event
+	if err := json.Unmarshal(events.Events[1].Event, &outcome); err != nil || outcome.Kind != proxy.EventOutcome {
+		t.Fatal(outcome.Kind, err)
+	}
+	for _, id := range []string{h.ids[1], outcome.ID, strings.ToLower(outcome.ID)} {
+		if got, err := c.Reveal(ctx, id, why); err != nil || got.ID != h.ids[1] || len(got.Evidence) != 1 {
+			t.Errorf("%s: %+v, %v; want the decision %s", id, got, err, h.ids[1])
+		}
 	}
 }
 
