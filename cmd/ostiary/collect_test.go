@@ -11,6 +11,9 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/ship"
+	"github.com/ostiary/ostiary/proxy/audit/tiles"
+	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
 )
 
@@ -151,6 +154,55 @@ tokens:
 	}
 	if r := verified(t, places{log: filepath.Join(dir, "log"), keys: filepath.Join(dir, "keys")}); r.Size < 2 {
 		t.Errorf("%d accesses", r.Size)
+	}
+}
+
+// A collector that was put back to an older state lacks what it had acknowledged: that
+// stops the copy and is told of, and is not tried again for ever.
+func TestCollectorBehind(t *testing.T) {
+	t.Setenv("OSTIARY_TEST_PUSH", "a-token-of-the-tests-for-pushes")
+	g := collectFrom(t, writeCollect(t, "dir: x\nlisten: 127.0.0.1:0\ntokens: [{secret: {env: OSTIARY_TEST_PUSH}, origins: '*', enrol: true}]\n"))
+	t.Cleanup(func() {
+		if err := g.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p, _ := keepBook(t)
+	alarm := &syncBuffer{}
+	l := newLedger(&config.Config{Log: config.Log{Ship: []config.Sink{{
+		Name: "gathered", To: "collector", URL: "http://" + g.address, Secret: config.Secret{Env: "OSTIARY_TEST_PUSH"},
+	}}}}, p, nil, slog.New(slog.NewTextHandler(alarm, nil)))
+	var err error
+	if l.reader, err = audit.OpenReader(p.log); err != nil {
+		t.Fatal(err)
+	}
+	if l.source, err = tiles.Open(p.log); err != nil {
+		t.Fatal(err)
+	}
+	origin, err := l.reader.Origin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It had acknowledged four.
+	if err := os.MkdirAll(shipDir(p), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shipDir(p), "gathered.cursor"), []byte(fmt.Sprintf(`{"origin":%q,"next":4,"end":4,"parked":0,"in_row":0}`, origin)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.openShipper(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.shipper.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-ended })
+	eventually(t, "the copy is stopped", func() bool { return l.shipper.Statuses()[0].Stopped })
+	if s := l.shipper.Statuses()[0]; s.LastError != ship.Behind || s.Cursor != 4 {
+		t.Errorf("%+v", s)
+	}
+	if said := alarm.String(); !strings.Contains(said, "lacks records that it had acknowledged") || !strings.Contains(said, "Remove gathered.cursor") {
+		t.Errorf("the alarm: %s", said)
 	}
 }
 

@@ -182,6 +182,22 @@ func newLedger(cfg *config.Config, p places, ring *vault.Keyring, out *slog.Logg
 	return &ledger{cfg: cfg.Log, places: p, ring: ring, out: out, commits: make(chan commits, indexQueue), full: make(chan int64, indexQueue), acked: map[string]console.Witness{}, noted: map[string]noted{}}
 }
 
+// observed is the log for those who record beside the engine: what they record, and
+// what could not be, is counted as the engine's is.
+type observed struct {
+	log      proxy.Recorder
+	observer proxy.Observer
+}
+
+// Record implements [proxy.Recorder].
+func (o observed) Record(ctx context.Context, events ...*proxy.Event) error {
+	err := o.log.Record(ctx, events...)
+	for _, ev := range events {
+		o.observer.Recorded(ctx, ev, err)
+	}
+	return err
+}
+
 // hand takes committed events to be indexed. Where more wait than the queue takes, the
 // index reads them from the log.
 func (l *ledger) hand(first int64, events [][]byte) {
@@ -563,8 +579,9 @@ func (p pusher) Next(ctx context.Context, origin string) (int64, error) {
 }
 
 // shipError says in the words of package ship what a collector answered. A collector
-// that knows another history of the log, or more of it, is a conflict: that stops the
-// sink and is told of, and does not pass by trying again.
+// that knows another history of the log, or more of it, is a conflict, and one that has
+// less than it had acknowledged is behind: that stops the sink and is told of, and does
+// not pass by trying again.
 func shipError(err error) error {
 	var r *collect.Refusal
 	switch {
@@ -577,6 +594,8 @@ func shipError(err error) error {
 		switch r.Code {
 		case collect.CodeForked, collect.CodeRolledBack, collect.CodeInconsistent, collect.CodeMismatch:
 			kind = ship.Conflict
+		case collect.CodeGap:
+			kind = ship.Behind
 		case collect.CodeCredentials:
 			kind = ship.Credentials
 		case collect.CodeBusy, collect.CodeStorage:

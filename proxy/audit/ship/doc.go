@@ -40,5 +40,5 @@
 // records: the log has another origin than the cursor, is shorter than what was
 // shipped, or holds another record where the last one that was shipped stood; a
 // record that was not shipped yet was removed; the store holds another record
-// under the same origin and index.
+// under the same origin and index; the sink lacks what it had acknowledged.
 package ship

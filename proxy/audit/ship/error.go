@@ -26,6 +26,7 @@ const (
 	Unsupported     Kind = "unsupported" // it is not set up for what is asked of it
 	Refused         Kind = "refused"     // it will never take the records as they are
 	Conflict        Kind = "conflict"    // it holds another record under the same origin and index
+	Behind          Kind = "behind"      // it lacks records that it had acknowledged
 	LogTrouble      Kind = "log"         // the log cannot be read, or is not the one that was shipped
 	CursorTrouble   Kind = "cursor"      // the cursor cannot be read or written
 	KindOther       Kind = "other"       // an error of no known sort

@@ -161,6 +161,8 @@ var (
 	ErrRemoved = errors.New("records were removed from the log before they were shipped")
 	// ErrConflict: the store holds another record under the same origin and index.
 	ErrConflict = errors.New("the store holds another record under the same origin and index")
+	// ErrBehind: the sink has less than it had acknowledged.
+	ErrBehind = errors.New("the sink lacks records that it had acknowledged: it was put back to an older state, or is another one")
 	// ErrParked: a record was parked.
 	ErrParked = errors.New("record parked")
 	// ErrRefusesAll: the sink refuses record after record.

@@ -400,16 +400,34 @@ func TestStopsWhereGoingOnWouldMix(t *testing.T) {
 		p.grow(5)
 		ship(t, dir, p)
 	})
-	t.Run("conflict", func(t *testing.T) {
-		p := newPaper(10)
-		st := newStore()
-		st.before = func(int, Batch) error { return Fail(Conflict, "") }
-		r := start(t, fast(p, t.TempDir()), Target{"s", st, tiny})
-		until(t, "it has stopped", func() bool { return r.Statuses()[0].Stopped })
-		if err := r.end(t); !errors.Is(err, ErrConflict) {
-			t.Errorf("Run gave %v", err)
-		}
-	})
+	for kind, want := range map[Kind]error{Conflict: ErrConflict, Behind: ErrBehind} {
+		t.Run(string(kind), func(t *testing.T) {
+			p := newPaper(10)
+			st := newStore()
+			st.before = func(int, Batch) error { return Fail(kind, "") }
+			rang := &alarms{}
+			o := fast(p, t.TempDir())
+			o.Alarm = rang.add
+			r := start(t, o, Target{"s", st, tiny})
+			until(t, "it has stopped", func() bool { return r.Statuses()[0].Stopped })
+			if s := r.Statuses()[0]; s.LastError != kind {
+				t.Errorf("it stopped for %q", s.LastError)
+			}
+			if err := r.end(t); !errors.Is(err, want) || !rang.has(want) {
+				t.Errorf("Run gave %v", err)
+			}
+		})
+		t.Run(string(kind)+" where there is no cursor", func(t *testing.T) {
+			rang := &alarms{}
+			o := fast(newPaper(10), t.TempDir())
+			o.Alarm = rang.add
+			r := start(t, o, Target{"s", contradicts{newStore(), kind}, tiny})
+			until(t, "it has stopped", func() bool { return r.Statuses()[0].Stopped })
+			if err := r.end(t); !errors.Is(err, want) || !rang.has(want) {
+				t.Errorf("Run gave %v", err)
+			}
+		})
+	}
 	t.Run("cut off while shipping", func(t *testing.T) {
 		p := newPaper(10)
 		st := newStore()
@@ -424,6 +442,14 @@ func TestStopsWhereGoingOnWouldMix(t *testing.T) {
 		}
 	})
 }
+
+// contradicts answers how far it got with a failure that does not pass.
+type contradicts struct {
+	*store
+	kind Kind
+}
+
+func (c contradicts) Next(context.Context, string) (int64, error) { return 0, Fail(c.kind, "") }
 
 // remembers can tell how far it got.
 type remembers struct {

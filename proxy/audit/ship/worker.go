@@ -169,7 +169,7 @@ func (w *worker) open(ctx context.Context) error {
 			asking, cancel := context.WithTimeout(ctx, w.limits.Timeout)
 			defer cancel()
 			if c.Next, err = r.Next(asking, origin); err != nil {
-				return err
+				return w.final(0, err)
 			}
 			if c.Next < 0 {
 				return Fail(KindOther, "the sink says that it holds less than nothing")
@@ -290,10 +290,8 @@ func (w *worker) deliver(ctx context.Context, b Batch) error {
 			switch {
 			case err == nil, !errors.As(err, &refusal):
 				return err
-			case refusal.Kind == Conflict:
-				return &stop{part.First, Conflict, fmt.Errorf("%w: two logs have one origin, or the log was restored", ErrConflict)}
 			case refusal.Kind != Refused:
-				return err
+				return w.final(part.First, err)
 			case len(part.Records) == 1 && w.cursor.InRow >= parkInRow:
 				// Not these records: the sink. Told once, then tried again.
 				if !w.accused {
@@ -324,6 +322,22 @@ func (w *worker) deliver(ctx context.Context, b Batch) error {
 		}
 	}
 	return nil
+}
+
+// final makes a stop of an error that does not pass by trying again, at the record of
+// an index; others it gives as they are.
+func (w *worker) final(index int64, err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Kind {
+	case Conflict:
+		return &stop{index, Conflict, fmt.Errorf("%w: two logs have one origin, or the log was restored", ErrConflict)}
+	case Behind:
+		return &stop{index, Behind, fmt.Errorf("%w. Remove %s%s to ship from where it is", ErrBehind, w.name, cursorSuffix)}
+	}
+	return err
 }
 
 // split divides a batch at the record that was refused, or in half where it is
