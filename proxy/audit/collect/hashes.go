@@ -8,6 +8,8 @@ import (
 	"sort"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/ostiary/ostiary/proxy/audit"
 )
 
 // hashes is the Merkle tree of a replica in a file, in the order of x/mod's tlog:
@@ -107,12 +109,11 @@ func (h *hashes) leaves(first, n int64) ([]tlog.Hash, error) {
 // root gives the root of the first n records.
 func (h *hashes) root(n int64) (tlog.Hash, error) {
 	f, err := h.frontier(n)
-	return f.root(), err
+	return f.Root(), err
 }
 
 // frontier gives the tree of the first n records, as far as appending needs it.
-func (h *hashes) frontier(n int64) (frontier, error) {
-	f := frontier{size: n}
+func (h *hashes) frontier(n int64) (audit.Frontier, error) {
 	indexes := []int64{}
 	at := int64(0)
 	for level := bits.Len64(uint64(n)) - 1; level >= 0; level-- {
@@ -121,9 +122,8 @@ func (h *hashes) frontier(n int64) (frontier, error) {
 			at += 1 << level
 		}
 	}
-	var err error
-	f.nodes, err = h.ReadHashes(indexes)
-	return f, err
+	roots, err := h.ReadHashes(indexes)
+	return audit.NewFrontier(n, roots), err
 }
 
 // prove gives the consistency proof from old records to n.

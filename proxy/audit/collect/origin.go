@@ -345,9 +345,9 @@ func (m *member) judge(p *Push, c audit.Checkpoint, leaves []tlog.Hash) (*Refusa
 	bad := false
 	pending := m.seen
 	for _, h := range leaves {
-		claimed.add(h)
-		for ; len(pending) > 0 && pending[0].Size <= claimed.size; pending = pending[1:] {
-			if pending[0].Size == claimed.size && pending[0].Root != claimed.root() {
+		claimed.Add(h)
+		for ; len(pending) > 0 && pending[0].Size <= claimed.Size(); pending = pending[1:] {
+			if pending[0].Size == claimed.Size() && pending[0].Root != claimed.Root() {
 				bad = true
 			}
 		}
@@ -383,14 +383,14 @@ func (m *member) judge(p *Push, c audit.Checkpoint, leaves []tlog.Hash) (*Refusa
 
 // provenBy says whether a checkpoint was signed for a tree that begins with the
 // claimed one.
-func provenBy(c audit.Checkpoint, claimed frontier, proof []tlog.Hash) bool {
+func provenBy(c audit.Checkpoint, claimed audit.Frontier, proof []tlog.Hash) bool {
 	switch {
-	case claimed.size == c.Size:
-		return len(proof) == 0 && claimed.root() == c.Root
-	case claimed.size == 0:
+	case claimed.Size() == c.Size:
+		return len(proof) == 0 && claimed.Root() == c.Root
+	case claimed.Size() == 0:
 		return len(proof) == 0 // nothing is claimed
 	}
-	return tlog.CheckTree(proof, c.Size, c.Root, claimed.size, claimed.root()) == nil
+	return tlog.CheckTree(proof, c.Size, c.Root, claimed.Size(), claimed.Root()) == nil
 }
 
 // take appends what the replica does not have.
