@@ -205,7 +205,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	if err = s.ring.Prepare(); err != nil {
 		return fmt.Errorf("keys of fingerprints: %w", err)
 	}
-	if err = s.ledger.start(ctx, s.audit, s.audit, s.known); err != nil {
+	if err = s.ledger.start(ctx, s.audit, observed{s.audit, s.tel}, s.known); err != nil {
 		return err
 	}
 	undo = append(undo, func() { _ = s.ledger.stop(context.WithoutCancel(ctx)) })

@@ -159,7 +159,8 @@ var (
 	sents   = []string{"yes", "no", proxy.Unknown}
 	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap, proxy.EventGrant, proxy.EventAccess, proxy.EventPolicy,
 		proxy.EventConfig, proxy.EventErasure, proxy.EventRetention, proxy.EventCheckpoint}
-	admins  = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused", "notify_failed", "grant_used"}
+	admins = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused", "notify_failed", "grant_used",
+		"search", "show", "export", "hash", "reveal", "denied", "erase", "hold", "release", "retain", "rotate", "seal"}
 	levels  = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
 	classes = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
 

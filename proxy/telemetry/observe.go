@@ -114,7 +114,7 @@ func (t *Telemetry) Recorded(ctx context.Context, e *proxy.Event, err error) {
 	case e.Admin != nil:
 		// What happened, happened, whether the log has it or not.
 		t.count(mAdmin, 1, word(admins, e.Admin.Action))
-		if e.Kind == proxy.EventGap {
+		if e.Kind == proxy.EventGap && e.Admin.Action == "ungoverned" {
 			t.count(mUngoverned, 1)
 		}
 	}
