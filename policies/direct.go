@@ -32,7 +32,7 @@ type direct struct {
 // Bounds of one evaluation. What would take more is left to OPA, which has a
 // deadline alone.
 const (
-	directSteps = 1 << 20 // members that were tried
+	directSteps = 1 << 20 // members that were tried and rules that were asked
 	directCheck = 1 << 10 // after so many, the deadline is looked at
 	directDepth = 64      // rules that ask each other
 )
@@ -96,10 +96,18 @@ func (r *run) enter(slots int) *frame {
 	if r.depth > directDepth {
 		r.failed = true
 	}
+	r.more() // functions that ask each other twice are as good as a loop
 	return f
 }
 
-// more counts a member that is tried, and reports whether to go on.
+// Cancel implements [topdown.Cancel]. It is the context that ends an evaluation.
+func (r *run) Cancel() {}
+
+// Cancelled implements [topdown.Cancel].
+func (r *run) Cancelled() bool { return r.ctx.Err() != nil }
+
+// more counts a member that is tried, or a rule that is asked, and reports whether
+// to go on.
 func (r *run) more() bool {
 	r.steps++
 	if r.steps%directCheck == 0 && (r.steps > directSteps || r.ctx.Err() != nil) {
@@ -612,10 +620,15 @@ func builtin(name string) func(*frame, []*ast.Term) *ast.Term {
 	}
 	fn := topdown.GetBuiltin(name)
 	return func(f *frame, args []*ast.Term) (out *ast.Term) {
+		// Each may take long, and double what the one before it gave.
+		if f.r.Cancelled() {
+			f.r.failed = true
+			return nil
+		}
 		// The arguments may be kept in the result: they are not those of the frame.
 		operands := append(make([]*ast.Term, 0, len(args)), args...)
 		n := 0
-		err := fn(topdown.BuiltinContext{Context: f.r.ctx}, operands, func(t *ast.Term) error {
+		err := fn(topdown.BuiltinContext{Context: f.r.ctx, Cancel: f.r}, operands, func(t *ast.Term) error {
 			out = t
 			n++
 			return nil

@@ -401,6 +401,57 @@ func TestDirectEnds(t *testing.T) {
 	}
 }
 
+// ends is a context that ends when it has been looked at so many times.
+type ends struct {
+	context.Context
+	left int
+}
+
+func (c *ends) Err() error {
+	if c.left--; c.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// TestDirectLooksAtTheDeadline: not only where members are tried, but in functions
+// that ask each other and from one builtin to the next.
+func TestDirectLooksAtTheDeadline(t *testing.T) {
+	const functions = 14 // 2^14 calls
+	deep := "\nf0(x) := x if true\n"
+	double := `a0 := array.concat([input.request.tokens], [1])`
+	for i := range functions {
+		deep += fmt.Sprintf("\nf%d(x) := f%d(f%d(x))\n", i+1, i, i)
+		double += fmt.Sprintf("; a%d := array.concat(a%d, a%d)", i+1, i, i)
+	}
+	double += fmt.Sprintf("; count(a%d) > 0", functions)
+	for name, c := range map[string]struct {
+		body, rules string
+		looks       int // before the end
+	}{
+		"functions": {fmt.Sprintf("f%d(input.request.tokens) > 0", functions), deep, functions / 2},
+		"builtins":  {double, "", functions / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := formPolicy(c.body)
+			dir["p.rego"].Data = append(dir["p.rego"].Data, c.rules...)
+			s, err := Load(Options{FS: dir})
+			if err != nil || s.direct.left > 0 {
+				t.Fatal(err, s)
+			}
+			bothWays(t, s, Example())
+			input := factsValue(Example())
+			whole := &ends{context.Background(), 1 << 30}
+			if _, err := s.evaluate(whole, input); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.evaluate(&ends{context.Background(), c.looks}, input); !errors.Is(err, errTimeout) {
+				t.Errorf("the deadline was looked at %d times only, and its end gives %v", 1<<30-whole.left, err)
+			}
+		})
+	}
+}
+
 // FuzzDirect: whatever the facts, each policy of the library says the same either
 // way.
 func FuzzDirect(f *testing.F) {
