@@ -137,13 +137,18 @@ func bearer(header, value string) string {
 	return strings.Trim(token, " \t")
 }
 
-// mine says whether a text is a token that names this issuer, good or not. It
-// decides who looks at it, and nothing else: what it reads is not verified yet.
+// mine says whether a text is a token that names this issuer, good or not, or is
+// too long to be told. It decides who looks at it, and nothing else: what it reads is not verified yet.
 func (t *Tokens) mine(raw string) bool {
-	parts := strings.Split(raw, ".")
-	if len(raw) > maxCandidate*4 || len(parts) != 3 {
+	if strings.Count(raw, ".") != 2 {
 		return false
 	}
+	if len(raw) > maxCandidate*4 {
+		// Whose it is is not looked at, so it may be ours: passed over, it would
+		// go to a provider and its bearer on as nobody.
+		return true
+	}
+	parts := strings.Split(raw, ".")
 	b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
 	if err != nil {
 		return false

@@ -134,7 +134,7 @@ func (c *Chain) Identify(h *proxy.Head) (proxy.Principal, error) {
 	}
 	// These two headers are for nobody but Ostiary: what stands there and is known
 	// to no source is a bad credential, not an absent one.
-	if len(c.o.Keys.keys) > 0 || c.o.Keys.required || len(c.o.Before)+len(c.o.After) > 0 {
+	if len(c.o.Keys.keys) > 0 || c.o.Keys.required || c.o.Required || c.o.Local != nil || len(c.o.Before)+len(c.o.After) > 0 {
 		for _, name := range []string{proxy.HeaderKey, headerProxy} {
 			if _, there := h.Get(name); there && !slices.Contains(m.claimed, name) {
 				return proxy.Principal{}, unknownKey()

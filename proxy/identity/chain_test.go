@@ -168,6 +168,7 @@ func TestChainRefuses(t *testing.T) {
 		{"a token without signature", []string{"authorization", "Bearer " + strings.Join(append(strings.Split(strings.TrimPrefix(good, "Bearer "), ".")[:2], "AA"), ".")}},
 		{"two tokens of two persons", []string{"authorization", good, "ostiary-key", strings.TrimPrefix(sign(o.person, o.oidc.URL, "sub", `"u-2"`), "Bearer ")}},
 		{"a good one and a bad one", []string{"authorization", good, "authorization", sign(thief, o.oidc.URL)}},
+		{"one that is longer than tokens are", []string{"authorization", sign(o.person, o.oidc.URL, "pad", `"`+strings.Repeat("x", 20_000)+`"`)}},
 		{"five", []string{"authorization", good, "authorization", good, "authorization", good, "authorization", good, "authorization", good}},
 		{"a token of nobody known", []string{"authorization", sign(o.person, "https://login.elsewhere.example")}},
 		{"a key for the proxy that is not known", []string{"proxy-authorization", basic("batch", "nonsense-0123456789")}},
@@ -227,11 +228,30 @@ func TestChainKnowsItsOwnHeaders(t *testing.T) {
 			t.Errorf("%s: %+v", h[2], p)
 		}
 	}
-	// Where nobody reads them, they are stripped and say nothing.
 	bare, err := identity.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// So it is beside a program that is known by the connection, and where
+	// everybody must be known.
+	local := sourceFunc(func(*proxy.Head) (identity.Proof, error) {
+		return identity.Proof{Method: identity.MethodLocal, Application: "shop"}, nil
+	})
+	for name, options := range map[string]identity.ChainOptions{"local": {Keys: bare, Local: local}, "local, required": {Keys: bare, Local: local, Required: true}} {
+		c, err := identity.NewChain(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err := c.Identify(head()); err != nil || p.Application != "shop" {
+			t.Errorf("%s, nothing presented: %+v, %v", name, p, err)
+		}
+		for _, h := range []string{"ostiary-key", "proxy-authorization"} {
+			if p, err := c.Identify(head(h, "Bearer nonsense-0123456789")); err == nil {
+				t.Errorf("%s, a bad %s: %+v", name, h, p)
+			}
+		}
+	}
+	// Where nobody reads them, they are stripped and say nothing.
 	c, err := identity.NewChain(identity.ChainOptions{Keys: bare})
 	if err != nil {
 		t.Fatal(err)
