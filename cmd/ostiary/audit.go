@@ -48,9 +48,6 @@ func (f *auditFlags) settings() (*config.Config, places, error) {
 		}
 	}
 	p, err := findPlaces(cfg, f.log)
-	if err == nil && f.log != "" && f.config == "" {
-		p.keys = audit.DefaultKeyDir(p.log)
-	}
 	return cfg, p, err
 }
 
@@ -71,9 +68,31 @@ func (f *auditFlags) reader() (*audit.Reader, error) {
 func openLog(dir string) (*audit.Reader, error) {
 	r, err := audit.OpenReader(dir)
 	if errors.Is(err, audit.ErrNoLog) {
-		return nil, fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
+		return nil, elsewhere(err)
 	}
 	return r, err
+}
+
+// isThere fails where there is no directory of a log, damaged or not.
+func isThere(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return elsewhere(err)
+	}
+	return nil
+}
+
+// elsewhere says how another log is named than the one that is not there.
+func elsewhere(err error) error {
+	return fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
+}
+
+// required marks flags as required.
+func required(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		if err := c.MarkFlagRequired(name); err != nil {
+			panic(err) // it was defined before
+		}
+	}
 }
 
 // shelfFlags are what commands take that read one log or several.
@@ -365,7 +384,7 @@ func isTerminal(stream any) bool {
 		return false
 	}
 	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	return err == nil && st.Mode()&os.ModeCharDevice != 0 && f.Name() != os.DevNull
 }
 
 // output gives where a command writes to: a file that appears only once it is whole,

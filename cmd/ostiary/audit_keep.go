@@ -4,13 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,8 +22,6 @@ import (
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/durable"
 	"github.com/ostiary/ostiary/proxy/audit/index"
-	"github.com/ostiary/ostiary/proxy/audit/ship"
-	"github.com/ostiary/ostiary/proxy/audit/tiles"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/vault"
@@ -34,10 +29,9 @@ import (
 
 // Bounds of what the commands that keep the log take.
 const (
-	keepValue  = 32 << 10         // bytes of a value on standard input
-	keepPrints = 1000             // fingerprints in one erasure
-	keepStop   = 10 * time.Second // until the log is closed behind a command
-	keepFile   = 16 << 10         // bytes of a key file
+	keepValue  = 32 << 10 // bytes of a value on standard input
+	keepPrints = 1000     // fingerprints in one erasure
+	keepFile   = 16 << 10 // bytes of a key file
 )
 
 // auditKeepCommands gives the commands that look after the log: what the law asks for,
@@ -49,33 +43,6 @@ func auditKeepCommands() []*cobra.Command {
 	}
 }
 
-// keepFlags are what these commands take. They are about one log.
-type keepFlags struct {
-	config, log string
-	json        bool
-}
-
-func (f *keepFlags) add(c *cobra.Command) {
-	p := c.Flags()
-	p.StringVar(&f.log, "log", "", "`DIRECTORY` of the audit log; without it, the configuration's or the one in your state directory")
-	p.StringVar(&f.config, "config", "", "configuration `FILE` that names the audit log")
-	p.BoolVar(&f.json, "json", false, "print JSON, one object a line")
-}
-
-// find gives the configuration, and the places of the log and of its keys, as the
-// running Ostiary finds them.
-func (f *keepFlags) find() (*config.Config, places, error) {
-	cfg := &config.Config{}
-	if f.config != "" {
-		var err error
-		if cfg, err = config.Load(f.config); err != nil {
-			return nil, places{}, err
-		}
-	}
-	p, err := findPlaces(cfg, f.log)
-	return cfg, p, err
-}
-
 // whyFlags say why something is done. It is recorded.
 type whyFlags struct{ reason, ticket, approver string }
 
@@ -85,190 +52,17 @@ func (f *whyFlags) add(c *cobra.Command, usual string) {
 	p.StringVar(&f.reason, "reason", usual, "`CODE` why: one of "+strings.Join(audit.Codes(), ", "))
 	p.StringVar(&f.ticket, "ticket", "", "`NUMBER` of the case, recorded in the personal part")
 	if usual == "" {
-		for _, name := range []string{"reason", "ticket"} {
-			if err := c.MarkFlagRequired(name); err != nil {
-				panic(err) // it was defined above
-			}
-		}
+		required(c, "reason", "ticket")
 	}
+}
+
+// request gives them as acts take them that need no more.
+func (f *whyFlags) request() console.ActRequest {
+	return console.ActRequest{Reason: f.reason, Ticket: f.ticket}
 }
 
 func (f *whyFlags) addApprover(c *cobra.Command) {
 	c.Flags().StringVar(&f.approver, "approver", "", "`NAME` of the second person who agreed; recorded as you say it")
-}
-
-// keeper does to a log what the API of a running Ostiary does: by asking that one, or,
-// where none runs, by opening the log and serving the same API to itself alone, on a
-// socket in a directory of its own. Either way the same code checks, does and records
-// it, and says the same words where it refuses.
-type keeper struct {
-	*console.Client
-	end func() error // lets the log go; nil where a running Ostiary was asked
-}
-
-// close ends it. What it fails with was done, but may not be under a checkpoint.
-func (k *keeper) close() error {
-	k.Client.Close()
-	if k.end == nil {
-		return nil
-	}
-	return k.end()
-}
-
-// do opens a keeper, has it do something and ends it. search says that it has to find
-// events by what they say.
-func (f *keepFlags) do(c *cobra.Command, search bool, act func(*keeper) error) error {
-	cfg, p, err := f.find()
-	if err != nil {
-		return err
-	}
-	k, err := openKeeper(c, cfg, p, search)
-	if err != nil {
-		return err
-	}
-	err = act(k)
-	if ended := k.close(); ended != nil {
-		err = errors.Join(err, fmt.Errorf("close the audit log: %w", ended))
-	}
-	return refusal(c, err)
-}
-
-// refusal makes exit status 1 of what the API refuses because the answer is no.
-func refusal(c *cobra.Command, err error) error {
-	var p *console.Problem
-	if !errors.As(err, &p) || !slices.Contains([]string{"not_found", "no_evidence", "held", "exists", "erased"}, p.Code) {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "ostiary: %v\n", err)
-	return answer{exitNo}
-}
-
-func openKeeper(c *cobra.Command, cfg *config.Config, p places, search bool) (*keeper, error) {
-	client, err := console.Dial(filepath.Join(p.keys, console.SocketName))
-	if err == nil {
-		return &keeper{Client: client}, nil
-	}
-	if !errors.Is(err, console.ErrNoDaemon) {
-		return nil, err
-	}
-	// A log that is not there is not made by looking after it.
-	if _, err := audit.OpenReader(p.log); errors.Is(err, audit.ErrNoLog) {
-		return nil, fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
-	}
-	ring, err := vault.OpenKeyring(p.keys, nil)
-	if err != nil {
-		return nil, err
-	}
-	o, err := logOptions(cfg, p)
-	if err != nil {
-		return nil, err
-	}
-	needed, err := copied(cfg, p)
-	if err != nil {
-		return nil, err
-	}
-	o.Needed = func() int64 { return needed }
-	l := newLedger(&config.Config{Log: config.Log{API: config.API{Approver: cfg.Log.API.Approver}}}, p, ring,
-		slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn})))
-	if l.log, err = audit.Open(p.log, o); err != nil {
-		return nil, err
-	}
-	k, err := l.alone(c.Context(), search)
-	if err != nil {
-		return nil, errors.Join(err, l.log.Close())
-	}
-	return k, nil
-}
-
-// copied gives the first record that a copy elsewhere has not got, by the cursors that
-// lie beside the log: what no Ostiary that runs could ship may not be removed. Without
-// a configuration, all cursors count.
-func copied(cfg *config.Config, p places) (int64, error) {
-	least := int64(math.MaxInt64)
-	cursors, err := ship.Cursors(shipDir(p))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, err
-	}
-	if cfg.Log.Dir == "" && len(cfg.Log.Ship) == 0 {
-		for _, c := range cursors {
-			least = min(least, c.Next)
-		}
-		return least, nil
-	}
-	for _, s := range cfg.Log.Ship {
-		i := slices.IndexFunc(cursors, func(c ship.Cursor) bool { return c.Sink == s.Name })
-		if i < 0 {
-			return 0, nil
-		}
-		least = min(least, cursors[i].Next)
-	}
-	return least, nil
-}
-
-// alone serves the API of an open log to this process.
-func (l *ledger) alone(ctx context.Context, search bool) (k *keeper, err error) {
-	if l.reader, err = audit.OpenReader(l.places.log); err != nil {
-		return nil, err
-	}
-	if l.source, err = tiles.Open(l.places.log); err != nil {
-		return nil, err
-	}
-	if l.index, err = index.Open(l.places.log, index.Options{ReadOnly: true}); err != nil {
-		return nil, err
-	}
-	if search {
-		if err := l.index.Refresh(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if err := l.openAPI(l.log, func(*console.Stats) {}); err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "ostiary-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(dir)
-		}
-	}()
-	socket := filepath.Join(dir, console.SocketName)
-	at, err := console.Listen(socket, false)
-	if err != nil {
-		return nil, err
-	}
-	served := make(chan error, 1)
-	go func() { served <- l.api.Serve(at) }()
-	end := func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), keepStop)
-		defer cancel()
-		return errors.Join(l.api.Shutdown(ctx), <-served, l.log.Close(), os.RemoveAll(dir))
-	}
-	client, err := console.Dial(socket)
-	if err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), keepStop)
-		defer cancel()
-		return nil, errors.Join(err, l.api.Shutdown(ctx), <-served)
-	}
-	return &keeper{Client: client, end: end}, nil
-}
-
-// keepJSON prints one object on one line.
-func keepJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
-}
-
-// onTerminal says whether standard input is somebody at a keyboard.
-func onTerminal(in io.Reader) bool {
-	f, ok := in.(*os.File)
-	if !ok {
-		return false
-	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0 && st.Mode()&os.ModeDevice != 0 && f.Name() != os.DevNull
 }
 
 // valueOf reads a value from standard input: all of it, or one line of somebody at a
@@ -276,7 +70,7 @@ func onTerminal(in io.Reader) bool {
 func valueOf(c *cobra.Command, in *bufio.Reader, what string) (string, error) {
 	var b []byte
 	var err error
-	if onTerminal(c.InOrStdin()) {
+	if isTerminal(c.InOrStdin()) {
 		fmt.Fprintf(c.ErrOrStderr(), "%s: ", what)
 		if b, err = in.ReadBytes('\n'); errors.Is(err, io.EOF) {
 			err = nil
@@ -301,7 +95,7 @@ func valueOf(c *cobra.Command, in *bufio.Reader, what string) (string, error) {
 }
 
 func auditHashCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	var typ string
 	c := &cobra.Command{
@@ -329,33 +123,21 @@ Exit status: 0 events mention it, 1 none does, 2 could not tell.`,
 			if err != nil {
 				return err
 			}
-			return f.do(c, false, func(k *keeper) error {
-				got, err := k.Hash(c.Context(), console.HashRequest{Type: typ, Value: value, Reason: why.reason, Ticket: why.ticket})
-				if err != nil {
-					return err
-				}
-				if err := printHashed(c.OutOrStdout(), got, f.json); err != nil {
-					return err
-				}
-				if got.Events == 0 {
-					return answer{exitNo}
-				}
-				return nil
+			return kept(c, &f, printHashed, func(got console.Hashed) bool { return got.Events > 0 }, func(k *keeper) (console.Hashed, error) {
+				return k.Hash(c.Context(), console.HashRequest{Type: typ, Value: value, Reason: why.reason, Ticket: why.ticket})
 			})
 		},
 	}
 	f.add(c)
 	why.add(c, "subject_request")
 	c.Flags().StringVar(&typ, "type", "", "`TYPE` of the value, such as EMAIL_ADDRESS")
-	if err := c.MarkFlagRequired("type"); err != nil {
-		panic(err) // it was defined above
-	}
+	required(c, "type")
 	return c
 }
 
 func printHashed(w io.Writer, got console.Hashed, asJSON bool) error {
 	if asJSON {
-		return keepJSON(w, got)
+		return writeJSON(w, got)
 	}
 	fmt.Fprintf(w, "%d events mention it\n\n", got.Events)
 	for _, p := range got.Fingerprints {
@@ -372,7 +154,7 @@ func printHashed(w io.Writer, got console.Hashed, asJSON bool) error {
 }
 
 func auditRevealCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	var keyFile string
 	c := &cobra.Command{
@@ -399,12 +181,15 @@ Exit status: 0 opened, 1 there is none or it was erased, 2 could not be opened.`
 				return err
 			}
 			id := strings.ToUpper(strings.TrimSpace(args[0]))
-			return f.do(c, true, func(k *keeper) error {
+			return f.do(c, func(k *keeper) error {
+				if err := k.find(c.Context()); err != nil {
+					return err
+				}
 				got, err := k.Reveal(c.Context(), id, console.RevealRequest{Reason: why.reason, Ticket: why.ticket, Approver: why.approver})
 				if err != nil {
 					return err
 				}
-				return k.reveal(c, key, got, f.json)
+				return printRevealed(c, key, got, f.json)
 			})
 		},
 	}
@@ -412,9 +197,7 @@ Exit status: 0 opened, 1 there is none or it was erased, 2 could not be opened.`
 	why.add(c, "")
 	why.addApprover(c)
 	c.Flags().StringVar(&keyFile, "key", "", "`FILE` with the private key of evidence, mode 0600")
-	if err := c.MarkFlagRequired("key"); err != nil {
-		panic(err) // it was defined above
-	}
+	required(c, "key")
 	return c
 }
 
@@ -450,9 +233,8 @@ type openedEvidence struct {
 	vault.Excerpt
 }
 
-// reveal opens evidence and prints it.
-func (k *keeper) reveal(c *cobra.Command, key *vault.EvidenceKey, got console.Revealed, asJSON bool) error {
-	id := got.ID
+// printRevealed opens evidence and prints it.
+func printRevealed(c *cobra.Command, key *vault.EvidenceKey, got console.Revealed, asJSON bool) error {
 	failed := 0
 	w := c.OutOrStdout()
 	for _, r := range got.Evidence {
@@ -460,21 +242,14 @@ func (k *keeper) reveal(c *cobra.Command, key *vault.EvidenceKey, got console.Re
 			fmt.Fprintf(c.ErrOrStderr(), "%d more were found, of which none was kept\n", n)
 			continue
 		}
-		e, err := vault.OpenEvidence(key, r, id)
-		if err != nil && id == got.ID {
-			// It is sealed for the decision, and the id may be another event's of it.
-			if decision := k.decision(c.Context(), got.ID); decision != "" {
-				id = decision
-				e, err = vault.OpenEvidence(key, r, id)
-			}
-		}
+		e, err := vault.OpenEvidence(key, r, got.ID)
 		if err != nil {
 			failed++
 			fmt.Fprintf(c.ErrOrStderr(), "%s, sealed to %s: %v\n", printable(r.Type), printable(r.To), err)
 			continue
 		}
 		if asJSON {
-			err = keepJSON(w, openedEvidence{ID: id, Type: e.Type, Excerpt: e})
+			err = writeJSON(w, openedEvidence{ID: got.ID, Type: e.Type, Excerpt: e})
 		} else {
 			cut := ""
 			if e.Cut > 0 {
@@ -491,21 +266,6 @@ func (k *keeper) reveal(c *cobra.Command, key *vault.EvidenceKey, got console.Re
 		return answer{exitUnknown}
 	}
 	return nil
-}
-
-// decision gives the id of the decision that an event belongs to, or "".
-func (k *keeper) decision(ctx context.Context, id string) string {
-	got, err := k.Event(ctx, id, false)
-	if err != nil {
-		return ""
-	}
-	for _, e := range got.Events {
-		var ev proxy.Event
-		if json.Unmarshal(e.Event, &ev) == nil && ev.Kind == proxy.EventDecision {
-			return ev.ID
-		}
-	}
-	return ""
 }
 
 func auditKeyCommand() *cobra.Command {
@@ -537,7 +297,7 @@ A file that is there is not written over.`,
 				return errors.Join(err, os.Remove(pubFile))
 			}
 			if asJSON {
-				return keepJSON(c.OutOrStdout(), map[string]string{"name": name, "private": keyFile, "public": pubFile})
+				return writeJSON(c.OutOrStdout(), map[string]string{"name": name, "private": keyFile, "public": pubFile})
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "%s opens evidence: keep it from the proxy, and a copy in a safe\n%s seals it: name it under log.evidence.key of the configuration\n", keyFile, pubFile)
 			return err
@@ -546,9 +306,7 @@ A file that is there is not written over.`,
 	c.Flags().StringVar(&name, "name", "", "`NAME` of the key, which stands beside what is sealed to it")
 	c.Flags().StringVar(&dir, "dir", ".", "`DIRECTORY` to write the two files to")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, one object a line")
-	if err := c.MarkFlagRequired("name"); err != nil {
-		panic(err) // it was defined above
-	}
+	required(c, "name")
 	return c
 }
 
@@ -579,7 +337,7 @@ type eraseFlags struct {
 }
 
 func auditEraseCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	var e eraseFlags
 	c := &cobra.Command{
@@ -607,39 +365,35 @@ Exit status: 0 all is erased, 1 there was none or a hold keeps some, 2 could not
 			if err != nil {
 				return err
 			}
-			if !e.yes && !e.dry && !onTerminal(c.InOrStdin()) {
+			if !e.yes && !e.dry && !isTerminal(c.InOrStdin()) {
 				return errors.New("nobody is there to ask: add --yes to erase, or --dry-run to see what would be erased")
 			}
 			for i := range requests {
 				r := &requests[i]
 				r.Reason, r.Ticket, r.Approver = why.reason, why.ticket, why.approver
 			}
-			return f.do(c, e.query != "", func(k *keeper) error {
+			whole := func(got console.Effect) bool { return got.Parts > 0 && got.Held == 0 }
+			return kept(c, &f, printErased, whole, func(k *keeper) (console.Effect, error) {
+				if e.query != "" {
+					if err := k.find(c.Context()); err != nil {
+						return console.Effect{}, err
+					}
+				}
 				if !e.yes && !e.dry {
 					would, err := k.erase(c.Context(), requests, true)
 					if err != nil {
-						return err
+						return would, err
 					}
 					if would.Parts > 0 {
 						fmt.Fprintf(c.ErrOrStderr(), "%d personal parts would be erased, between records %d and %d. They cannot be had again. Type yes: ", would.Parts, would.First, would.Behind-1)
 						line, err := in.ReadString('\n')
 						if err != nil || strings.TrimSpace(line) != "yes" {
 							fmt.Fprintln(c.ErrOrStderr(), "nothing was erased")
-							return answer{exitNo}
+							return would, answer{exitNo}
 						}
 					}
 				}
-				got, err := k.erase(c.Context(), requests, e.dry)
-				if err != nil {
-					return err
-				}
-				if err := printErased(c.OutOrStdout(), got, f.json); err != nil {
-					return err
-				}
-				if got.Parts == 0 || got.Held > 0 {
-					return answer{exitNo}
-				}
-				return nil
+				return k.erase(c.Context(), requests, e.dry)
 			})
 		},
 	}
@@ -712,7 +466,7 @@ func (k *keeper) erase(ctx context.Context, requests []console.EraseRequest, dry
 
 func printErased(w io.Writer, got console.Effect, asJSON bool) error {
 	if asJSON {
-		return keepJSON(w, got)
+		return writeJSON(w, got)
 	}
 	done := "were erased"
 	if got.Dry {
@@ -748,7 +502,7 @@ part of them is erased, until the hold is released. Both are recorded.
 }
 
 func holdSetCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	var r console.HoldRequest
 	c := &cobra.Command{
@@ -763,12 +517,9 @@ Exit status: 0 set, 1 there is one of that name, 2 could not be set.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			r.ID, r.Reason, r.Ticket = args[0], why.reason, why.ticket
-			return f.do(c, false, func(k *keeper) error {
+			return kept(c, &f, printHolds, nil, func(k *keeper) ([]console.Hold, error) {
 				got, err := k.Hold(c.Context(), r)
-				if err != nil {
-					return err
-				}
-				return printHolds(c.OutOrStdout(), []console.Hold{got}, f.json)
+				return []console.Hold{got}, err
 			})
 		},
 	}
@@ -780,7 +531,7 @@ Exit status: 0 set, 1 there is one of that name, 2 could not be set.`,
 }
 
 func holdListCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List the holds in force",
@@ -790,7 +541,7 @@ alone.
   ostiary audit hold list --json`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			r, _, err := f.reader()
+			r, err := f.reader()
 			if err != nil {
 				return err
 			}
@@ -812,25 +563,12 @@ alone.
 	return c
 }
 
-// reader opens the log for reading.
-func (f *keepFlags) reader() (*audit.Reader, places, error) {
-	_, p, err := f.find()
-	if err != nil {
-		return nil, p, err
-	}
-	r, err := audit.OpenReader(p.log)
-	if errors.Is(err, audit.ErrNoLog) {
-		err = fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
-	}
-	return r, p, err
-}
-
 func printHolds(w io.Writer, list []console.Hold, asJSON bool) error {
 	for _, h := range list {
 		var err error
 		switch {
 		case asJSON:
-			err = keepJSON(w, h)
+			err = writeJSON(w, h)
 		case h.To == 0:
 			_, err = fmt.Fprintf(w, "%s  records from %d on, set %s\n", printable(h.ID), h.From, printable(h.Set))
 		default:
@@ -844,7 +582,7 @@ func printHolds(w io.Writer, list []console.Hold, asJSON bool) error {
 }
 
 func holdReleaseCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	c := &cobra.Command{
 		Use:   "release NAME",
@@ -856,15 +594,8 @@ func holdReleaseCommand() *cobra.Command {
 Exit status: 0 released, 1 there is none of that name, 2 could not be released.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return f.do(c, false, func(k *keeper) error {
-				if err := k.Release(c.Context(), args[0], console.ActRequest{Reason: why.reason, Ticket: why.ticket}); err != nil {
-					return err
-				}
-				if f.json {
-					return keepJSON(c.OutOrStdout(), map[string]string{"released": args[0]})
-				}
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is released\n", args[0])
-				return err
+			return kept(c, &f, printReleased, nil, func(k *keeper) (released, error) {
+				return released{args[0]}, k.Release(c.Context(), args[0], why.request())
 			})
 		},
 	}
@@ -873,8 +604,21 @@ Exit status: 0 released, 1 there is none of that name, 2 could not be released.`
 	return c
 }
 
+// released is a hold that was released, as --json prints it.
+type released struct {
+	Name string `json:"released"`
+}
+
+func printReleased(w io.Writer, got released, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, got)
+	}
+	_, err := fmt.Fprintf(w, "%s is released\n", got.Name)
+	return err
+}
+
 func auditRetainCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var r console.RetainRequest
 	var before string
 	c := &cobra.Command{
@@ -899,19 +643,8 @@ Exit status: 0 done, 1 a hold or a copy that lags behind keeps some, 2 could not
 				return fmt.Errorf("--before: %w", err)
 			}
 			r.Before = at.UTC().Format(time.RFC3339Nano)
-			return f.do(c, false, func(k *keeper) error {
-				got, err := k.Retain(c.Context(), r)
-				if err != nil {
-					return err
-				}
-				if err := printRetained(c.OutOrStdout(), got, f.json); err != nil {
-					return err
-				}
-				if len(got.Holds) > 0 {
-					return answer{exitNo}
-				}
-				return nil
-			})
+			whole := func(got console.Effect) bool { return len(got.Holds) == 0 }
+			return kept(c, &f, printRetained, whole, func(k *keeper) (console.Effect, error) { return k.Retain(c.Context(), r) })
 		},
 	}
 	f.add(c)
@@ -919,15 +652,13 @@ Exit status: 0 done, 1 a hold or a copy that lags behind keeps some, 2 could not
 	c.Flags().StringVar(&r.Policy, "policy", "by-hand", "`NAME` of the rule that asks for it; recorded")
 	c.Flags().StringVar(&r.Ticket, "ticket", "", "`NUMBER` of the case, recorded in the personal part")
 	c.Flags().BoolVar(&r.DryRun, "dry-run", false, "say what would be removed")
-	if err := c.MarkFlagRequired("before"); err != nil {
-		panic(err) // it was defined above
-	}
+	required(c, "before")
 	return c
 }
 
 func printRetained(w io.Writer, got console.Effect, asJSON bool) error {
 	if asJSON {
-		return keepJSON(w, got)
+		return writeJSON(w, got)
 	}
 	done := "were removed"
 	if got.Dry {
@@ -950,7 +681,7 @@ func printRetained(w io.Writer, got console.Effect, asJSON bool) error {
 }
 
 func auditRotateCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	c := &cobra.Command{
 		Use:   "rotate",
@@ -966,24 +697,14 @@ of the log with it. Keep the new one, which is printed, outside this machine.
 A key that a command signs with (log.key.command) is not changed by this.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, _, err := f.find()
+			cfg, _, err := f.settings()
 			if err != nil {
 				return err
 			}
 			if len(cfg.Log.Key.Command) > 0 {
 				return errors.New("the configuration's log.key.command signs this log: a key of the key directory cannot follow it")
 			}
-			return f.do(c, false, func(k *keeper) error {
-				got, err := k.Rotate(c.Context(), console.ActRequest{Reason: why.reason, Ticket: why.ticket})
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return keepJSON(c.OutOrStdout(), got)
-				}
-				_, err = fmt.Fprintf(c.OutOrStdout(), "the verifier key is now, to be kept elsewhere:\n%s\n", strings.TrimSpace(got.Key))
-				return err
-			})
+			return kept(c, &f, printRotated, nil, func(k *keeper) (console.Rotation, error) { return k.Rotate(c.Context(), why.request()) })
 		},
 	}
 	f.add(c)
@@ -991,8 +712,16 @@ A key that a command signs with (log.key.command) is not changed by this.`,
 	return c
 }
 
+func printRotated(w io.Writer, got console.Rotation, asJSON bool) error {
+	if asJSON {
+		return writeJSON(w, got)
+	}
+	_, err := fmt.Fprintf(w, "the verifier key is now, to be kept elsewhere:\n%s\n", strings.TrimSpace(got.Key))
+	return err
+}
+
 func auditRepairCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	var why whyFlags
 	c := &cobra.Command{
 		Use:   "repair",
@@ -1012,12 +741,12 @@ restore --help'. Ostiary may not be running.
 Exit status: 0 a new log was begun, 1 there is nothing to repair, 2 could not.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, p, err := f.find()
+			cfg, p, err := f.settings()
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(p.log); err != nil {
-				return fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
+			if err := isThere(p.log); err != nil {
+				return err
 			}
 			o, err := logOptions(cfg, p)
 			if err != nil {
@@ -1033,7 +762,7 @@ Exit status: 0 a new log was begun, 1 there is nothing to repair, 2 could not.`,
 				return err
 			}
 			if f.json {
-				return keepJSON(c.OutOrStdout(), repaired{got.Evidence, got.Origin, got.Former, got.Records, got.Signed, got.FirstBad, got.Why})
+				return writeJSON(c.OutOrStdout(), repaired{got.Evidence, got.Origin, got.Former, got.Records, got.Signed, got.FirstBad, got.Why})
 			}
 			w := c.OutOrStdout()
 			fmt.Fprintf(w, "the damaged log is evidence now: %s\n\n", got.Evidence)
@@ -1062,7 +791,7 @@ type repaired struct {
 }
 
 func auditReindexCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	c := &cobra.Command{
 		Use:   "reindex",
 		Short: "Make the index and the list of holds anew of the events",
@@ -1078,11 +807,11 @@ only compared.
 Exit status: 0 done, 2 could not.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, p, err := f.find()
+			cfg, p, err := f.settings()
 			if err != nil {
 				return err
 			}
-			r, _, err := f.reader()
+			r, err := openLog(p.log)
 			if err != nil {
 				return err
 			}
@@ -1108,7 +837,7 @@ Exit status: 0 done, 2 could not.`,
 				}
 			}
 			if f.json {
-				return keepJSON(c.OutOrStdout(), map[string]int{"segments": sealed, "holds": holds})
+				return writeJSON(c.OutOrStdout(), map[string]int{"segments": sealed, "holds": holds})
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "the index of %d full segments and the list of %d holds are as the events say\n", sealed, holds)
 			return err
@@ -1210,7 +939,7 @@ const (
 )
 
 func auditFsckCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	c := &cobra.Command{
 		Use:   "fsck",
 		Short: "Check all files of the log, and say what to do about what is wrong",
@@ -1224,12 +953,12 @@ commit to, the list of holds and the index against the events. It changes nothin
 Exit status: 0 all is well, 1 something is wrong, 2 it could not be told.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, p, err := f.find()
+			p, err := f.places()
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(p.log); err != nil {
-				return fmt.Errorf("%w; name another by --log DIRECTORY or --config FILE", err)
+			if err := isThere(p.log); err != nil {
+				return err
 			}
 			status := exitYes
 			for _, check := range []func(context.Context, places) (checked, error){fsckRecords, fsckPersonal, fsckHolds, fsckIndex} {
@@ -1245,7 +974,7 @@ Exit status: 0 all is well, 1 something is wrong, 2 it could not be told.`,
 				}
 				if f.json {
 					got.Found = append([]string{}, got.Found...)
-					err = keepJSON(c.OutOrStdout(), got)
+					err = writeJSON(c.OutOrStdout(), got)
 				} else {
 					err = got.print(c.OutOrStdout())
 				}
@@ -1659,7 +1388,7 @@ type placed struct {
 }
 
 func auditBackupCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	c := &cobra.Command{
 		Use:   "backup DESTINATION",
 		Short: "Copy the log while it is written, and verify the copy",
@@ -1675,7 +1404,10 @@ Exit status: 0 the copy is good, 1 it is not, because the log is not, 2 it could
 told, or there is no copy.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, p, err := f.reader()
+			p, err := f.places()
+			if err == nil {
+				_, err = openLog(p.log)
+			}
 			if err != nil {
 				return err
 			}
@@ -1698,7 +1430,7 @@ told, or there is no copy.`,
 			if err != nil {
 				return fmt.Errorf("copy the audit log: %w", err)
 			}
-			out := placed{Log: dest, Answer: r.Answer.String(), Origin: r.Origin, Size: r.Size, Signed: r.Signed, Found: append(append([]string{}, r.Altered...), r.Unclear...)}
+			out := newPlaced(dest, r)
 			if err := out.print(c.OutOrStdout(), "the copy", f.json); err != nil {
 				return err
 			}
@@ -1751,9 +1483,13 @@ func place(ctx context.Context, from, dest string, trust audit.VerifyOptions) (*
 	return r, durable.SyncDir(filepath.Dir(dest))
 }
 
+func newPlaced(dir string, r *audit.Report) *placed {
+	return &placed{Log: dir, Answer: r.Answer.String(), Origin: r.Origin, Size: r.Size, Signed: r.Signed, Found: append(append([]string{}, r.Altered...), r.Unclear...)}
+}
+
 func (k *placed) print(w io.Writer, what string, asJSON bool) error {
 	if asJSON {
-		return keepJSON(w, k)
+		return writeJSON(w, k)
 	}
 	_, err := fmt.Fprintf(w, "%s is %s: %s\n\n  origin   %s\n  records  %d, of which %d are under a signed checkpoint\n", what, strings.ToUpper(k.Answer), k.Log, printable(k.Origin), k.Size, k.Signed)
 	for _, s := range k.Found {
@@ -1766,7 +1502,7 @@ func (k *placed) print(w io.Writer, what string, asJSON bool) error {
 }
 
 func auditRestoreCommand() *cobra.Command {
-	var f keepFlags
+	var f auditFlags
 	c := &cobra.Command{
 		Use:   "restore SOURCE",
 		Short: "Put a copy of the log into an empty place",
@@ -1786,7 +1522,7 @@ Ostiary begin a new log in the empty place ('ostiary audit repair --help').
 Exit status: 0 Ostiary can go on with it, 1 it cannot, 2 it could not be told.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			_, p, err := f.find()
+			p, err := f.places()
 			if err != nil {
 				return err
 			}
@@ -1841,7 +1577,7 @@ func restore(ctx context.Context, source string, p places) (*placed, int, error)
 	if err != nil {
 		return nil, exitUnknown, fmt.Errorf("copy the audit log: %w", err)
 	}
-	out := &placed{Log: dest, Answer: report.Answer.String(), Origin: report.Origin, Size: report.Size, Signed: report.Signed, Found: append(append([]string{}, report.Altered...), report.Unclear...)}
+	out := newPlaced(dest, report)
 	goes := false
 	out.Goes = &goes
 	switch {

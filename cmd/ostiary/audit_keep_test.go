@@ -671,6 +671,41 @@ func TestAuditRetainCopies(t *testing.T) {
 	}
 }
 
+// Where no Ostiary runs, what is recorded is done by one process at a time, which reads
+// the index and writes none.
+func TestAuditKeepAlone(t *testing.T) {
+	p, key := keepBook(t)
+	for _, s := range []struct{ args, out string }{
+		{"show " + bookID(0) + " --personal", keepSubject},
+		{"export --personal -q kind:decision", keepSubject},
+		{"reveal " + bookID(1) + " --json --reason test --ticket T --key " + key, `"id":"` + bookID(0) + `"`},
+		{"erase -q action:allow --yes --reason test --ticket T", "6 personal parts were erased"},
+	} {
+		before := len(readEvents(t, p.log, proxy.EventAccess)) + len(readEvents(t, p.log, proxy.EventErasure))
+		status, out, diag := told("", append(append([]string{"audit"}, strings.Fields(s.args)...), "--log", p.log)...)
+		if status != 0 || !strings.Contains(out, s.out) {
+			t.Errorf("audit %s: status %d\n%s%s", s.args, status, out, diag)
+		}
+		if n := len(readEvents(t, p.log, proxy.EventAccess)) + len(readEvents(t, p.log, proxy.EventErasure)); n == before {
+			t.Errorf("audit %s is not recorded", s.args)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(p.log, index.Dir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("an index was written: %v, %v", left, err)
+	}
+	l, err := audit.Open(p.log, audit.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, args := range []string{"rotate", "show " + bookID(0) + " --personal"} {
+		status, out, diag := told("", append(append([]string{"audit"}, strings.Fields(args)...), "--log", p.log)...)
+		if status != 2 || out != "" || !strings.Contains(diag, "does not serve "+filepath.Join(p.keys, console.SocketName)) {
+			t.Errorf("audit %s of a log that another has: status %d\n%s%s", args, status, out, diag)
+		}
+	}
+}
+
 // A log that is not there is not made by a command that looks after it.
 func TestAuditKeepNoLog(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")

@@ -358,8 +358,10 @@ func (f *exportFlags) viaDaemon(c *cobra.Command, w io.Writer) (n int64, err err
 	if err != nil {
 		return 0, err
 	}
-	err = one.ask(c.Context(), func(ctx context.Context, client *console.Client) error {
-		n, err = client.Export(ctx, w, f.format, console.Search{Query: f.query, From: since, To: until, Personal: true})
+	err = one.do(c, func(k *keeper) (err error) {
+		if err = k.find(c.Context()); err == nil {
+			n, err = k.Export(c.Context(), w, f.format, console.Search{Query: f.query, From: since, To: until, Personal: true})
+		}
 		return err
 	})
 	return n, err

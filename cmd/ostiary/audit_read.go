@@ -368,8 +368,11 @@ func (f *shelfFlags) showPersonal(c *cobra.Command, id string, p *eventPrinter) 
 	if err != nil {
 		return err
 	}
-	return one.ask(c.Context(), func(ctx context.Context, client *console.Client) error {
-		found, err := client.Event(ctx, id, true)
+	return one.do(c, func(k *keeper) error {
+		if err := k.find(c.Context()); err != nil {
+			return err
+		}
+		found, err := k.Event(c.Context(), id, true)
 		var problem *console.Problem
 		if errors.As(err, &problem) && problem.Status == http.StatusNotFound {
 			fmt.Fprintln(c.ErrOrStderr(), "no event has that id")

@@ -120,9 +120,7 @@ DIR/log.`,
 		},
 	}
 	c.Flags().StringVar(&file, "config", "", "configuration `FILE` of the collector")
-	if err := c.MarkFlagRequired("config"); err != nil {
-		panic(err) // it was defined above
-	}
+	required(c, "config")
 	return c
 }
 
