@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +25,6 @@ import (
 	"github.com/ostiary/ostiary/proxy/audit/witness"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
-	"github.com/ostiary/ostiary/proxy/identity"
 )
 
 // Times and bounds of a collector.
@@ -353,130 +351,19 @@ func (g *collecting) At(r console.Ref) (audit.Record, error) {
 // Size implements [console.Records]: there are several logs.
 func (g *collecting) Size() (int64, error) { return 0, nil }
 
-// collectQuery reads a query of the API.
-func collectQuery(q console.Query) (*index.Query, error) {
-	parsed, err := index.Parse(q.Text, time.Now())
-	if err != nil {
-		return nil, &console.QueryError{Why: err.Error()}
-	}
-	return parsed.Between(q.From, q.To), nil
-}
-
-func refsOf(found []index.Ref) []console.Ref {
-	out := make([]console.Ref, 0, len(found))
-	for _, r := range found {
-		out = append(out, console.Ref{Origin: r.Origin, Index: r.Index})
-	}
-	return out
-}
-
-// Search implements [console.Searcher].
-func (g *collecting) Search(ctx context.Context, q console.Query, p console.Page) (console.Hits, error) {
-	parsed, err := collectQuery(q)
-	if err != nil {
-		return console.Hits{}, err
-	}
-	found, err := g.union().Search(ctx, parsed, index.Page{Limit: p.Limit, Oldest: p.Oldest, Cursor: p.Cursor})
-	if errors.Is(err, index.ErrCursor) {
-		return console.Hits{}, console.ErrCursor
-	}
-	if err != nil {
-		return console.Hits{}, err
-	}
-	out := console.Hits{Refs: refsOf(found.Refs), Next: found.Next}
-	for _, b := range found.Bounds {
-		out.Size += b.Size
-	}
-	return out, nil
-}
-
-// countable fails for a field whose values are not counted.
-func countable(fields ...string) error {
-	known := strings.Join(index.FacetFields(), " ")
-	for _, f := range fields {
-		if f == "" || !strings.Contains(" "+known+" ", " "+f+" ") {
-			return &console.QueryError{Why: "the values of that field are not counted; those of these are: " + known}
-		}
-	}
-	return nil
-}
-
-// Facets implements [console.Searcher].
-func (g *collecting) Facets(ctx context.Context, q console.Query, fields []string, top int) ([]console.Facet, error) {
-	parsed, err := collectQuery(q)
-	if err == nil {
-		err = countable(fields...)
-	}
-	if err != nil {
-		return nil, err
-	}
-	found, err := g.union().Facets(ctx, parsed, fields, top)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]console.Facet, 0, len(found))
-	for _, f := range found {
-		values := make([]console.Count, 0, len(f.Values))
-		for _, v := range f.Values {
-			values = append(values, console.Count{Value: v.Value, Events: v.Count})
-		}
-		out = append(out, console.Facet{Field: f.Field, Values: values, Distinct: f.Distinct})
-	}
-	return out, nil
-}
-
-// Histogram implements [console.Searcher].
-func (g *collecting) Histogram(ctx context.Context, q console.Query, buckets int, by string) (console.Histogram, error) {
-	parsed, err := collectQuery(q)
-	if err == nil && by != "" {
-		err = countable(by)
-	}
-	if err != nil {
-		return console.Histogram{}, err
-	}
-	found, err := g.union().Histogram(ctx, parsed, buckets, by)
-	if err != nil {
-		return console.Histogram{}, err
-	}
-	out := console.Histogram{Start: found.Start.UTC().Format(time.RFC3339Nano), StepMS: found.Step.Milliseconds(), Counts: found.Counts}
-	for _, s := range found.Series {
-		out.Series = append(out.Series, console.Series{Value: s.Value, Counts: s.Counts})
-	}
-	return out, nil
-}
-
-// Lookup implements [console.Searcher].
-func (g *collecting) Lookup(ctx context.Context, id string) ([]console.Ref, error) {
-	found, err := g.union().Lookup(ctx, id)
-	return refsOf(found), err
-}
-
 // openAPI makes the read API. Personal parts are not here, and nothing can be done to a
 // log that is another's.
 func (g *collecting) openAPI() error {
 	api := g.cfg.API
-	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: g}
-	o.Exporter = &console.Extractor{Searcher: g, Records: g, Open: func(w io.Writer, format string, _ bool) (console.RecordWriter, error) {
+	searcher := console.OfUnion(g.union)
+	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: searcher, Grants: grants(api.Roles)}
+	o.Exporter = &console.Extractor{Searcher: searcher, Records: g, Open: func(w io.Writer, format string, _ bool) (console.RecordWriter, error) {
 		return export.New(format, w, export.Options{Version: version})
 	}}
-	for _, r := range api.Roles {
-		grant := console.Grant{UID: r.UID, Subject: r.Subject, Certificate: r.Certificate}
-		if r.Group != "" {
-			grant.Claim, grant.Value = "groups", r.Group
-		}
-		for _, role := range r.Roles {
-			grant.Roles = append(grant.Roles, console.Role(role))
-		}
-		o.Grants = append(o.Grants, grant)
-	}
-	if api.OIDC.Issuer != "" {
-		tokens, err := identity.NewTokenVerifier(identity.TokenOptions{Issuer: api.OIDC.Issuer, Audiences: []string{api.OIDC.Audience}, Groups: api.OIDC.Groups})
-		if err != nil {
-			return fmt.Errorf("api.oidc: %w", err)
-		}
-		o.Tokens = tokens
-	}
 	var err error
+	if o.Tokens, err = bearers(api.OIDC); err != nil {
+		return fmt.Errorf("api.oidc: %w", err)
+	}
 	if g.api, err = console.New(o); err != nil {
 		return fmt.Errorf("api: %w", err)
 	}

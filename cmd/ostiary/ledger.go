@@ -492,7 +492,20 @@ func (l *ledger) openAPI(recorder proxy.Recorder, stats func(*console.Stats)) (e
 		Open: func(w io.Writer, format string, personal bool) (console.RecordWriter, error) {
 			return export.New(format, w, export.Options{Personal: personal, Version: version})
 		}}
-	for _, g := range api.Roles {
+	o.Grants = grants(api.Roles)
+	if o.Tokens, err = bearers(api.OIDC); err != nil {
+		return fmt.Errorf("log.api.oidc: %w", err)
+	}
+	if l.api, err = console.New(o); err != nil {
+		return fmt.Errorf("log.api: %w", err)
+	}
+	return nil
+}
+
+// grants makes those of the API.
+func grants(list []config.RoleGrant) []console.Grant {
+	var out []console.Grant
+	for _, g := range list {
 		grant := console.Grant{UID: g.UID, Subject: g.Subject, Certificate: g.Certificate}
 		if g.Group != "" {
 			grant.Claim, grant.Value = "groups", g.Group
@@ -500,19 +513,21 @@ func (l *ledger) openAPI(recorder proxy.Recorder, stats func(*console.Stats)) (e
 		for _, r := range g.Roles {
 			grant.Roles = append(grant.Roles, console.Role(r))
 		}
-		o.Grants = append(o.Grants, grant)
+		out = append(out, grant)
 	}
-	if api.OIDC.Issuer != "" {
-		tokens, err := identity.NewTokenVerifier(identity.TokenOptions{Issuer: api.OIDC.Issuer, Audiences: []string{api.OIDC.Audience}, Groups: api.OIDC.Groups})
-		if err != nil {
-			return fmt.Errorf("log.api.oidc: %w", err)
-		}
-		o.Tokens = tokens
+	return out
+}
+
+// bearers makes what verifies the API's bearer tokens; nil where none are taken.
+func bearers(c config.OIDC) (console.Tokens, error) {
+	if c.Issuer == "" {
+		return nil, nil
 	}
-	if l.api, err = console.New(o); err != nil {
-		return fmt.Errorf("log.api: %w", err)
+	v, err := identity.NewTokenVerifier(identity.TokenOptions{Issuer: c.Issuer, Audiences: []string{c.Audience}, Groups: c.Groups})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return v, nil
 }
 
 // listen makes the control socket, and the HTTPS listener where one is configured.

@@ -5,18 +5,33 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ostiary/ostiary/proxy/audit/index"
 )
 
+// Joined answers searches of several indices. It is a [Searcher].
+type Joined struct{ union func() *index.Union }
+
+// OfUnion gives the searches of what union gives at the time, which somebody keeps up
+// to date.
+func OfUnion(union func() *index.Union) Joined { return Joined{union} }
+
 // Indexed answers searches of one index. It is a [Searcher] and a [Follower].
-type Indexed struct{ index *index.Index }
+type Indexed struct {
+	Joined
+	index *index.Index
+}
 
 // OfIndex gives the searches of an index that somebody keeps up to date.
-func OfIndex(x *index.Index) Indexed { return Indexed{x} }
+func OfIndex(x *index.Index) Indexed {
+	union := index.Join(x)
+	return Indexed{OfUnion(func() *index.Union { return union }), x}
+}
 
 var (
+	_ Searcher = Joined{}
 	_ Searcher = Indexed{}
 	_ Follower = Indexed{}
 )
@@ -30,12 +45,12 @@ func parse(q Query) (*index.Query, error) {
 }
 
 // Search implements [Searcher].
-func (x Indexed) Search(ctx context.Context, q Query, p Page) (Hits, error) {
+func (x Joined) Search(ctx context.Context, q Query, p Page) (Hits, error) {
 	parsed, err := parse(q)
 	if err != nil {
 		return Hits{}, err
 	}
-	found, err := x.index.Search(ctx, parsed, index.Page{Limit: p.Limit, Oldest: p.Oldest, Cursor: p.Cursor})
+	found, err := x.union().Search(ctx, parsed, index.Page{Limit: p.Limit, Oldest: p.Oldest, Cursor: p.Cursor})
 	if errors.Is(err, index.ErrCursor) {
 		return Hits{}, ErrCursor
 	}
@@ -44,7 +59,7 @@ func (x Indexed) Search(ctx context.Context, q Query, p Page) (Hits, error) {
 	}
 	out := Hits{Refs: refs(found.Refs), Next: found.Next}
 	for _, b := range found.Bounds {
-		out.Size = b.Size
+		out.Size += b.Size
 	}
 	return out, nil
 }
@@ -62,14 +77,14 @@ func countable(fields ...string) error {
 	known := index.FacetFields()
 	for _, f := range fields {
 		if !slices.Contains(known, f) {
-			return &QueryError{Why: f + " is no field whose values are counted"}
+			return &QueryError{Why: f + " is no field whose values are counted; these are: " + strings.Join(known, " ")}
 		}
 	}
 	return nil
 }
 
 // Facets implements [Searcher].
-func (x Indexed) Facets(ctx context.Context, q Query, fields []string, top int) ([]Facet, error) {
+func (x Joined) Facets(ctx context.Context, q Query, fields []string, top int) ([]Facet, error) {
 	parsed, err := parse(q)
 	if err == nil {
 		err = countable(fields...)
@@ -77,7 +92,7 @@ func (x Indexed) Facets(ctx context.Context, q Query, fields []string, top int) 
 	if err != nil {
 		return nil, err
 	}
-	found, err := x.index.Facets(ctx, parsed, fields, top)
+	found, err := x.union().Facets(ctx, parsed, fields, top)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +108,7 @@ func (x Indexed) Facets(ctx context.Context, q Query, fields []string, top int) 
 }
 
 // Histogram implements [Searcher].
-func (x Indexed) Histogram(ctx context.Context, q Query, buckets int, by string) (Histogram, error) {
+func (x Joined) Histogram(ctx context.Context, q Query, buckets int, by string) (Histogram, error) {
 	parsed, err := parse(q)
 	if err == nil && by != "" {
 		err = countable(by)
@@ -101,7 +116,7 @@ func (x Indexed) Histogram(ctx context.Context, q Query, buckets int, by string)
 	if err != nil {
 		return Histogram{}, err
 	}
-	found, err := x.index.Histogram(ctx, parsed, buckets, by)
+	found, err := x.union().Histogram(ctx, parsed, buckets, by)
 	if err != nil {
 		return Histogram{}, err
 	}
@@ -113,8 +128,8 @@ func (x Indexed) Histogram(ctx context.Context, q Query, buckets int, by string)
 }
 
 // Lookup implements [Searcher].
-func (x Indexed) Lookup(ctx context.Context, id string) ([]Ref, error) {
-	found, err := x.index.Lookup(ctx, id)
+func (x Joined) Lookup(ctx context.Context, id string) ([]Ref, error) {
+	found, err := x.union().Lookup(ctx, id)
 	return refs(found), err
 }
 
