@@ -392,8 +392,13 @@ func TestAuditFsck(t *testing.T) {
 			}
 		}, 0, "", "", true},
 		{"index", func(t *testing.T, p places) { alter(t, filepath.Join(p.log, index.Dir, "00000001.cidx"), "") }, 1, "index", "index/00000001.cidx is not what", true},
-		{"holds", func(t *testing.T, p places) {
+		{"no list of holds", func(t *testing.T, p places) {
 			if err := os.Remove(filepath.Join(p.log, "holds")); err != nil {
+				t.Fatal(err)
+			}
+		}, 1, "holds", "cannot be read", true},
+		{"holds", func(t *testing.T, p places) {
+			if err := os.WriteFile(filepath.Join(p.log, "holds"), []byte("[]"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}, 1, "holds", "names 0 holds, and by the events there are 1", true},

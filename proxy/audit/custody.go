@@ -92,13 +92,15 @@ func (l *Log) Holds() ([]Hold, error) { return readHolds(l.dir) }
 func (r *Reader) Holds() ([]Hold, error) { return readHolds(r.dir) }
 
 func readHolds(dir string) ([]Hold, error) {
+	const remedy = "`ostiary audit reindex` makes it anew of the events"
 	b, err := os.ReadFile(filepath.Join(dir, holdsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
 	var out []Hold
-	if err == nil && json.Unmarshal(b, &out) != nil {
-		err = &Damage{Place: holdsFile, Index: -1, Why: "cannot be read", Remedy: "`ostiary audit reindex` makes it anew of the events"}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		// A log has it from its beginning: without it, nobody knows what is held.
+		return nil, &Damage{Place: holdsFile, Index: -1, Why: "is gone", Remedy: remedy}
+	case err == nil && json.Unmarshal(b, &out) != nil:
+		return nil, &Damage{Place: holdsFile, Index: -1, Why: "cannot be read", Remedy: remedy}
 	}
 	return out, err
 }

@@ -163,9 +163,17 @@ func TestRetain(t *testing.T) {
 	l = open(t, dir, o)
 	record(t, l, small(2))
 	// The file of holds is made anew of events, of which retention keeps those that count.
-	must(t, os.WriteFile(filepath.Join(dir, holdsFile), []byte("{"), 0o600))
-	if _, err := l.Retain(ctx, c.now, act(), false); err == nil {
-		t.Error("removed without knowing the holds")
+	for _, spoil := range []func() error{
+		func() error { return os.WriteFile(filepath.Join(dir, holdsFile), []byte("{"), 0o600) },
+		func() error { return os.Remove(filepath.Join(dir, holdsFile)) },
+	} {
+		must(t, spoil())
+		if _, err := l.Retain(ctx, c.now, act(), false); err == nil {
+			t.Error("removed without knowing the holds")
+		}
+		if _, err := l.Erase(ctx, func(Record) bool { return true }, act(), false); err == nil {
+			t.Error("erased without knowing the holds")
+		}
 	}
 	if n, err := l.RemakeHolds(); err != nil || n != 1 {
 		t.Errorf("%d holds remade: %v", n, err)

@@ -223,6 +223,10 @@ func (r *recovery) fresh() error {
 	if err := r.refuseSeen(); err != nil {
 		return err
 	}
+	// Before there is a segment: a log without it is one whose holds are not known.
+	if err := l.sealer.writeHolds([]Hold{}); err != nil {
+		return r.noFirst(err)
+	}
 	if err := l.spares.prepare(min(firstSegment, l.opt.Segment)); err != nil {
 		return r.noFirst(err)
 	}
