@@ -163,3 +163,49 @@ identity: {certificates: {client_ca: %q, trust: [bank.example], applications: [{
 		}
 	})
 }
+
+// Where the file of the authorities holds others, those that are gone are not
+// believed any more by whoever connects after the reload.
+func TestAuthoritiesOfClientsAreReadAnew(t *testing.T) {
+	eachPlane(t, func(t *testing.T, plane string) {
+		server, former, next := newCertificates(t), newCertificates(t), newCertificates(t)
+		dir := t.TempDir()
+		server.files(dir)
+		clients := filepath.Join(dir, "clients.pem")
+		trust := func(a *certificates) {
+			t.Helper()
+			if err := os.WriteFile(clients, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		trust(former)
+		in := launch(t, plane, fmt.Sprintf(`tls: {cert: %q, key: %q}
+applications: [{name: shop}]
+identity: {required: true, certificates: {client_ca: %q, trust: [bank.example], applications: [{id: "spiffe://bank.example/ns/shop/*", application: shop}]}}
+`, filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"), clients))
+		roots := x509.NewCertPool()
+		roots.AddCert(server.cert)
+		address := "https://localhost:" + in.url[strings.LastIndexByte(in.url, ':')+1:] + "/v1/chat/completions"
+		ask := func(certs []tls.Certificate) int {
+			t.Helper()
+			tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certs}}
+			defer tr.CloseIdleConnections()
+			resp, err := (&http.Client{Transport: tr, Timeout: 30 * time.Second}).Post(address, "application/json", strings.NewReader(chat(ordinary)))
+			if err != nil {
+				return 0
+			}
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		const web = "spiffe://bank.example/ns/shop/sa/web"
+		if a, b := ask(former.client(web)), ask(next.client(web)); a != 200 || b != 0 {
+			t.Fatalf("before: %d and %d, want 200 and no connection", a, b)
+		}
+		trust(next)
+		in.server.reload(t.Context())
+		eventually(t, "the new authority is believed", func() bool { return ask(next.client(web)) == 200 })
+		if got := ask(former.client(web)); got != 0 {
+			t.Errorf("the former authority is believed still: %d\n%s", got, in.screen)
+		}
+	})
+}

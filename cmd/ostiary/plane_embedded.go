@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/embedded"
 )
 
@@ -21,6 +22,7 @@ type embeddedPlane struct {
 	plane  *embedded.Plane
 	served chan error
 	table  atomic.Pointer[upstreamTable]
+	tls    atomic.Pointer[tls.Config] // that the next client gets; nil without TLS
 }
 
 // upstreamTable says how the pools of one configuration are reached.
@@ -38,20 +40,8 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 	o := embedded.Options{
 		Engine: p.server.engine, Upstreams: p.upstream, Pools: func() string { return p.table.Load().built.snap.Pools }, BodyLimit: int(b.cfg.Limits.Body), Connections: b.cfg.Limits.Connections, Log: p.server.log,
 	}
-	if b.cfg.TLS.Cert != "" {
-		cert, err := tls.LoadX509KeyPair(b.cfg.TLS.Cert, b.cfg.TLS.Key)
-		if err != nil {
-			return fmt.Errorf("tls: %w", err)
-		}
-		o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-		if ca := b.cfg.Identity.Certificates.ClientCA; ca != "" {
-			roots, err := readRoots(ca)
-			if err != nil {
-				return fmt.Errorf("identity.certificates.client_ca: %w", err)
-			}
-			// A certificate that is given must be good; none need be.
-			o.TLS.ClientCAs, o.TLS.ClientAuth = roots, tls.VerifyClientCertIfGiven
-		}
+	if p.tls.Load() != nil {
+		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return p.tls.Load(), nil }}
 	}
 	p.plane = embedded.New(o)
 	network, address := "tcp", b.cfg.Listen
@@ -65,6 +55,27 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 	p.served = make(chan error, 1)
 	go func() { p.served <- p.plane.Serve(l) }()
 	return nil
+}
+
+// serverTLS gives how clients are served, nil where that is without TLS.
+func serverTLS(cfg *config.Config) (*tls.Config, error) {
+	if cfg.TLS.Cert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(cfg.TLS.Cert, cfg.TLS.Key)
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	out := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if ca := cfg.Identity.Certificates.ClientCA; ca != "" {
+		roots, err := readRoots(ca)
+		if err != nil {
+			return nil, fmt.Errorf("identity.certificates.client_ca: %w", err)
+		}
+		// A certificate that is given must be good; none need be.
+		out.ClientCAs, out.ClientAuth = roots, tls.VerifyClientCertIfGiven
+	}
+	return out, nil
 }
 
 // upstream gives where a pool is, with its key.
@@ -81,9 +92,19 @@ func (p *embeddedPlane) upstream(pool string) (embedded.Upstream, bool) {
 }
 
 // reload makes the table of the new pools. Where a pool is reached as before,
-// its connections stay.
+// its connections stay. Who connects from now on gets the new certificate and is
+// checked against the new authorities.
 func (p *embeddedPlane) reload(_ context.Context, b *built) error {
 	old := p.table.Load()
+	conf, err := serverTLS(b.cfg)
+	switch {
+	case err != nil:
+		return err
+	case old != nil && (conf == nil) != (p.tls.Load() == nil):
+		return errors.New("tls was added or taken away: restart Ostiary to apply it")
+	case old != nil && (b.cfg.Limits.Body != old.built.cfg.Limits.Body || b.cfg.Limits.Connections != old.built.cfg.Limits.Connections):
+		return errors.New("limits.body or limits.connections changed: restart Ostiary to apply it")
+	}
 	t := &upstreamTable{built: b, pools: map[string]embedded.Upstream{}}
 	for _, u := range b.pools.Upstreams() {
 		e := embedded.Upstream{URL: u.URL}
@@ -110,6 +131,7 @@ func (p *embeddedPlane) reload(_ context.Context, b *built) error {
 		t.pools[u.Pool.Name] = e
 	}
 	p.table.Store(t)
+	p.tls.Store(conf)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"os"
 	"path/filepath"
@@ -182,6 +184,7 @@ type envoyPlane struct {
 	process *envoy.Process
 	dir     string // sockets; ours alone
 	digest  string // of the pools that Envoy was started for
+	pem     string // likewise of the PEM files, which it reads when it starts
 }
 
 func newEnvoyPlane(s *server, bin envoy.Binary) (*envoyPlane, error) {
@@ -207,6 +210,7 @@ func (p *envoyPlane) start(ctx context.Context, b *built) error {
 		return errors.Join(err, os.RemoveAll(p.dir))
 	}
 	s := p.policy.server
+	pem := pemDigest(b.cfg) // before Envoy reads them: what changes in between is seen at the next reload
 	var err error
 	p.process, err = envoy.Start(ctx, p.spec(b), envoy.Options{
 		Binary: p.bin, Dir: filepath.Join(p.dir, "envoy"), Concurrency: b.cfg.Envoy.Concurrency, Log: s.log,
@@ -220,20 +224,40 @@ func (p *envoyPlane) start(ctx context.Context, b *built) error {
 	if err != nil {
 		return errors.Join(err, p.policy.stop(ctx), os.RemoveAll(p.dir))
 	}
-	p.digest = b.pools.Digest()
+	p.digest, p.pem = b.pools.Digest(), pem
 	return nil
 }
 
 func (p *envoyPlane) reload(ctx context.Context, b *built) error {
-	if b.pools.Digest() == p.digest && sameShape(p.policy.server.current.Load().cfg, b.cfg) {
+	pem := pemDigest(b.cfg)
+	if b.pools.Digest() == p.digest && pem == p.pem && sameShape(p.policy.server.current.Load().cfg, b.cfg) {
 		p.policy.sds.Changed()
 		return nil
 	}
 	if err := p.process.Replace(ctx, p.spec(b)); err != nil {
 		return err
 	}
-	p.digest = b.pools.Digest()
+	p.digest, p.pem = b.pools.Digest(), pem
 	return nil
+}
+
+// pemDigest tells whether the certificates, keys and authorities that Envoy reads
+// are still those that it has. A file that cannot be read is for Envoy to refuse.
+func pemDigest(cfg *config.Config) string {
+	list := []string{cfg.TLS.Cert, cfg.TLS.Key, cfg.Identity.Certificates.ClientCA, cfg.Upstream.CA}
+	for _, p := range cfg.Pools {
+		list = append(list, p.CA)
+	}
+	sum := sha256.New()
+	for _, name := range list {
+		var b []byte
+		if name != "" {
+			b, _ = os.ReadFile(name)
+		}
+		one := sha256.Sum256(b)
+		sum.Write(one[:])
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // sameShape reports whether Envoy's bootstrap is the same for both but for the
