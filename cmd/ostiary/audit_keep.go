@@ -945,7 +945,8 @@ func auditFsckCommand() *cobra.Command {
 		Short: "Check all files of the log, and say what to do about what is wrong",
 		Long: `Checks everything in the log's directory: the records against their signed
 checkpoints ('ostiary audit verify'), the personal parts against what their events
-commit to, the list of holds and the index against the events. It changes nothing.
+commit to, and those that are empty, the list of holds and the index against what the
+events tell. It changes nothing.
 
   ostiary audit fsck
   ostiary audit fsck --log /backup/ostiary/log --json
@@ -1006,7 +1007,7 @@ func (k *checked) print(w io.Writer) error {
 // fsckRecords verifies the log, trusting what lies beside it.
 func fsckRecords(_ context.Context, p places) (checked, error) {
 	out := checked{Check: "records", Answer: fsckGood}
-	trust, err := audit.Trusted(p.keys, p.log)
+	trust, _, err := trustOf(p, nil, "")
 	if err != nil {
 		return out, err
 	}
@@ -1039,7 +1040,16 @@ func unreadable(out checked, err error) (checked, error) {
 	return out, nil
 }
 
-// fsckPersonal compares personal parts with what their events commit to.
+// elsewhereOnly says that a copy of another's log has nothing of what is checked.
+func elsewhereOnly(out checked, what string) checked {
+	out.Answer = fsckUnclear
+	out.Found = append(out.Found, "this is a copy of another's log, without its "+what+": only there they can be checked")
+	out.Remedy = "`ostiary audit fsck` where that log is written"
+	return out
+}
+
+// fsckPersonal compares personal parts with what their events commit to, and the empty
+// ones with the events of what was erased.
 func fsckPersonal(ctx context.Context, p places) (checked, error) {
 	out := checked{Check: "personal", Answer: fsckGood}
 	r, err := audit.OpenReader(p.log)
@@ -1047,6 +1057,13 @@ func fsckPersonal(ctx context.Context, p places) (checked, error) {
 		return unreadable(out, err)
 	}
 	bad := 0
+	wrong := func(index int64, why string) {
+		if bad++; bad <= fsckListed {
+			out.Found = append(out.Found, fmt.Sprintf("the personal part of record %d %s", index, why))
+		}
+	}
+	var empty []int64
+	replica := audit.IsReplica(p.log)
 	for rec, err := range r.WithPersonal().Records(0) {
 		if err != nil {
 			return unreadable(out, err)
@@ -1054,23 +1071,43 @@ func fsckPersonal(ctx context.Context, p places) (checked, error) {
 		if err := ctx.Err(); err != nil {
 			return out, err
 		}
-		why := ""
 		// What has no part says so in its event.
-		if rec.Personal == nil {
+		if replica {
+			if rec.Personal != nil {
+				wrong(rec.Index, "stands in a copy of another's log, which has none")
+			}
+		} else if rec.Personal == nil {
 			if bytes.Contains(rec.JSON, []byte(`"commitment":"`)) {
 				if ev, err := rec.Event(); err == nil && ev.Personal != nil && ev.Personal.Commitment != "" {
-					why = "is missing, and was not erased"
+					wrong(rec.Index, "is missing, and was not erased")
 				}
 			}
+		} else if len(rec.Personal) == 0 {
+			empty = append(empty, rec.Index)
 		} else if _, err := rec.OpenPersonal(); err != nil {
-			why = "is not the one that was recorded"
+			wrong(rec.Index, "is not the one that was recorded")
 		}
-		if why == "" {
-			continue
+	}
+	// An erasure is recorded before it is done, so that what was empty is told of by now.
+	told, err := erasures(r, 0)
+	if err != nil {
+		return unreadable(out, err)
+	}
+	var count int64
+	for _, e := range told {
+		count += e.Count
+	}
+	for _, index := range empty {
+		if !slices.ContainsFunc(told, func(e proxy.AdminRecord) bool { return e.From <= index && index < e.To }) {
+			wrong(index, "is empty, and no event tells that it was erased")
 		}
-		if bad++; bad <= fsckListed {
-			out.Found = append(out.Found, fmt.Sprintf("the personal part of record %d %s", rec.Index, why))
-		}
+	}
+	if n := int64(len(empty)); bad == 0 && n > count {
+		bad++
+		out.Found = append(out.Found, fmt.Sprintf("%d personal parts are empty, and the events tell of %d", n, count))
+	}
+	if replica && bad == 0 {
+		return elsewhereOnly(out, "personal parts"), nil
 	}
 	if bad > fsckListed {
 		out.Found = append(out.Found, fmt.Sprintf("and %d more", bad-fsckListed))
@@ -1082,8 +1119,33 @@ func fsckPersonal(ctx context.Context, p places) (checked, error) {
 	return out, nil
 }
 
+// erasures gives what the events from an index on tell of erased personal parts.
+func erasures(r *audit.Reader, from int64) ([]proxy.AdminRecord, error) {
+	var out []proxy.AdminRecord
+	mark := []byte(`"kind":"` + proxy.EventErasure + `"`)
+	for rec, err := range r.Records(from) {
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Contains(rec.JSON, mark) {
+			continue
+		}
+		ev, err := rec.Event()
+		if err != nil {
+			return nil, err
+		}
+		if ev.Kind == proxy.EventErasure && ev.Admin != nil && ev.Admin.Action == "erase" {
+			out = append(out, *ev.Admin)
+		}
+	}
+	return out, nil
+}
+
 // fsckHolds compares the list of holds with the events.
 func fsckHolds(ctx context.Context, p places) (checked, error) {
+	if audit.IsReplica(p.log) {
+		return elsewhereOnly(checked{Check: "holds"}, "holds"), nil
+	}
 	for n := 1; ; n++ {
 		out := checked{Check: "holds", Answer: fsckGood, Remedy: "`ostiary audit reindex` makes the list anew of the events"}
 		r, err := audit.OpenReader(p.log)
@@ -1174,6 +1236,14 @@ var errMoving = errors.New("the log changed while it was copied")
 // crash: first what says how far the log goes, then hashes, then records, each file of
 // them from its end to its beginning where it is appended to.
 func copyLog(ctx context.Context, from, to string) error {
+	r, err := audit.OpenReader(from)
+	if err != nil {
+		return err
+	}
+	size, err := r.Size()
+	if err != nil {
+		return err
+	}
 	for _, name := range copyHead() {
 		if err := copyFile(from, to, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -1183,10 +1253,6 @@ func copyLog(ctx context.Context, from, to string) error {
 		if err := copyTree(ctx, from, to, dir); err != nil {
 			return err
 		}
-	}
-	r, err := audit.OpenReader(from)
-	if err != nil {
-		return err
 	}
 	list, err := r.Segments()
 	if err != nil {
@@ -1218,7 +1284,24 @@ func copyLog(ctx context.Context, from, to string) error {
 			}
 		}
 	}
+	if err := untouched(from, size); err != nil {
+		return err
+	}
 	return syncDirs(to)
+}
+
+// untouched fails with errMoving where something was erased since the log had a size:
+// of a copy that was begun then, parts may be empty of which its records do not tell.
+func untouched(from string, size int64) error {
+	r, err := audit.OpenReader(from)
+	if err != nil {
+		return err
+	}
+	since, err := erasures(r, size)
+	if err == nil && len(since) > 0 {
+		err = errMoving
+	}
+	return err
 }
 
 // heldFile is the file that held the personal parts of a segment when it was copied.

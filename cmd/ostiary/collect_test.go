@@ -146,6 +146,11 @@ tokens:
 		if err != nil || got.Answer == audit.Altered || got.Size < 5 {
 			t.Errorf("%+v, %v", got, err)
 		}
+		// What only the log itself has is not told to be wrong, nor to be good.
+		status, checks := fsckOf(t, r)
+		if status != 2 || checks["personal"].Answer != fsckUnclear || checks["holds"].Answer != fsckUnclear || checks["index"].Answer != fsckGood {
+			t.Errorf("fsck of a copy: status %d, %+v", status, checks)
+		}
 		for _, ev := range readEvents(t, r, proxy.EventDecision) {
 			if ev.Personal != nil && (ev.Personal.Subject != "" || len(ev.Personal.Fingerprints) > 0) {
 				t.Error("a copy holds a personal part")

@@ -63,6 +63,13 @@ func OpenReplica(dir, origin string, key note.Verifier, o Options) (*Replica, er
 // replicaFile marks the directory of a replica.
 const replicaFile = "replica"
 
+// IsReplica says whether a directory says of itself that it is a replica. Nobody signs
+// that.
+func IsReplica(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, replicaFile))
+	return err == nil
+}
+
 // noSigner stands for a key that others have.
 type noSigner struct{ note.Verifier }
 
