@@ -141,7 +141,7 @@ func TestNotifyKeys(t *testing.T) {
 	cfg := config.Default()
 	cfg.Policy.Notify = []config.Notify{{Name: "a", URL: "https://a.example", Secret: config.Secret{Env: "OSTIARY_TEST_NOT_SET"}}, {Name: "b", URL: "https://b.example", Secret: file("f", "short")}}
 	targets, warnings, err := notifyTargets(context.Background(), cfg)
-	if err != nil || len(targets) != 1 || targets[0].Name != "b" || len(warnings) != 2 {
+	if err != nil || len(targets) != 2 || targets[0].Name != "a" || len(targets[0].Key) != 0 || targets[1].Name != "b" || string(targets[1].Key) != "short" || len(warnings) != 2 {
 		t.Errorf("%d targets, %v, %v", len(targets), warnings, err)
 	}
 }

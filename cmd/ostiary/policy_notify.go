@@ -26,9 +26,9 @@ const (
 	notifyKeyLeast = 16      // bytes, or the key can be guessed
 )
 
-// notifyTargets makes the targets of a configuration. One whose key cannot be had is
-// left out, and a warning says so: what policies want told then counts as not
-// delivered.
+// notifyTargets makes the targets of a configuration. One whose key cannot be had
+// stays without it, and a warning says so: what policies want told then counts as
+// not delivered.
 func notifyTargets(ctx context.Context, cfg *config.Config) (out []notify.Target, warnings []string, err error) {
 	if len(cfg.Policy.Notify) == 0 {
 		return nil, nil, nil
@@ -58,9 +58,8 @@ func notifyTargets(ctx context.Context, cfg *config.Config) (out []notify.Target
 		key, err := notifyKey(ctx, n.Secret)
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("policy.notify %s: nobody is told there: %v", n.Name, err))
-			continue
-		}
-		if len(key) < notifyKeyLeast {
+			key = nil
+		} else if len(key) < notifyKeyLeast {
 			warnings = append(warnings, fmt.Sprintf("policy.notify %s: the key has fewer than %d bytes and can be guessed; use a longer one", n.Name, notifyKeyLeast))
 		}
 		out = append(out, notify.Target{Name: n.Name, URL: n.URL, Key: key, Client: client})

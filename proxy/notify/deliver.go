@@ -43,7 +43,11 @@ func (b *Outbox) send(w *worker, m message) (why string) {
 		if b.ctx.Err() != nil {
 			return WhyStopped
 		}
-		status, after := b.attempt(w.target.Load(), m)
+		t := w.target.Load()
+		if len(t.Key) == 0 {
+			return WhyKey // unsigned, anybody could have sent it
+		}
+		status, after := b.attempt(t, m)
 		switch {
 		case status >= 200 && status < 300:
 			return ""

@@ -30,13 +30,14 @@ const (
 	WhyRefused    = "refused"        // an answer that another attempt would not change
 	WhyUnanswered = "unanswered"     // no answer, or none but errors, in all attempts
 	WhyStopped    = "stopped"        // the process ended first
+	WhyKey        = "no_key"         // the key that signs could not be had
 )
 
 // Target is a web address that is told.
 type Target struct {
 	Name   string       // by which policies call it (notify, to)
 	URL    string       // https, or http on this machine
-	Key    []byte       // that signs; never empty
+	Key    []byte       // that signs; empty where it cannot be had: nothing is sent then, and each message is a failure
 	Client *http.Client // follows no redirect; nil is http.DefaultTransport without redirects
 }
 

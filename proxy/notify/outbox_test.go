@@ -206,6 +206,16 @@ func TestFailures(t *testing.T) {
 		record(t, b, event("a", "nobody"))
 		await(t, "the failure", func() bool { return l.count(proxy.Other, WhyTarget) == 1 && b.Counts().Delivered == 1 })
 	})
+	t.Run("without a key", func(t *testing.T) {
+		r, l := newReceiver(t, always(200)), &told{}
+		b := outbox(t, l, &recorder{})
+		b.Use([]Target{{Name: "a", URL: r.URL}}) // the only one
+		record(t, b, event("a"))
+		await(t, "the failure", func() bool { return l.count("a", WhyKey) == 1 })
+		if r.asked.Load() != 0 {
+			t.Error("a message was sent with a signature of no key")
+		}
+	})
 	t.Run("not recorded", func(t *testing.T) {
 		r, l := newReceiver(t, always(200)), &told{}
 		broken := errors.New("disk full")
