@@ -169,6 +169,7 @@ func readIdentity(v value, i *Identity) {
 }
 
 func readCertificates(v value, c *Certificates) {
+	before := len(v.r.problems)
 	seen := v.mapping(
 		field{"client_ca", func(v value) { v.file(&c.ClientCA) }},
 		field{"forwarded", func(v value) { v.boolean(&c.Forwarded) }},
@@ -184,7 +185,10 @@ func readCertificates(v value, c *Certificates) {
 	if len(seen) > 0 && !seen["trust"] {
 		v.fail(v.what()+" has no trust", "trust: [bank.example], the domain of your SPIFFE ids")
 	}
-	if len(seen) > 0 && !seen["client_ca"] && !seen["forwarded"] {
+	// forwarded: false says no more than its absence; one that is no truth is
+	// reported already.
+	forwarded := c.Forwarded || seen["forwarded"] && len(v.r.problems) > before
+	if len(seen) > 0 && !seen["client_ca"] && !forwarded {
 		v.fail(v.what()+" does not say who verifies certificates", "client_ca: FILE, or forwarded: true behind an Envoy of your own")
 	}
 }

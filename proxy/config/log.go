@@ -352,6 +352,9 @@ func readAPI(v value, a *API) {
 		}},
 		field{"approver", func(v value) { v.boolean(&a.Approver) }},
 	)
+	if !seen["listen"] && (seen["tls"] || seen["client_ca"]) {
+		v.fail(v.what()+" has tls or client_ca and no listener that would use them", "listen: ADDRESS:PORT, or leave them out: the control socket knows who asks by uid")
+	}
 	if seen["listen"] && (a.TLS.Cert == "" || a.TLS.Key == "" || len(a.Hosts) == 0) {
 		v.fail(v.what()+" needs tls and hosts with listen", "api: {listen: ADDRESS:PORT, tls: {cert: FILE, key: FILE}, hosts: [NAME]}")
 	}
