@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/token"
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
 
@@ -130,12 +132,15 @@ func loadCollect(file string) (*collectConfig, error) {
 	}
 	defer f.Close()
 	c := &collectConfig{Name: "collector", Listen: "127.0.0.1:8486"}
-	b, err := io.ReadAll(io.LimitReader(f, gatherConfig))
+	b, err := io.ReadAll(io.LimitReader(f, gatherConfig+1))
 	if err != nil {
 		return nil, err
 	}
+	if len(b) > gatherConfig {
+		return nil, fmt.Errorf("%s is longer than %d bytes", file, gatherConfig)
+	}
 	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, misread(file, err)
 	}
 	base := filepath.Dir(file)
 	paths := []*string{&c.Dir, &c.TLS.Cert, &c.TLS.Key, &c.ClientCA, &c.API.TLS.Cert, &c.API.TLS.Key, &c.API.ClientCA}
@@ -153,6 +158,28 @@ func loadCollect(file string) (*collectConfig, error) {
 		}
 	}
 	return c, c.check(file)
+}
+
+// misread says what is wrong with a configuration, with its place and the name that it
+// stands under. The library's error shows the lines around it: a token that somebody
+// wrote there would be told to whoever reads the log of a start that failed.
+func misread(file string, err error) error {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil {
+		return fmt.Errorf("%s: it cannot be read as YAML", file)
+	}
+	t := e.GetToken()
+	message, name := e.GetMessage(), ""
+	var syntax *yaml.SyntaxError
+	var large *yaml.OverflowError
+	// These may quote the text, but for the one that quotes a name that stands twice.
+	if errors.As(err, &syntax) && !strings.HasPrefix(message, "mapping key ") || errors.As(err, &large) {
+		message = "not valid YAML: check the indentation, the colons and the quotes of this line and of the one above"
+	}
+	if colon := t.Prev; colon != nil && colon.Type == token.MappingValueType && colon.Prev != nil {
+		name = colon.Prev.Value + ": "
+	}
+	return fmt.Errorf("%s:%d:%d: %s%s", file, t.Position.Line, t.Position.Column, name, message)
 }
 
 func (c *collectConfig) check(file string) error {

@@ -233,6 +233,16 @@ func TestCollectConfig(t *testing.T) {
 			t.Errorf("%q: status %d, want 2 saying %q\n%s%s", text, status, says, out, diag)
 		}
 	}
+	// A token that somebody wrote in it is not told.
+	for _, text := range []string{
+		"tokens: [{secret: plain-canary, enrol: true}]", "tokens:\n  - secret: plain-canary\n    enroll: true", "tokens: [{secret: {env: A}, enrol: plain-canary}]",
+		"tokens: [plain-canary]", "tokens: plain-canary", "tokens: [{secret: plain-canary", "api: plain-canary", "dir: [plain-canary]", "tokens: {plain-canary", "\"plain-canary: [", "tokens: [{secret: {env: A}, enrol: 99999999999999999999}]  #plain-canary", "tokens: [{secret: {token: plain-canary}}]",
+	} {
+		status, out, diag := told("", "collect", "--config", writeCollect(t, "dir: x\n"+text+"\n"))
+		if status != 2 || strings.Contains(out+diag, "canary") || !strings.Contains(diag, "collect.yaml:") {
+			t.Errorf("%q: status %d\n%s%s", text, status, out, diag)
+		}
+	}
 	file := writeCollect(t, "dir: x\norigins: [{name: o, keys: [none.pub]}]\n")
 	if status, _, diag := told("", "collect", "--config", file); status != 2 || !strings.Contains(diag, "origins: o: ") {
 		t.Errorf("a key that is not there: status %d, %s", status, diag)
