@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,5 +144,36 @@ func TestNotifyKeys(t *testing.T) {
 	targets, warnings, err := notifyTargets(context.Background(), cfg)
 	if err != nil || len(targets) != 2 || targets[0].Name != "a" || len(targets[0].Key) != 0 || targets[1].Name != "b" || string(targets[1].Key) != "short" || len(warnings) != 2 {
 		t.Errorf("%d targets, %v, %v", len(targets), warnings, err)
+	}
+}
+
+// What is for this machine does not go to a proxy, which could read it.
+func TestNotifyProxy(t *testing.T) {
+	var through atomic.Int64
+	away := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { through.Add(1) }))
+	defer away.Close()
+	here := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	defer here.Close()
+	t.Setenv("OSTIARY_TEST_NOTIFY_KEY", "a-key-of-the-tests-which-is-long")
+	cfg := config.Default()
+	cfg.Upstream.Proxy = away.URL
+	cfg.Policy.Notify = []config.Notify{{Name: "a", URL: here.URL, Secret: config.Secret{Env: "OSTIARY_TEST_NOTIFY_KEY"}}}
+	targets, _, err := notifyTargets(context.Background(), cfg)
+	if err != nil || len(targets) != 1 {
+		t.Fatal(len(targets), err)
+	}
+	resp, err := targets[0].Client.Get(here.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent || through.Load() != 0 {
+		t.Errorf("%d, %d requests through the proxy", resp.StatusCode, through.Load())
+	}
+	if resp, err := targets[0].Client.Get("https://hooks.example/"); err == nil {
+		resp.Body.Close()
+	}
+	if through.Load() != 1 {
+		t.Errorf("%d requests of others through the proxy, want 1", through.Load())
 	}
 }

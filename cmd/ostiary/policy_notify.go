@@ -40,7 +40,14 @@ func notifyTargets(ctx context.Context, cfg *config.Config) (out []notify.Target
 		if err != nil {
 			return nil, nil, errors.New("upstream.proxy: the url cannot be read")
 		}
-		transport.Proxy = http.ProxyURL(to)
+		// Without TLS, what is for this machine would be read by the proxy, and
+		// delivered to the proxy's own.
+		transport.Proxy = func(r *http.Request) (*url.URL, error) {
+			if r.URL.Scheme == "http" {
+				return nil, nil
+			}
+			return to, nil
+		}
 	}
 	if cfg.Upstream.CA != "" {
 		pem, err := os.ReadFile(cfg.Upstream.CA)
