@@ -448,6 +448,46 @@ func TestSeenBeforeItsRecords(t *testing.T) {
 	}
 }
 
+// TestRotations: of many changes of keys each is kept once, though each push comes with
+// all of them, and all count after a restart.
+func TestRotations(t *testing.T) {
+	n := newNode(t, "test/a")
+	n.record(t, "r", 5)
+	n.signed(t)
+	o := Options{Dir: filepath.Join(t.TempDir(), "c"), Origins: []Origin{n.known(t)}}
+	c := newCollector(t, o)
+	url := serve(t, c)
+	sink := n.sink(t, n.options(t, url))
+	const changes = 4
+	for range changes {
+		if _, err := n.log.Rotate(context.Background(), nil, "", audit.Act{Code: "test", Role: "admin"}); err != nil {
+			t.Fatal(err)
+		}
+		n.record(t, "r", 5)
+		n.signed(t)
+		if err := n.ship(t, sink); err != nil {
+			t.Fatal(err)
+		}
+	}
+	statements, err := n.options(t, url).Rotations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(filepath.Dir(statusOf(t, c, n.origin).Dir), rotationsFile))
+	if err != nil || !bytes.Equal(kept, statements) {
+		t.Errorf("%d bytes are kept of %d bytes of statements, %v", len(kept), len(statements), err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = newCollector(t, o)
+	n.record(t, "r", 5)
+	p := n.push(t, n.log.Size()-5, n.log.Size()) // without statements
+	if status, r, _ := post(t, serve(t, c), "records", "", encode(t, p)); status != 200 {
+		t.Errorf("after a restart: status %d, %+v", status, r)
+	}
+}
+
 // TestRotation: the log's key is followed by another while nothing can be pushed,
 // and the records before that are pushed under the new key's checkpoint.
 func TestRotation(t *testing.T) {

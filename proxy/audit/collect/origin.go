@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -234,10 +235,16 @@ func (m *member) read(p *Push) (audit.Checkpoint, error) {
 	if err != nil {
 		return c, m.broken(err)
 	}
-	if len(old) > 0 {
-		old = append(old, rotationRule...)
+	for part := range bytes.SplitSeq(p.Rotations, []byte(rotationRule)) {
+		if bytes.Contains(old, part) {
+			continue // each push comes with all of them
+		}
+		if len(old) > 0 {
+			old = append(old, rotationRule...)
+		}
+		old = append(old, part...)
 	}
-	if err := durable.Replace(name, append(old, p.Rotations...)); err != nil {
+	if err := durable.Replace(name, old); err != nil {
 		return c, m.broken(err)
 	}
 	m.ring = ring
