@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -873,27 +874,42 @@ func remakeHolds(cfg *config.Config, p places, r *audit.Reader) (int, error) {
 	return n, errors.Join(err, l.Close())
 }
 
+// toldOf gives what the events of a kind from an index on say was done.
+func toldOf(r *audit.Reader, from int64, kind string) iter.Seq2[*proxy.AdminRecord, error] {
+	mark := []byte(`"kind":"` + kind + `"`)
+	return func(yield func(*proxy.AdminRecord, error) bool) {
+		for rec, err := range r.Records(from) {
+			var ev *proxy.Event
+			if err == nil {
+				if !bytes.Contains(rec.JSON, mark) {
+					continue
+				}
+				ev, err = rec.Event()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if ev.Kind == kind && ev.Admin != nil && !yield(ev.Admin, nil) {
+				return
+			}
+		}
+	}
+}
+
 // holdsOfEvents gives the holds in force by the events that set and released them.
 func holdsOfEvents(r *audit.Reader) ([]audit.Hold, error) {
 	var list []audit.Hold
-	mark := []byte(`"kind":"` + proxy.EventRetention + `"`)
-	for rec, err := range r.Records(0) {
+	for a, err := range toldOf(r, 0, proxy.EventRetention) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(rec.JSON, mark) {
+		if a.Action != "hold" && a.Action != "release" {
 			continue
 		}
-		ev, err := rec.Event()
-		if err != nil {
-			return nil, err
-		}
-		if ev.Kind != proxy.EventRetention || ev.Admin == nil || ev.Admin.Action != "hold" && ev.Admin.Action != "release" {
-			continue
-		}
-		list = slices.DeleteFunc(list, func(h audit.Hold) bool { return h.ID == ev.Admin.Detail })
-		if ev.Admin.Action == "hold" {
-			list = append(list, audit.Hold{ID: ev.Admin.Detail, From: ev.Admin.From, To: ev.Admin.To})
+		list = slices.DeleteFunc(list, func(h audit.Hold) bool { return h.ID == a.Detail })
+		if a.Action == "hold" {
+			list = append(list, audit.Hold{ID: a.Detail, From: a.From, To: a.To})
 		}
 	}
 	return list, nil
@@ -1122,20 +1138,12 @@ func fsckPersonal(ctx context.Context, p places) (checked, error) {
 // erasures gives what the events from an index on tell of erased personal parts.
 func erasures(r *audit.Reader, from int64) ([]proxy.AdminRecord, error) {
 	var out []proxy.AdminRecord
-	mark := []byte(`"kind":"` + proxy.EventErasure + `"`)
-	for rec, err := range r.Records(from) {
+	for a, err := range toldOf(r, from, proxy.EventErasure) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(rec.JSON, mark) {
-			continue
-		}
-		ev, err := rec.Event()
-		if err != nil {
-			return nil, err
-		}
-		if ev.Kind == proxy.EventErasure && ev.Admin != nil && ev.Admin.Action == "erase" {
-			out = append(out, *ev.Admin)
+		if a.Action == "erase" {
+			out = append(out, *a)
 		}
 	}
 	return out, nil
