@@ -222,8 +222,10 @@ func TestFollowAccessLog(t *testing.T) {
 	f.want()
 	_, _ = io.WriteString(old, line("5"))
 	f.want("5")
-	f.write(os.O_APPEND, line("6"))
+	// In this order, so that a look which is still under way cannot see the new
+	// file's alone.
 	_, _ = io.WriteString(old, line("7"))
+	f.write(os.O_APPEND, line("6"))
 	f.step()
 	f.want("7", "6")
 	_ = old.Close()
