@@ -824,11 +824,7 @@ func (f *attestFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	tree, err := b.tree(c.Context(), key, 0)
-	if err != nil {
-		return err
-	}
-	begin, end, err := report.Range(b.reader.Records(0), q, tree.size)
+	of, err := b.covered(c.Context(), key, q)
 	if err != nil {
 		return err
 	}
@@ -838,7 +834,7 @@ func (f *attestFlags) run(c *cobra.Command) error {
 	}
 	buffered := bufio.NewWriterSize(w, 1<<20)
 	got, err := report.Attest(buffered, report.Ask{
-		Question: q, First: begin, End: end, Checkpoint: tree.note, Hashes: tree.hashes, Records: b.reader.Records(begin), Signer: signer,
+		Question: q, First: of.begin, End: of.end, Checkpoint: of.note, Hashes: of.hashes, Records: b.reader.Records(of.begin), Signer: signer,
 	})
 	if err == nil {
 		err = buffered.Flush()
@@ -864,6 +860,34 @@ func (f *attestFlags) run(c *cobra.Command) error {
 		return answer{exitNo}
 	}
 	return answer{exitUnknown}
+}
+
+// coverTries is how often a log that is written to meanwhile is looked at anew.
+const coverTries = 3
+
+// signedRange is the records of a log under a checkpoint that an attestation needs.
+type signedRange struct {
+	*signedTree
+	begin, end int64
+}
+
+// covered gives the log under a checkpoint that has all records of a question's time.
+func (b *book) covered(ctx context.Context, key note.Verifier, q report.Question) (*signedRange, error) {
+	for range coverTries {
+		size, err := b.reader.Size()
+		if err != nil {
+			return nil, err
+		}
+		tree, err := b.tree(ctx, key, size)
+		if err != nil {
+			return nil, err
+		}
+		begin, end, err := report.Range(b.reader.Records(0), q, tree.size)
+		if !errors.Is(err, report.ErrUnsigned) {
+			return &signedRange{tree, begin, end}, err
+		}
+	}
+	return nil, fmt.Errorf("%w, and none came within %s: start Ostiary, which signs one each second", report.ErrUnsigned, proofWait)
 }
 
 // attestSigner gives the key that an attestation is signed with.

@@ -279,6 +279,24 @@ func TestAttestRefuses(t *testing.T) {
 
 // A log on disk, with personal parts, gives an attestation; nothing of the personal
 // parts is in it.
+// Nothing is attested of a time some of whose records are not under the checkpoint.
+func TestRangeUnsigned(t *testing.T) {
+	list := events(t, book)
+	q := health
+	q.Since, q.Until = "2026-10-05T00:00:00Z", "2026-10-05T10:00:00Z"
+	for n := 1; n <= len(list); n++ {
+		last := ""
+		for _, r := range list[n:] {
+			if at := timeOf(r.JSON); at < "2026-10-05T10:00:00.000Z" {
+				last = at
+			}
+		}
+		if _, _, err := Range(from(list, 0), q, int64(n)); errors.Is(err, ErrUnsigned) != (last != "") {
+			t.Errorf("under a checkpoint of %d records: %v, though %q is behind it", n, err, last)
+		}
+	}
+}
+
 func TestAttestLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l, err := audit.Open(dir, audit.Options{Origin: "test.example/log", Segment: 1 << 20})

@@ -144,10 +144,15 @@ func (q *Question) means(p place) bool {
 		(q.Outside == "" || !within(q.Outside, p.jurisdiction))
 }
 
+// ErrUnsigned: a record of the time range is not under the checkpoint yet, so that
+// nothing can be attested of the whole range.
+var ErrUnsigned = errors.New("report: a record of the time range is not under a checkpoint yet")
+
 // Range finds the records that an attestation of the question needs, among the first
 // size records of a log: all of its time range, and one more on each side where there
 // is one, which shows that the range is whole. The records are to be those from index
-// 0 on, or from the first that the log still has.
+// 0 on, or from the first that the log still has, to the last: where one behind the
+// first size records belongs to the range, it fails with [ErrUnsigned].
 func Range(records iter.Seq2[audit.Record, error], q Question, size int64) (first, end int64, err error) {
 	if q, err = q.Normal(); err != nil {
 		return 0, 0, err
@@ -158,13 +163,16 @@ func Range(records iter.Seq2[audit.Record, error], q Question, size int64) (firs
 		if err != nil {
 			return 0, 0, err
 		}
+		at := timeOf(rec.JSON)
 		if rec.Index >= size {
-			break
+			if !s.before(at) && !s.after(at) {
+				return 0, 0, ErrUnsigned
+			}
+			continue
 		}
 		if start < 0 {
 			start = rec.Index
 		}
-		at := timeOf(rec.JSON)
 		if first < 0 && !s.before(at) {
 			first = rec.Index
 		}
