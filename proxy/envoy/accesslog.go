@@ -273,10 +273,11 @@ func (l *lineReader) flush(fn func(Entry)) {
 func FollowAccessLog(ctx context.Context, path string, fn func(Entry)) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	return follow(ctx, path, tick.C, fn)
+	return follow(ctx, path, tick.C, fn, func() {})
 }
 
-func follow(ctx context.Context, path string, tick <-chan time.Time, fn func(Entry)) error {
+// follow is Follow that looks at each tick; looked is called after each look.
+func follow(ctx context.Context, path string, tick <-chan time.Time, fn func(Entry), looked func()) error {
 	t := &tail{path: path, fn: fn}
 	defer t.close()
 	if err := t.open(io.SeekEnd); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -286,6 +287,7 @@ func follow(ctx context.Context, path string, tick <-chan time.Time, fn func(Ent
 		if err := t.read(); err != nil {
 			return err
 		}
+		looked()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

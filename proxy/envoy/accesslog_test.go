@@ -145,6 +145,7 @@ type follower struct {
 	t    *testing.T
 	path string
 	tick chan time.Time
+	look chan struct{} // one for each look that is over
 	got  chan string
 	end  func()
 	done chan error
@@ -152,16 +153,21 @@ type follower struct {
 
 func following(t *testing.T, path string) *follower {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &follower{t: t, path: path, tick: make(chan time.Time), got: make(chan string, 100), end: cancel, done: make(chan error, 1)}
-	go func() { f.done <- follow(ctx, path, f.tick, func(e Entry) { f.got <- e.DecisionID }) }()
+	f := &follower{t: t, path: path, tick: make(chan time.Time), look: make(chan struct{}, 1), got: make(chan string, 100), end: cancel, done: make(chan error, 1)}
+	go func() {
+		f.done <- follow(ctx, path, f.tick, func(e Entry) { f.got <- e.DecisionID }, func() { f.look <- struct{}{} })
+	}()
+	<-f.look
 	f.step() // the end of the file is known before the first tick is taken
 	return f
 }
 
-// step makes it look twice, so that what was there before the call was seen.
+// step makes it look twice, and returns when it has: what was there before the call
+// was seen, and nothing is looked at until the next one.
 func (f *follower) step() {
 	for range 2 {
 		f.tick <- time.Time{}
+		<-f.look
 	}
 }
 
@@ -222,10 +228,8 @@ func TestFollowAccessLog(t *testing.T) {
 	f.want()
 	_, _ = io.WriteString(old, line("5"))
 	f.want("5")
-	// In this order, so that a look which is still under way cannot see the new
-	// file's alone.
-	_, _ = io.WriteString(old, line("7"))
 	f.write(os.O_APPEND, line("6"))
+	_, _ = io.WriteString(old, line("7"))
 	f.step()
 	f.want("7", "6")
 	_ = old.Close()
