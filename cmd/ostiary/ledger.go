@@ -805,17 +805,22 @@ func (l *ledger) retain(ctx context.Context) {
 	if err != nil || len(list) == 0 {
 		return
 	}
-	gone, err := l.ring.RetireBefore(list[0].Began)
+	l.retireKeys(ctx, list[0].Began)
+}
+
+// retireKeys retires the keys of fingerprints of which nothing is left. That is told
+// before it is done: what cannot be recorded is not done.
+func (l *ledger) retireKeys(ctx context.Context, before time.Time) {
+	gone, err := l.ring.Before(before)
+	if err == nil && len(gone) > 0 {
+		ev := proxy.NewEvent(proxy.EventErasure, time.Now())
+		ev.Admin = &proxy.AdminRecord{Action: "retire_keys", Code: "retention", Role: "admin", Count: int64(len(gone))}
+		if err = l.log.Record(ctx, ev); err == nil {
+			_, err = l.ring.RetireBefore(before)
+		}
+	}
 	if err != nil {
-		l.out.Error("keys of fingerprints", "error", err)
-	}
-	if len(gone) == 0 {
-		return
-	}
-	ev := proxy.NewEvent(proxy.EventErasure, now)
-	ev.Admin = &proxy.AdminRecord{Action: "retire_keys", Code: "retention", Role: "admin", Count: int64(len(gone))}
-	if err := l.log.Record(ctx, ev); err != nil {
-		l.out.Error("the retiring of keys could not be recorded", "error", err)
+		l.out.Error("keys of fingerprints stay", "error", err)
 	}
 }
 

@@ -205,24 +205,34 @@ func (k *Keyring) Retire(epoch int) error {
 	return nil
 }
 
-// RetireBefore retires every epoch that ends at t or before, and gives the list:
-// what retention calls when it removes the events up to t.
-func (k *Keyring) RetireBefore(t time.Time) ([]int, error) {
+// Before gives the epochs of the keys that [Keyring.RetireBefore] would retire: those
+// that ended at t or before.
+func (k *Keyring) Before(t time.Time) ([]int, error) {
 	all, err := k.Epochs()
 	if err != nil {
 		return nil, err
 	}
-	var out []int
-	for _, epoch := range all {
+	for i, epoch := range all {
 		if EpochBegin(epoch + 1).After(t) {
-			break
+			return all[:i], nil
 		}
-		if err := k.Retire(epoch); err != nil && !errors.Is(err, ErrNoEpoch) {
-			return out, err
-		}
-		out = append(out, epoch)
 	}
-	return out, nil
+	return all, nil
+}
+
+// RetireBefore retires every epoch that ends at t or before, and gives the list:
+// what retention calls when it removes the events up to t.
+func (k *Keyring) RetireBefore(t time.Time) ([]int, error) {
+	old, err := k.Before(t)
+	if err != nil {
+		return nil, err
+	}
+	for i, epoch := range old {
+		if err := k.Retire(epoch); err != nil && !errors.Is(err, ErrNoEpoch) {
+			return old[:i], err
+		}
+	}
+	return old, nil
 }
 
 // current gives the keys to use now, or nil where there are none.
