@@ -127,7 +127,7 @@ type PrincipalFacts struct {
 	Application string   `json:"application"` // configured name or "unknown"
 	Asserted    string   `json:"asserted"`    // what the client merely says: a configured name, "other", "unknown"
 	Groups      []string `json:"groups"`
-	Method      string   `json:"method"` // key, peer
+	Method      string   `json:"method"` // certificate, token, proxy, key, kubernetes, local; peer where nothing was proved
 	Team        string   `json:"team"`
 }
 
