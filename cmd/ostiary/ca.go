@@ -41,8 +41,9 @@ func caCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ca",
 		Short: "The certificate authority for applications that know nothing of Ostiary",
-		Long: `Where an application is not given a base URL, Ostiary ends its TLS itself, with
-certificates of an authority that the application's machine trusts. The
+		Long: `For applications that are not given a base URL: their TLS is to be ended with
+certificates of an authority that their machine trusts. This makes the authority and
+prepares the clients; 'ostiary run' does not end TLS for them yet. The
 authority can sign for the governed providers' domains and for nothing else, its
 certificates hold for a day, and its key lies in a file of mode 0600 or behind a
 command that asks a KMS or an HSM.

@@ -30,7 +30,8 @@ type sdk struct {
 type variable struct{ name, value string }
 
 // sdks are those that are known. That the official ones read these was seen in
-// their sources and run; the others go by their documentation.
+// their sources and run; aider's stands in its
+// documentation, and the others' were not looked up.
 func sdks() []sdk {
 	return []sdk{
 		{"openai", "OpenAI's SDKs, and most that are built on them", []variable{{"OPENAI_BASE_URL", "/v1"}}},
@@ -74,8 +75,9 @@ configured listener. Nothing is changed; evaluate what it prints:
 SDKs and tools (--sdk, or all):
 
 ` + known.String() + `
-With --proxy it prints those for the explicit proxy in their place, and those with
-which clients trust Ostiary's certificates ('ostiary ca init').`,
+With --proxy it prints those for an explicit proxy in their place, and those with
+which clients trust Ostiary's certificates ('ostiary ca init'). 'ostiary run' serves
+no explicit proxy yet: this is for trying how clients take the variables.`,
 		Example: `  ostiary env --config ostiary.yaml
   ostiary env --sdk langchain --shell fish
   ostiary env --proxy`,
