@@ -47,7 +47,7 @@ type ConversationFacts struct {
 // Every field is "unknown" where no pool of the caller's serves the request.
 type DestinationFacts struct {
 	Boundary     string `json:"boundary"`
-	ChosenBy     string `json:"chosen_by"` // path, model, dialect, none
+	ChosenBy     string `json:"chosen_by"` // path, host, model, dialect, none
 	Jurisdiction string `json:"jurisdiction"`
 	Pool         string `json:"pool"`
 }

@@ -14,8 +14,14 @@ type Head struct {
 	Peer      Peer
 	Protocol  string // HTTP/1.1, HTTP/2
 	Ended     bool   // no body follows
+	Way       string // in which the client came: one of the ways below
 	Received  time.Time
 }
+
+// The ways in beside the base URL, which is the empty word: through an explicit
+// proxy (CONNECT), and redirected without the client's knowing. Then Authority is
+// the name that the client dialled.
+const WayProxy, WayRedirect = "proxy", "redirect"
 
 // Get gives the value of the first header of that lower-case name.
 func (h *Head) Get(name string) (Text, bool) {
@@ -64,11 +70,8 @@ type Prompt struct {
 
 // Needs says what a pool must be able to do to serve a prompt.
 type Needs struct {
-	Tools  bool
-	Images bool
-	Audio  bool
-	Files  bool
-	JSON   bool // answers bound to a schema
+	Tools, Images, Audio, Files bool
+	JSON                        bool // answers bound to a schema
 }
 
 // Segment is one piece of content: a string, an object key, a number literal,

@@ -75,7 +75,8 @@ func (e *Engine) Open(ctx context.Context, h Head) (s *Session, r Ruling) {
 		return s, s.refuse(denial{status: 503, code: CodeOverloaded, message: "Too many requests are being inspected at once.", retry: 1})
 	}
 	path := s.x.Head.Path
-	if pool, rest, ok := snap.Chooser.Named(path); ok {
+	// Whoever dialled a provider means its paths: Azure's begin with /openai.
+	if pool, rest, ok := snap.Chooser.Named(path); ok && h.Way == "" {
 		s.x.Asked, s.x.AskedBy, path = pool, "path", rest
 	}
 	s.x.Route = snap.Dialects.Route(h.Method, path)

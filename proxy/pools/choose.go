@@ -1,6 +1,8 @@
 package pools
 
 import (
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/proxy"
@@ -31,9 +33,21 @@ func (c Chooser) Named(path proxy.Text) (pool string, rest proxy.Text, ok bool) 
 }
 
 // Ask gives the pool that lists the model by name, else the first external pool
-// in the order of the configuration that serves the route.
+// in the order of the configuration that serves the route. A client that was
+// intercepted asks for the pool whose name it dialled, and for no other.
 func (c Chooser) Ask(x *proxy.Exchange, p *proxy.Prompt) (pool, by string) {
 	pools, model := c.Directory.Pools(), p.Model.Reveal()
+	if x.Head.Way != "" {
+		host := Host(x.Head.Authority)
+		for i := range pools {
+			if Answers(&pools[i], host) && pools[i].Serves(x.Route) {
+				return pools[i].Name, "host"
+			}
+		}
+		// The one whose name was dialled is no pool, and nobody else is asked in
+		// its place: what policy permits in-house may serve it.
+		return "", "none"
+	}
 	for i := range pools {
 		if pools[i].Lists(model) && pools[i].Serves(x.Route) {
 			return pools[i].Name, "model"
@@ -45,6 +59,24 @@ func (c Chooser) Ask(x *proxy.Exchange, p *proxy.Prompt) (pool, by string) {
 		}
 	}
 	return "", "none"
+}
+
+// Host gives the name of an authority, without port, in lower case.
+func Host(authority string) string {
+	if h, _, err := net.SplitHostPort(authority); err == nil {
+		authority = h
+	}
+	return strings.ToLower(strings.TrimSuffix(authority, "."))
+}
+
+// Answers reports whether intercepted clients dial the pool by that host name,
+// in lower case. A * at the beginning of one of its names stands for at least one
+// label.
+func Answers(p *proxy.Pool, host string) bool {
+	return slices.ContainsFunc(p.Hosts, func(h string) bool {
+		suffix, any := strings.CutPrefix(h, "*")
+		return h == host || any && len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+	})
 }
 
 // Choose tries the pool asked for first, then the others in the order of the

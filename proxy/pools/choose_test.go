@@ -134,3 +134,28 @@ func TestAsk(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAskByHost(t *testing.T) {
+	ps := directory{
+		pool("house", proxy.Internal, models("*", "qwen")),
+		pool("openai", proxy.External, func(p *proxy.Pool) { p.Hosts = []string{"api.openai.com"} }),
+		pool("azure", proxy.External, func(p *proxy.Pool) { p.Hosts = []string{"*.openai.azure.com"} }),
+	}
+	c := pools.Chooser{Directory: ps}
+	chat := proxy.Route{Dialect: "openai", Operation: proxy.OpChat}
+	for _, tt := range []struct{ way, host, pool, by string }{
+		{proxy.WayProxy, "api.openai.com", "openai", "host"},
+		{proxy.WayRedirect, "API.openai.com:443", "openai", "host"},
+		{proxy.WayRedirect, "bank.openai.azure.com.", "azure", "host"},
+		{proxy.WayRedirect, "openai.azure.com", "", "none"}, // the * stands for something
+		{proxy.WayRedirect, "api.mistral.ai", "", "none"},   // nobody is asked in another's place
+		{proxy.WayRedirect, "api.openai.com.evil.example", "", "none"},
+		{"", "api.mistral.ai", "openai", "dialect"},
+	} {
+		x := &proxy.Exchange{Route: chat, Head: proxy.Head{Way: tt.way, Authority: tt.host}}
+		// The name of a model is not what was dialled.
+		if p, by := c.Ask(x, &proxy.Prompt{Model: proxy.NewText("qwen")}); tt.way != "" && (p != tt.pool || by != tt.by) {
+			t.Errorf("%s by %q asks %q by %s, want %q by %s", tt.host, tt.way, p, by, tt.pool, tt.by)
+		}
+	}
+}
