@@ -141,7 +141,9 @@ func (b *built) seal(ring *vault.Keyring) error {
 		return errors.New("the facts are stated by another room than proxy/facts")
 	}
 	state.Sealer, state.EvidenceRules = sealer, rules
-	b.snap.Binary = version
+	if b.snap.Binary, err = thisProgram().revision(programTime); err != nil {
+		b.warnings = append(b.warnings, err.Error())
+	}
 	return nil
 }
 
