@@ -20,7 +20,7 @@ type Pool struct {
 	Abilities    Abilities
 	Credential   CredentialMode
 	Labels       []string // configured words for policies
-	Hosts        []string // names by which intercepted clients dial it, in lower case; *.suffix for all below
+	Hosts        []string // names by which intercepted clients dial it, in lower case; * for a part of one label
 	Price        PriceFacts
 }
 

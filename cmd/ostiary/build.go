@@ -195,7 +195,7 @@ func upstreams(cfg *config.Config) ([]pools.Upstream, error) {
 			Pool: proxy.Pool{
 				Name: p.Name, Boundary: proxy.Boundary(p.Boundary), Jurisdiction: p.Jurisdiction, Retention: p.Retention, Training: p.Training,
 				Dialects: p.Dialects, Endpoints: p.Endpoints, Context: p.Context, Credential: proxy.CredentialMode(p.Credential.Mode),
-				Labels: p.Labels, Price: proxy.PriceFacts{Currency: p.Price.Currency, Input: int(p.Price.Input), Output: int(p.Price.Output)},
+				Labels: p.Labels, Hosts: p.Dialled(), Price: proxy.PriceFacts{Currency: p.Price.Currency, Input: int(p.Price.Input), Output: int(p.Price.Output)},
 				Abilities: proxy.Abilities{
 					Tools: ability(p.Abilities.Tools), Images: ability(p.Abilities.Images), Audio: ability(p.Abilities.Audio),
 					Files: ability(p.Abilities.Files), JSON: ability(p.Abilities.JSON),

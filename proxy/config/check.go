@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/netip"
@@ -185,6 +187,19 @@ func origin(s string) string {
 		return "must be in lower case, as browsers send it"
 	}
 	return ""
+}
+
+// pin takes the digest of a public key (RFC 7469, 2.1.1).
+func pin(s string) string {
+	if sum, err := base64.StdEncoding.DecodeString(s); err != nil || len(sum) != sha256.Size {
+		return "is no pin: SHA-256 of the certificate's public key (SPKI), in base64 of 44 letters"
+	}
+	return ""
+}
+
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 func endpoint(s string) string {
@@ -382,6 +397,7 @@ func (r *reader) check(c *Config) {
 	}
 	r.checkApplications(c)
 	r.checkIdentity(c)
+	r.checkIntercept(c)
 	names = map[string]int{}
 	for i, t := range c.Terms {
 		r.unique(names, t.Name, i, fmt.Sprintf("terms[%d]", i))

@@ -153,9 +153,16 @@ type Pool struct {
 	// Whose key is sent: none (the default), client (the client's own passes),
 	// or where the pool's own key is to be had.
 	Credential Credential `json:"credential"`
+	// Names by which applications dial the pool that are intercepted. Left out: the
+	// host of the URL.
+	Hosts []string `json:"hosts,omitempty"`
 	// PEM file of the authorities that the pool's certificate is checked
 	// against. Left out: that of upstream, else the system's.
 	CA string `json:"ca,omitempty"`
+	// Keys of which one must be that of the pool's certificate, besides all else
+	// that is checked: SHA-256 of the public key (SPKI) in base64, as RFC 7469 has
+	// it. Left out: any that the authorities vouch for.
+	Pins []string `json:"pins,omitempty"`
 	// HTTP proxy (http://HOST:PORT) through which the pool is reached. Left
 	// out: that of upstream, else none.
 	Proxy string `json:"proxy,omitempty"`

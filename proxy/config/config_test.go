@@ -199,7 +199,7 @@ func reference(t *testing.T) string {
 	t.Helper()
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range []string{"config.go", "log.go", "identity.go"} {
+	for _, name := range []string{"config.go", "log.go", "identity.go", "intercept.go"} {
 		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

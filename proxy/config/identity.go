@@ -10,8 +10,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Access says from where requests may come, who asks, and which hosts are model
-// APIs.
+// Access says from where and in which ways requests may come, who asks, and which
+// hosts are model APIs.
 type Access struct {
 	// Host names that requests may be addressed to. Left out: on loopback
 	// localhost and the loopback addresses, elsewhere any.
@@ -25,6 +25,8 @@ type Access struct {
 	Identity Identity `json:"identity"`
 	// The list of model APIs, where it is not the shipped one.
 	Providers Providers `json:"providers"`
+	// Applications that are not given a base URL.
+	Intercept Intercept `json:"intercept"`
 }
 
 // Providers names a list of model APIs.

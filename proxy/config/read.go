@@ -158,6 +158,7 @@ func readConfig(v value, c *Config) bool {
 		field{"origins", func(v value) { v.texts(&c.Origins, origin) }},
 		field{"identity", func(v value) { readIdentity(v, &c.Identity) }},
 		field{"providers", func(v value) { readProviders(v, &c.Providers) }},
+		field{"intercept", func(v value) { readIntercept(v, &c.Intercept) }},
 		field{"pools", func(v value) {
 			v.list(func(v value) { c.Pools = append(c.Pools, readPool(v)) })
 		}},
@@ -302,7 +303,9 @@ func readPool(v value) (p Pool) {
 		field{"labels", func(v value) { v.texts(&p.Labels, classWord) }},
 		field{"price", func(v value) { readPrice(v, &p.Price) }},
 		field{"credential", func(v value) { readCredential(v, &p.Credential) }},
+		field{"hosts", func(v value) { v.texts(&p.Hosts, hostPattern) }},
 		field{"ca", func(v value) { v.file(&p.CA) }},
+		field{"pins", func(v value) { v.texts(&p.Pins, pin) }},
 		field{"proxy", func(v value) { v.proxy(&p.Proxy) }},
 	)
 	for _, need := range []struct{ key, remedy string }{

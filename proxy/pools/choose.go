@@ -70,13 +70,30 @@ func Host(authority string) string {
 }
 
 // Answers reports whether intercepted clients dial the pool by that host name,
-// in lower case. A * at the beginning of one of its names stands for at least one
-// label.
+// in lower case. A * in one of the pool's names stands for one or more characters
+// of one label.
 func Answers(p *proxy.Pool, host string) bool {
+	labels := strings.Split(host, ".")
 	return slices.ContainsFunc(p.Hosts, func(h string) bool {
-		suffix, any := strings.CutPrefix(h, "*")
-		return h == host || any && len(host) > len(suffix) && strings.HasSuffix(host, suffix)
+		return slices.EqualFunc(strings.Split(h, "."), labels, likeLabel)
 	})
+}
+
+// likeLabel compares a label with a pattern for one.
+func likeLabel(pattern, label string) bool {
+	before, rest, any := strings.Cut(pattern, "*")
+	if !any {
+		return pattern == label
+	}
+	if label, any = strings.CutPrefix(label, before); !any {
+		return false
+	}
+	for n := 1; n <= len(label); n++ {
+		if likeLabel(rest, label[n:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // Choose tries the pool asked for first, then the others in the order of the
