@@ -15,7 +15,7 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${OSTIARY_TEST_CACHE:-$root/.cache}
 pins=$root/testdata
-components=(python envoy model node go registry staticcheck tools postgres seaweedfs)
+components=(python envoy model node go registry staticcheck tools postgres seaweedfs crds)
 long=(kafka nats clickhouse collector) # for make test-all
 staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
@@ -131,6 +131,42 @@ install_staticcheck() {
     say "staticcheck"
     GOBIN=$cache/bin go install "honnef.co/go/tools/cmd/staticcheck@$staticcheck_version"
     stamp staticcheck
+}
+
+# install_crds: the schemas of the objects of meshes, from the Go modules that
+# carry them. Envoy Gateway's hold the Gateway API's own, experimental channel.
+install_crds() {
+    local pin=$pins/crds/modules.txt
+    fresh crds "$cache/crds/gateway-api.yaml" "$pin" && return
+    local digest_of_pin=$digest module version sum got dir licence
+    say "schemas of Istio and Envoy Gateway"
+    rm -rf "$cache/crds" "$cache/crds.fetched"
+    mkdir -p "$cache/crds.fetched"
+    while read -r module version sum; do
+        case $module in '' | '#'*) continue ;; esac
+        got=$(cd "$cache" && GOFLAGS=-mod=mod GOWORK=off go mod download -json "$module@$version")
+        if [ "$(sed -n 's/.*"Sum": "\(.*\)".*/\1/p' <<<"$got")" != "$sum" ]; then
+            say "$module $version is not what was pinned"
+            return 1
+        fi
+        dir=$(sed -n 's/.*"Dir": "\(.*\)".*/\1/p' <<<"$got")
+        case $module in
+        istio.io/api)
+            licence=istio
+            cp "$dir/kubernetes/customresourcedefinitions.gen.yaml" "$cache/crds.fetched/istio.yaml"
+            ;;
+        github.com/envoyproxy/gateway)
+            licence=envoy-gateway
+            cp "$dir"/charts/gateway-helm/charts/crds/crds/generated/gateway.envoyproxy.io_{envoypatchpolicies,envoyproxies}.yaml "$cache/crds.fetched/"
+            cp "$dir/charts/gateway-helm/charts/crds/crds/gatewayapi-crds.yaml" "$cache/crds.fetched/gateway-api.yaml"
+            ;;
+        esac
+        cp "$dir/LICENSE" "$cache/crds.fetched/LICENSE.$licence"
+    done <"$pin"
+    chmod -R u+w "$cache/crds.fetched"
+    mv "$cache/crds.fetched" "$cache/crds"
+    digest=$digest_of_pin
+    stamp crds
 }
 
 # install_tools: programs of the distribution that fault tests use.
