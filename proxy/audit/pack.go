@@ -174,7 +174,7 @@ func openPack(name string) (*pack, error) {
 	if err := p.directory(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if p.zip, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*packRaw), zstd.WithDecoderLowmem(true)); err != nil {
+	if p.zip, err = newUnpacker(1); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return p, nil
@@ -246,31 +246,44 @@ func readAll(r io.ReaderAt, b []byte, at int64) error {
 // load reads a block. It fails with errBad where it is not as it was written.
 func (p *pack) load(block int) error {
 	p.block = -1
-	end := p.end
-	if block+1 < len(p.places) {
-		end = p.places[block+1].offset
-	}
-	at := p.places[block]
-	n := end - at.offset
-	if n < packBlockHeader || n > 2*packRaw {
-		return errBad
-	}
-	b := make([]byte, n)
-	if err := readAll(p.r, b, at.offset); err != nil {
+	l, raw, err := readBlock(p.r, p.places, p.end, block, p.zip, p.raw)
+	if err != nil {
 		return err
 	}
-	count, raw := int(binary.LittleEndian.Uint32(b[16:])), int(binary.LittleEndian.Uint32(b[20:]))
-	if int64(binary.LittleEndian.Uint32(b)) != n-packBlockHeader || binary.LittleEndian.Uint32(b[4:]) != frameSum(b) ||
-		int64(binary.LittleEndian.Uint64(b[8:])) != at.first || count < 1 || count > packBlock || raw > packRaw || raw < count*packEntry {
-		return errBad
-	}
-	var err error
-	if p.raw, err = p.zip.DecodeAll(b[packBlockHeader:], p.raw[:0]); err != nil || len(p.raw) != raw {
-		return errBad
-	}
-	p.loaded = loaded{heads: p.raw[:count*packEntry], bodies: p.raw[count*packEntry:], first: at.first}
-	p.block = block
+	p.raw, p.loaded, p.block = raw, l, block
 	return nil
+}
+
+// readBlock reads one of the blocks that lie at some places of a file, up to an end. It
+// unpacks into buf, where that is large enough, and gives it as raw: the loaded block
+// aliases it.
+func readBlock(r io.ReaderAt, places []place, end int64, block int, zip *zstd.Decoder, buf []byte) (l loaded, raw []byte, err error) {
+	if block+1 < len(places) {
+		end = places[block+1].offset
+	}
+	at := places[block]
+	n := end - at.offset
+	if n < packBlockHeader || n > 2*packRaw {
+		return l, nil, errBad
+	}
+	b := make([]byte, n)
+	if err := readAll(r, b, at.offset); err != nil {
+		return l, nil, err
+	}
+	count, size := int(binary.LittleEndian.Uint32(b[16:])), int(binary.LittleEndian.Uint32(b[20:]))
+	if int64(binary.LittleEndian.Uint32(b)) != n-packBlockHeader || binary.LittleEndian.Uint32(b[4:]) != frameSum(b) ||
+		int64(binary.LittleEndian.Uint64(b[8:])) != at.first || count < 1 || count > packBlock || size > packRaw || size < count*packEntry {
+		return l, nil, errBad
+	}
+	if raw, err = zip.DecodeAll(b[packBlockHeader:], slices.Grow(buf[:0], size)); err != nil || len(raw) != size {
+		return l, nil, errBad
+	}
+	return loaded{heads: raw[:count*packEntry], bodies: raw[count*packEntry:], first: at.first}, raw, nil
+}
+
+// newUnpacker makes what unpacks as many blocks at once; 0 is as many as there are cores.
+func newUnpacker(atOnce int) (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(atOnce), zstd.WithDecoderMaxMemory(2*packRaw), zstd.WithDecoderLowmem(true))
 }
 
 // entry gives the next entry of the loaded block; ok is false behind the last.
@@ -356,8 +369,13 @@ func (p *pack) find(index int64) ([]byte, error) {
 // names of a segment's files, below the log's directory.
 func (s *segmentFile) personalName() string { return personalName(s.number) }
 
-func sealedName(number int64) string   { return number8("segments", number, ".seg") }
-func personalName(number int64) string { return number8("segments", number, ".personal") }
+const (
+	sealedSuffix   = ".seg"
+	personalSuffix = ".personal"
+)
+
+func sealedName(number int64) string   { return number8("segments", number, sealedSuffix) }
+func personalName(number int64) string { return number8("segments", number, personalSuffix) }
 
 // number8 gives a file name of at least eight digits.
 func number8(dir string, number int64, suffix string) string {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,24 +25,35 @@ var ErrNoLog = errors.New("no audit log")
 // It sees durable records only and takes no lock. Its methods are safe for
 // concurrent use; each looks at the directory anew.
 type Reader struct {
-	dir      string
-	personal bool
+	dir    string
+	events *kept // of segments that are packed
+	people *kept // their personal parts; nil for a reader that does not read them
 
-	mu   sync.Mutex
-	last spot // guarded by mu
+	mu     sync.Mutex
+	last   spot             // guarded by mu
+	spots  map[int64][]spot // likewise; of the segments that are not packed, one for each spotEvery bytes
+	newest segmentFile      // likewise; the last one that was not packed when [Reader.At] looked; zero before
 }
 
-// spot is where a record begins in a segment that is appended to, so that whoever
-// reads on need not begin at its beginning.
+// spot is where a record begins in a segment that is not packed, so that whoever reads
+// on need not begin at its beginning. The zero spot is none.
 type spot struct{ segment, index, offset int64 }
+
+const (
+	spotEvery    = 64 << 10 // bytes of a segment that is not packed
+	spotSegments = 8        // of which spots are kept; packing is not far behind
+)
 
 // WithPersonal gives a reader that reads the personal parts of events too. Whoever
 // lets somebody see them records that first.
-func (r *Reader) WithPersonal() *Reader { return &Reader{dir: r.dir, personal: true} }
+func (r *Reader) WithPersonal() *Reader {
+	return &Reader{dir: r.dir, events: r.events, people: &kept{dir: r.dir, limit: keptPersonal, only: keptFor}}
+}
 
 // OpenReader gives a reader of the log in dir. It fails with [ErrNoLog].
 func OpenReader(dir string) (*Reader, error) {
-	r := &Reader{dir: filepath.Clean(dir)}
+	dir = filepath.Clean(dir)
+	r := &Reader{dir: dir, events: &kept{dir: dir, limit: keptBytes}}
 	_, _, err := r.segments()
 	if err != nil {
 		return nil, err
@@ -81,11 +94,10 @@ func (r *Reader) Size() (int64, error) {
 	return size, err
 }
 
-// segments lists the segments that were begun and gives the number of records
-// that may be shown: those that were committed, by the marker, or that are under
-// a checkpoint. After a power failure the marker may be old until the log is
-// opened for appending again.
-func (r *Reader) segments() ([]segmentFile, int64, error) {
+// durable gives the number of records that may be shown: those that were committed, by
+// the marker, or that are under a checkpoint. After a power failure the marker may be
+// old until the log is opened for appending again.
+func (r *Reader) durable() int64 {
 	var size int64
 	if m, ok := readMarker(r.dir, committedFile); ok {
 		size = m.size
@@ -95,6 +107,13 @@ func (r *Reader) segments() ([]segmentFile, int64, error) {
 			size = max(size, c.Size)
 		}
 	}
+	return size
+}
+
+// segments lists the segments that were begun and gives the number of records that may
+// be shown.
+func (r *Reader) segments() ([]segmentFile, int64, error) {
+	size := r.durable()
 	list, err := listSegments(r.dir)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the audit log: %w", err)
@@ -142,36 +161,30 @@ func (r *Reader) Records(from int64) iter.Seq2[Record, error] {
 // segment gives the records of one segment from an index on to before another.
 func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		sc, err := openScan(r.dir, s, segmentHeader, r.personal)
+		sc, err := openScan(r.dir, s, segmentHeader, r.people != nil)
 		if errors.Is(err, os.ErrNotExist) && !s.packed {
 			// It was packed meanwhile.
 			s.packed, s.name = true, sealedName(s.number)
-			sc, err = openScan(r.dir, s, segmentHeader, r.personal)
+			sc, err = openScan(r.dir, s, segmentHeader, r.people != nil)
 		}
 		index := s.header.tree.size
 		switch {
-		case err != nil || from <= index:
-		case s.packed:
+		case err != nil:
+		case s.packed && from > index:
 			index, err = from, sc.seek(from)
-		default:
-			r.mu.Lock()
-			if l := r.last; l.segment == s.number && l.index <= from && l.index > index {
-				index, sc.offset = l.index, l.offset
+		case !s.packed:
+			if at := r.nearest(s.number, from); at.index > index {
+				index, sc.offset = at.index, at.offset
 			}
-			r.mu.Unlock()
+			if end-from == 1 {
+				sc.ahead = scanOne
+			}
 		}
 		if sc != nil {
 			defer sc.close()
 		}
 		if err == nil && !s.packed {
-			defer func() {
-				r.mu.Lock()
-				r.last = spot{s.number, index, sc.offset}
-				if err != nil { // another log may be in the place of the one that was read
-					r.last = spot{}
-				}
-				r.mu.Unlock()
-			}()
+			defer func() { r.ended(spot{s.number, index, sc.offset}, err) }()
 		}
 		for ; err == nil && index < end; index++ {
 			var fr frame
@@ -183,11 +196,14 @@ func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error
 				sc.offset, err = at, errBad
 				break
 			}
+			if !s.packed && at/spotEvery != sc.offset/spotEvery {
+				r.passed(spot{s.number, index + 1, sc.offset})
+			}
 			if index < from {
 				continue
 			}
 			e := Record{Index: index, JSON: slices.Clone(fr.json)}
-			if r.personal {
+			if r.people != nil {
 				e.Personal = slices.Clone(fr.personal)
 			}
 			if !yield(e, nil) {
@@ -204,12 +220,69 @@ func (r *Reader) segment(s segmentFile, from, end int64) iter.Seq2[Record, error
 	}
 }
 
+// nearest gives the last spot known of a segment that is not behind a record.
+func (r *Reader) nearest(segment, index int64) spot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var best spot
+	if r.last.segment == segment && r.last.index <= index {
+		best = r.last
+	}
+	for _, s := range slices.Backward(r.spots[segment]) {
+		if s.offset > 0 && s.index <= index {
+			if s.index > best.index {
+				best = s
+			}
+			break
+		}
+	}
+	return best
+}
+
+// passed notes a spot.
+func (r *Reader) passed(s spot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list, known := r.spots[s.segment]
+	if !known {
+		if r.spots == nil {
+			r.spots = map[int64][]spot{}
+		}
+		if len(r.spots) == spotSegments {
+			delete(r.spots, slices.Min(slices.Collect(maps.Keys(r.spots))))
+		}
+	}
+	n := int(s.offset / spotEvery)
+	if n >= len(list) {
+		list = append(list, make([]spot, n+1-len(list))...)
+	}
+	list[n] = s
+	r.spots[s.segment] = list
+}
+
+// ended notes where a reading of a segment that is not packed ended. After an error
+// nothing is known any more: another log may be in the place of the one that was read.
+func (r *Reader) ended(s spot, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last = s; err != nil {
+		r.last, r.spots = spot{}, nil
+	}
+}
+
 // ErrNoRecord: the log has no record of that index, or has it no more.
 var ErrNoRecord = errors.New("no such record in the audit log")
 
 // At gives the record of an index. It fails with [ErrNoRecord] where there is none,
-// or where it was removed with its segment.
+// or where it was removed with its segment. Records that lie near one another cost
+// less than others.
 func (r *Reader) At(index int64) (Record, error) {
+	if e, ok := r.unpacked(r.events.of(index), index); ok {
+		return e, nil
+	}
+	if e, ok := r.written(index); ok {
+		return e, nil
+	}
 	list, size, err := r.segments()
 	if err != nil {
 		return Record{}, err
@@ -222,11 +295,72 @@ func (r *Reader) At(index int64) (Record, error) {
 		if index < s.header.tree.size || index >= end {
 			continue
 		}
+		if s.packed {
+			if p, err := r.events.named(s.name, s.header.tree.size, end); err == nil {
+				if e, ok := r.unpacked(p, index); ok {
+					return e, nil
+				}
+			}
+		}
 		for e, err := range r.segment(s, index, index+1) {
+			if err == nil && !s.packed && i == len(list)-1 {
+				r.mu.Lock()
+				r.newest = s
+				r.mu.Unlock()
+			}
 			return e, err
 		}
 	}
 	return Record{}, ErrNoRecord
+}
+
+// written gives a record of the segment that is appended to, without a look at the
+// others: a record carries its index and its sum. ok is false where it is not there.
+func (r *Reader) written(index int64) (Record, bool) {
+	r.mu.Lock()
+	s := r.newest
+	r.mu.Unlock()
+	if s.header == nil || index < s.header.tree.size || index >= r.durable() {
+		return Record{}, false
+	}
+	for e, err := range r.segment(s, index, index+1) {
+		if err != nil {
+			r.mu.Lock()
+			r.newest = segmentFile{}
+			r.mu.Unlock()
+		}
+		return e, err == nil
+	}
+	return Record{}, false
+}
+
+// unpacked gives a record of a pack; ok is false where the pack is none, is not in its
+// place any more, or cannot be read: then who looks at the directory finds out why.
+func (r *Reader) unpacked(p *keptPack, index int64) (e Record, ok bool) {
+	if p == nil {
+		return e, false
+	}
+	core, err := r.events.entry(p, index)
+	if err != nil || core == nil {
+		return e, false
+	}
+	e = Record{Index: index, JSON: slices.Clone(core)}
+	if r.people == nil {
+		return e, true
+	}
+	beside, err := r.people.named(strings.TrimSuffix(p.name, sealedSuffix)+personalSuffix, p.first, p.end)
+	if errors.Is(err, os.ErrNotExist) {
+		return e, true
+	}
+	if err != nil {
+		return e, false
+	}
+	part, err := r.people.entry(beside, index)
+	if err != nil {
+		return e, false
+	}
+	e.Personal = slices.Clone(part)
+	return e, true
 }
 
 // Segment is a part of the log that lies in one file.

@@ -18,8 +18,9 @@ type scanner struct {
 	offset int64 // of the next frame
 	limit  int64 // end of the file
 
-	buf []byte // of the file, from at
-	at  int64
+	buf   []byte // of the file, from at
+	at    int64
+	ahead int64 // how much is read at once, at first; 0 for scanWindow
 
 	events   *pack // of a segment that was packed; then r is nil
 	personal *pack // its personal parts, nil where they are not wanted or not there
@@ -62,8 +63,12 @@ func (s *scanner) seek(index int64) error {
 	return s.events.seek(index)
 }
 
-// scanWindow is how much is read at once.
-const scanWindow = 1 << 20
+// How much is read at once: of records that follow one another, and at first of one
+// that is read by itself.
+const (
+	scanWindow = 1 << 20
+	scanOne    = 32 << 10
+)
 
 // next gives the next frame and leaves offset behind it. It fails with errEnd at
 // a header of zeros or the end of the file, with errBad where a frame cannot be
@@ -109,12 +114,18 @@ func (s *scanner) window() []byte {
 // loaded already.
 func (s *scanner) load() (bool, error) {
 	have := len(s.window())
-	n := min(scanWindow, s.limit-s.offset)
+	switch {
+	case s.ahead == 0:
+		s.ahead = scanWindow
+	case have > 0: // it was not enough
+		s.ahead = min(2*s.ahead, scanWindow)
+	}
+	n := min(s.ahead, s.limit-s.offset)
 	if n <= int64(have) {
 		return false, nil
 	}
-	if cap(s.buf) < scanWindow {
-		s.buf = make([]byte, scanWindow)
+	if int64(cap(s.buf)) < n {
+		s.buf = make([]byte, s.ahead)
 	}
 	got, err := s.r.ReadAt(s.buf[:n], s.offset)
 	if err != nil && !errors.Is(err, io.EOF) {
