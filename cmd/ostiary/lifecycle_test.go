@@ -393,7 +393,7 @@ func TestObserve(t *testing.T) {
 func TestSentIsReconciledWithDecided(t *testing.T) {
 	in := launch(t, "embedded", "")
 	id := in.post("/v1/chat/completions", chat(ordinary)).header.Get(proxy.HeaderDecisionID)
-	sent := envoy.Entry{Decision: "allow", Upstream: "127.0.0.1:1", SentBytes: 100, Rx: 10, BodyCalls: 1, Code: 200}
+	sent := envoy.Entry{Decision: "allow", Upstream: "127.0.0.1:1", SentBytes: 100, Rx: 10, Inspected: envoy.Inspected{BodyCalls: 1}, Code: 200}
 	for _, c := range []struct {
 		name   string
 		change func(*envoy.Entry)

@@ -69,9 +69,28 @@ type Entry struct {
 	Tx         int64  // bytes of the answer's body
 	Duration   time.Duration
 	FirstByte  time.Duration // to the first byte of the upstream's answer; 0 where there was none
-	BodyCalls  int           // messages with the request's body that the policy server answered
-	FailedOpen bool          // the external processor failed and Envoy carried on
-	Unreadable bool          // the line was too long or is not of our format; nothing else is set
+	Inspected
+	Unreadable bool        // the line was too long or is not of our format; nothing else is set
+	Connection *Connection // of a line that tells of a connection, where nothing else is set
+}
+
+// Inspected is what the external processor did.
+type Inspected struct {
+	BodyCalls  int  // messages with the request's body that the policy server answered
+	FailedOpen bool // it failed and Envoy carried on
+}
+
+// Connection is an intercepted connection that no verdict covers: one that passed
+// unread, or was refused; or one whose TLS failed.
+type Connection struct {
+	Way      string // proxy or redirect
+	Chain    string // passed, refused/ and why, governed, plain, or empty where nothing matched
+	Name     string // that passed: a host, perhaps with a port. A client's word
+	Upstream string // address; empty where none was reached
+	Failure  string // of TLS with the client: a constant word, or empty
+	Sent     int64  // bytes to upstream
+	Received int64  // bytes from it
+	Duration time.Duration
 }
 
 // Sent reports whether the request was given to an upstream.
@@ -83,6 +102,8 @@ func (e *Entry) Sent() bool { return e.Upstream != "" }
 // decision in the audit log is for the caller to see.
 func (e *Entry) Ungoverned() string {
 	switch {
+	case e.Connection != nil:
+		return ""
 	case e.Unreadable:
 		return "unreadable"
 	case e.FailedOpen:
@@ -99,6 +120,7 @@ func (e *Entry) Ungoverned() string {
 const (
 	maxLogLine  = 64 << 10 // bytes; a line of ours has about one thousand
 	maxLogWord  = 128      // bytes kept of one string
+	maxHostWord = 253 + 6  // and of a host name with a port
 	followEvery = 100 * time.Millisecond
 )
 
@@ -123,6 +145,15 @@ type logLine struct {
 	MS         number  `json:"ms"`
 	TTFB       number  `json:"ttfb_ms"`
 	ExtProc    logProc `json:"extproc"`
+	logWay
+}
+
+// logWay is what lines of connections have instead of a verdict.
+type logWay struct {
+	Connection string `json:"connection"` // the way
+	Chain      string `json:"chain"`
+	Name       string `json:"name"`
+	TLS        string `json:"tls"`
 }
 
 type logProc struct {
@@ -160,14 +191,43 @@ func ParseEntry(line []byte) Entry {
 	if len(line) > maxLogLine || json.Unmarshal(line, &l) != nil {
 		return Entry{Unreadable: true}
 	}
+	if l.Connection != "" {
+		return Entry{Connection: &Connection{
+			Way: word(l.Connection), Chain: word(l.Chain), Name: hostWord(l.Name), Upstream: word(l.Upstream), Failure: tlsFailure(l.TLS),
+			Sent: int64(l.UpTx), Received: int64(l.UpRx), Duration: milliseconds(l.MS),
+		}}
+	}
 	return Entry{
 		DecisionID: word(l.DecisionID), Decision: word(l.Decision), Pool: word(l.Pool), Phase: word(l.Phase),
 		Route: word(l.Route), Cluster: word(l.Cluster), Upstream: word(l.Upstream),
 		Attempts: int(l.Attempts), SentBytes: int64(l.UpTx), GotBytes: int64(l.UpRx), Code: int(l.Code),
 		Details: details(l.Details), Flags: word(l.Flags), Rx: int64(l.Rx), Tx: int64(l.Tx),
 		Duration: milliseconds(l.MS), FirstByte: milliseconds(l.TTFB),
-		BodyCalls: int(l.ExtProc.BodyCalls), FailedOpen: l.ExtProc.FailedOpen,
+		Inspected: Inspected{BodyCalls: int(l.ExtProc.BodyCalls), FailedOpen: l.ExtProc.FailedOpen},
 	}
+}
+
+// hostWord keeps a host name of full length (RFC 1035, 2.3.4) with a port.
+func hostWord(s string) string {
+	if len(s) > maxHostWord {
+		return ""
+	}
+	if s == "-" {
+		return ""
+	}
+	return s
+}
+
+// tlsFailure gives the word behind which BoringSSL's reason is, of those that say
+// that the client did not take our certificate, else "other".
+func tlsFailure(s string) string {
+	switch {
+	case s == "" || s == "-":
+		return ""
+	case strings.Contains(s, "CERTIFICATE_UNKNOWN"), strings.Contains(s, "UNKNOWN_CA"), strings.Contains(s, "BAD_CERTIFICATE"), strings.Contains(s, "DECRYPT_ERROR"):
+		return "certificate_refused"
+	}
+	return "other"
 }
 
 func milliseconds(n number) time.Duration {

@@ -24,7 +24,7 @@ func TestParseEntry(t *testing.T) {
 	want := Entry{
 		DecisionID: "01J", Decision: "allow", Pool: "house", Phase: "body", Route: "pool/house", Cluster: "pool_house", Upstream: "127.0.0.1:9000",
 		Attempts: 1, SentBytes: 310, GotBytes: 150, Code: 200, Details: "via_upstream", Rx: 42, Tx: 21,
-		Duration: 3 * time.Millisecond, FirstByte: 2 * time.Millisecond, BodyCalls: 1,
+		Duration: 3 * time.Millisecond, FirstByte: 2 * time.Millisecond, Inspected: Inspected{BodyCalls: 1},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -48,7 +48,7 @@ func TestDetailsAreConstantWords(t *testing.T) {
 }
 
 func TestUngoverned(t *testing.T) {
-	sent := Entry{Upstream: "10.0.0.1:443", Decision: "allow", Rx: 10, BodyCalls: 1}
+	sent := Entry{Upstream: "10.0.0.1:443", Decision: "allow", Rx: 10, Inspected: Inspected{BodyCalls: 1}}
 	change := func(f func(*Entry)) Entry { e := sent; f(&e); return e }
 	for _, c := range []struct {
 		name string

@@ -94,6 +94,7 @@ func Bootstrap(s Spec) (*bootstrapv3.Bootstrap, error) {
 	for _, u := range b.spec.Upstreams {
 		out.StaticResources.Clusters = append(out.StaticResources.Clusters, b.poolCluster(u))
 	}
+	ways{b}.add(out)
 	if b.err != nil {
 		return nil, b.err
 	}

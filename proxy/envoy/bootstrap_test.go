@@ -63,6 +63,31 @@ func shapes() []shape {
 				},
 			}
 		}},
+		{"intercepted", func(dir, run string) envoy.Spec {
+			return envoy.Spec{
+				Listen: "127.0.0.1:8484", Socket: run + "/policy.sock", Admin: run + "/admin.sock", AccessLog: "/dev/stdout", PoolsDigest: "d3", CABundle: dir + "/roots.pem",
+				Upstreams: []envoy.Upstream{
+					{Name: "openai", URL: "https://api.openai.com", Credential: envoy.Credential{Mode: envoy.ClientCredential}, Pins: []string{"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}},
+					{Name: "house", URL: "http://127.0.0.1:8080", Internal: true},
+				},
+				Intercept: &envoy.Interception{
+					Proxy: []string{"127.0.0.1:3128"}, Redirect: []string{"127.0.0.1:15001", "[::1]:15001"}, SDS: run + "/sds.sock",
+					Matches: []envoy.HostMatch{
+						{Expr: `api\.openai\.com`, Chain: envoy.Governed}, {Expr: `[a-z0-9-]+\.openai\.azure\.com`, Chain: envoy.Governed},
+						{Expr: `paste\.example`, Chain: envoy.Refused + "rule"}, {Expr: `.*llm.*`, Chain: envoy.Refused + "suspect"}, {Expr: `([a-z0-9-]+\.)+[a-z]+`, Chain: envoy.Passed},
+					},
+				},
+			}
+		}},
+		{"intercepted-behind-proxy", func(dir, run string) envoy.Spec {
+			return envoy.Spec{
+				Listen: "127.0.0.1:8484", Socket: run + "/policy.sock", Admin: run + "/admin.sock", AccessLog: dir + "/access.jsonl",
+				Intercept: &envoy.Interception{
+					Redirect: []string{"127.0.0.1:15001"}, SDS: run + "/sds.sock", Upstream: "http://192.0.2.9:8080", Local: true,
+					Matches: []envoy.HostMatch{{Expr: `.*\.example`, Chain: envoy.Passed}},
+				},
+			}
+		}},
 		{"no-pools", func(dir, run string) envoy.Spec {
 			return envoy.Spec{Listen: "[::1]:8484", Socket: run + "/policy.sock", Admin: run + "/admin.sock", AccessLog: "/dev/stdout"}
 		}},

@@ -161,7 +161,7 @@ func (b *build) upstreamHTTP(u Upstream, t target) *upstreamhttpv3.HttpProtocolO
 func (b *build) injector(u Upstream) proto.Message {
 	// Envoy's own back-off goes up to 30 s: after an outage of the policy server
 	// that long, requests would be refused for want of a key that is there.
-	service := b.policyService()
+	service := b.policyService("")
 	service.GetEnvoyGrpc().RetryPolicy = &corev3.RetryPolicy{RetryBackOff: &corev3.BackoffStrategy{
 		BaseInterval: lasting(secretRetryBase), MaxInterval: lasting(secretRetryMax),
 	}}
@@ -197,7 +197,7 @@ func (b *build) upstreamTLS(u Upstream, t target) *corev3.TransportSocket {
 			b.fail(err)
 		}
 	}
-	validation := &tlsv3.CertificateValidationContext{TrustedCa: file(ca)}
+	validation := &tlsv3.CertificateValidationContext{TrustedCa: file(ca), VerifyCertificateSpki: u.Pins}
 	ctx := &tlsv3.UpstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
 		TlsParams:             &tlsv3.TlsParameters{TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2},
 		ValidationContextType: &tlsv3.CommonTlsContext_ValidationContext{ValidationContext: validation},

@@ -20,6 +20,8 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/ostiary/ostiary/proxy"
 )
 
 // Bounds of the client's side.
@@ -55,7 +57,7 @@ func (b *build) listener() *listenerv3.Listener {
 		return nil
 	}
 	chain := &listenerv3.FilterChain{Filters: []*listenerv3.Filter{{
-		Name: filterHCM, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(b.connectionManager())},
+		Name: filterHCM, ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: b.any(b.connectionManager(""))},
 	}}}
 	if t := b.spec.TLS; t != nil {
 		common := &tlsv3.CommonTlsContext{
@@ -87,11 +89,12 @@ func (b *build) listener() *listenerv3.Listener {
 	}
 }
 
-func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
+// connectionManager ends HTTP for one way in; the empty one is the base URL.
+func (b *build) connectionManager(way string) *hcmv3.HttpConnectionManager {
 	// The early removal takes what a client wrote into x-forwarded-client-cert;
 	// what the connection's own certificate says is put there afterwards.
 	details, current := hcmv3.HttpConnectionManager_SANITIZE, (*hcmv3.HttpConnectionManager_SetCurrentClientCertDetails)(nil)
-	if t := b.spec.TLS; t != nil && t.ClientCA != "" {
+	if t := b.spec.TLS; t != nil && t.ClientCA != "" && way == "" {
 		details = hcmv3.HttpConnectionManager_SANITIZE_SET
 		current = &hcmv3.HttpConnectionManager_SetCurrentClientCertDetails{Uri: true}
 	}
@@ -139,8 +142,8 @@ func (b *build) connectionManager() *hcmv3.HttpConnectionManager {
 		AccessLog:                     []*accesslogv3.AccessLog{b.accessLog()},
 		RouteSpecifier:                &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: b.routes()},
 		HttpFilters: []*hcmv3.HttpFilter{
-			b.filter(FilterTrailers, beforehand()),
-			b.filter(FilterExtProc, b.extProc()),
+			b.filter(FilterTrailers, beforehand(way)),
+			b.filter(FilterExtProc, b.extProc(way)),
 			b.filter(FilterRBAC, verdictLocks()),
 			b.filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}),
 		},
@@ -174,17 +177,26 @@ func (b *build) earlyRemoval() *corev3.TypedExtensionConfig {
 // beforehand drops every request trailer, for none is inspected, and the
 // x-envoy-internal that Envoy adds after the early removal. The
 // x-forwarded-proto that it adds too is needed to find a route.
-func beforehand() *headermutationv3.HeaderMutation {
-	remove := func(k *matcherv3.StringMatcher) *mutationv3.HeaderMutation {
-		return &mutationv3.HeaderMutation{Action: &mutationv3.HeaderMutation_RemoveOnMatch_{RemoveOnMatch: &mutationv3.HeaderMutation_RemoveOnMatch{KeyMatcher: k}}}
+//
+// What came through the explicit proxy gets the credentials of its CONNECT, in
+// place of any that the request inside carries.
+func beforehand(way string) *headermutationv3.HeaderMutation {
+	m := &headermutationv3.Mutations{
+		RequestMutations:         []*mutationv3.HeaderMutation{removal(prefix("x-envoy-"))},
+		RequestTrailersMutations: []*mutationv3.HeaderMutation{removal(regex(".*"))},
 	}
-	return &headermutationv3.HeaderMutation{Mutations: &headermutationv3.Mutations{
-		RequestMutations:         []*mutationv3.HeaderMutation{remove(prefix("x-envoy-"))},
-		RequestTrailersMutations: []*mutationv3.HeaderMutation{remove(regex(".*"))},
-	}}
+	if way == proxy.WayProxy {
+		m.RequestMutations = append(m.RequestMutations, removal(exact("proxy-authorization")), &mutationv3.HeaderMutation{
+			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
+				Header:       &corev3.HeaderValue{Key: "proxy-authorization", Value: "%FILTER_STATE(" + stateCredentials + ":PLAIN)%"},
+				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+			}},
+		})
+	}
+	return &headermutationv3.HeaderMutation{Mutations: m}
 }
 
-func (b *build) extProc() *extprocv3.ExternalProcessor {
+func (b *build) extProc(way string) *extprocv3.ExternalProcessor {
 	mode := func(body extprocv3.ProcessingMode_BodySendMode) *extprocv3.ProcessingMode {
 		return &extprocv3.ProcessingMode{
 			RequestHeaderMode: extprocv3.ProcessingMode_SEND, RequestBodyMode: extprocv3.ProcessingMode_BUFFERED, RequestTrailerMode: extprocv3.ProcessingMode_SKIP,
@@ -197,8 +209,12 @@ func (b *build) extProc() *extprocv3.ExternalProcessor {
 		m.RequestHeaderMode = extprocv3.ProcessingMode_DEFAULT
 		return m
 	}
+	attributes := []string{"source.address", "request.id", "request.protocol", "connection.requested_server_name"}
+	if way == proxy.WayProxy {
+		attributes = append(attributes, PeerAttribute)
+	}
 	return &extprocv3.ExternalProcessor{
-		GrpcService:      b.policyService(),
+		GrpcService:      b.policyService(way),
 		StatPrefix:       StatPrefix,
 		FailureModeAllow: false,
 		StatusOnError:    &typev3.HttpStatus{Code: typev3.StatusCode_ServiceUnavailable},
@@ -214,15 +230,19 @@ func (b *build) extProc() *extprocv3.ExternalProcessor {
 		MetadataOptions: &extprocv3.MetadataOptions{
 			ReceivingNamespaces: &extprocv3.MetadataOptions_MetadataNamespaces{Untyped: []string{MetadataNamespace}},
 		},
-		RequestAttributes: []string{"source.address", "request.id", "request.protocol", "connection.requested_server_name"},
+		RequestAttributes: attributes,
 	}
 }
 
-// policyService is our own server, told for which pools this Envoy was made.
-func (b *build) policyService() *corev3.GrpcService {
+// policyService is our own server, told for which pools this Envoy was made and in
+// which way the client came.
+func (b *build) policyService(way string) *corev3.GrpcService {
 	g := &corev3.GrpcService{TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{ClusterName: PolicyCluster}}}
 	if b.spec.PoolsDigest != "" {
-		g.InitialMetadata = []*corev3.HeaderValue{{Key: PoolsHeader, Value: b.spec.PoolsDigest}}
+		g.InitialMetadata = append(g.InitialMetadata, &corev3.HeaderValue{Key: PoolsHeader, Value: b.spec.PoolsDigest})
+	}
+	if way != "" {
+		g.InitialMetadata = append(g.InitialMetadata, &corev3.HeaderValue{Key: WayHeader, Value: way})
 	}
 	return g
 }

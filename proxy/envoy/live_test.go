@@ -44,6 +44,8 @@ type policy struct {
 	mu      sync.Mutex
 	pools   []string            // x-ostiary-pools of the last stream
 	seen    map[string][]string // names and values of the last request's headers
+	way     []string            // of the last stream
+	peer    string              // of the last request
 }
 
 // verdict is the reply that lets a request go.
@@ -244,7 +246,7 @@ func (p *policy) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 	p.started.Add(1)
 	if md, ok := metadata.FromIncomingContext(stream.Context()); ok {
 		p.mu.Lock()
-		p.pools = md.Get(envoy.PoolsHeader)
+		p.pools, p.way = md.Get(envoy.PoolsHeader), md.Get(envoy.WayHeader)
 		p.mu.Unlock()
 	}
 	var does behaviour
@@ -272,6 +274,11 @@ func (p *policy) Process(stream extprocv3.ExternalProcessor_ProcessServer) error
 			}
 			p.mu.Lock()
 			p.seen = seen
+			a := m.GetAttributes()[envoy.FilterExtProc].GetFields()
+			p.peer = a["source.address"].GetStringValue()
+			if v, ok := a[envoy.PeerAttribute]; ok {
+				p.peer = v.GetStringValue()
+			}
 			p.mu.Unlock()
 			if method == "CONNECT" || seen["upgrade"] != nil {
 				name = "refuse-upgrades"

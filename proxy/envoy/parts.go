@@ -37,7 +37,7 @@ func NewParts(s Spec) (*Parts, error) {
 		return nil, err
 	}
 	b := &build{spec: s}
-	m := b.connectionManager()
+	m := b.connectionManager("")
 	p := &Parts{Manager: m, Routes: m.GetRouteConfig(), BufferLimit: uint32(s.BodyLimit)}
 	for _, f := range m.GetHttpFilters() {
 		if f.GetName() != filterRouter {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -95,7 +96,7 @@ func Start(ctx context.Context, s Spec, o Options) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{o: o, stop: make(chan struct{}), done: make(chan struct{})}
-	if err := portFree(s.Listen); err != nil {
+	if err := portsFree(s.addresses()); err != nil {
 		return nil, err
 	}
 	in, err := p.launch(ctx, s)
@@ -139,6 +140,15 @@ func portFree(listen string) error {
 	return l.Close()
 }
 
+func portsFree(addresses []string) error {
+	for _, a := range addresses {
+		if err := portFree(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Pid gives the process id of the Envoy that serves.
 func (p *Process) Pid() int { return p.current().cmd.Process.Pid }
 
@@ -172,15 +182,14 @@ func (p *Process) Replace(ctx context.Context, s Spec) error {
 	p.replacing.Lock()
 	defer p.replacing.Unlock()
 	p.mu.Lock()
-	closing, before := p.closing, p.spec.Listen
+	closing, before := p.closing, p.spec.addresses()
 	p.mu.Unlock()
 	if closing {
 		return errors.New("envoy: replace: it is being stopped")
 	}
-	if before != s.Listen {
-		if err := portFree(s.Listen); err != nil {
-			return err
-		}
+	fresh := slices.DeleteFunc(s.addresses(), func(a string) bool { return slices.Contains(before, a) })
+	if err := portsFree(fresh); err != nil {
+		return err
 	}
 	in, err := p.launch(ctx, s)
 	if err != nil {
@@ -192,7 +201,11 @@ func (p *Process) Replace(ctx context.Context, s Spec) error {
 	old.retired = true
 	p.mu.Unlock()
 	go p.watch(in)
-	if at, err := listenAddress(before); err == nil && before == s.Listen {
+	for _, a := range before {
+		at, err := listenAddress(a)
+		if err != nil || !slices.Contains(s.addresses(), a) {
+			continue
+		}
 		if err := holdConnections(old.cmd.Process.Pid, at.Port()); err != nil {
 			p.o.Log.Warn("connections that arrive while envoy is replaced may be reset", "err", err)
 		}
@@ -271,7 +284,7 @@ func (p *Process) relaunch(old *instance, backoff *time.Duration) *instance {
 		if gone {
 			return nil
 		}
-		err := portFree(s.Listen)
+		err := portsFree(s.addresses())
 		var in *instance
 		if err == nil {
 			in, err = p.launch(context.Background(), s)

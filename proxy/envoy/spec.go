@@ -32,6 +32,7 @@ type Spec struct {
 	CABundle    string // file of the roots that upstreams are verified with; empty for the system's
 	PoolsDigest string // sent with each stream, so that the server can refuse an Envoy made for other pools
 	Upstreams   []Upstream
+	Intercept   *Interception // nil where no connections are intercepted
 
 	// Lookup resolves the name of a corporate proxy, which Envoy takes only as
 	// an address. Nil means the system's resolver.
@@ -52,6 +53,9 @@ type Upstream struct {
 	CA         string // file of the roots for this pool; empty for Spec.CABundle
 	Proxy      string // http://host:port of a corporate HTTP proxy; empty for none
 	ServerName string // name in TLS where it differs from the URL's host
+	// Pins are digests of keys of which the certificate's must be one (RFC 7469,
+	// base64), beside all else that is checked; empty for any.
+	Pins []string
 }
 
 // Credential says with whose key requests go to a pool.
@@ -144,6 +148,11 @@ func (s Spec) check() error {
 	}
 	if s.MessageTimeout <= 0 || s.MaxConnections < 1 || s.MaxExchanges < 1 {
 		bad("time-outs and limits must be positive")
+	}
+	if s.Intercept != nil {
+		if err := s.Intercept.check(); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	seen := map[string]bool{}
 	for _, u := range s.Upstreams {

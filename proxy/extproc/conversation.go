@@ -74,15 +74,17 @@ func (c *conversation) requestHeaders(m *extprocv3.ProcessingRequest, h *extproc
 	if err != nil {
 		return err
 	}
+	way, known := way(c.stream.Context())
+	q.head.Way = way
 	c.request = q
 	head := q.head
 	code := ""
 	switch {
-	case !inspectable(m):
+	case !inspectable(m), !known:
 		code = proxy.CodeUnexpectedFormat
 	case c.server.other(c.stream.Context()):
 		code = proxy.CodeReconfiguring
-	case !sameName(head.Peer.ServerName, head.Authority):
+	case !sameName(head.Peer.ServerName, head.Authority), head.Way != "" && head.Peer.ServerName == "":
 		code = proxy.CodeHostNotAllowed
 	}
 	if code != "" {

@@ -30,6 +30,7 @@ const (
 	attributeAddress  = "source.address"
 	attributeName     = "connection.requested_server_name"
 	attributeProtocol = "request.protocol"
+	attributePeer     = "filter_state['ostiary.peer']" // of the CONNECT, where the client came through the explicit proxy
 )
 
 var (
@@ -95,6 +96,10 @@ func readHead(m *extprocv3.ProcessingRequest, h *extprocv3.HttpHeaders) (q reque
 	out.Peer.ServerName = a[attributeName].GetStringValue()
 	// A unix socket has no address: the zero value says so.
 	out.Peer.Addr, _ = netip.ParseAddrPort(a[attributeAddress].GetStringValue())
+	if peer, ok := a[attributePeer]; ok {
+		// Inside a CONNECT the connection's own address is one of Envoy's.
+		out.Peer.Addr, _ = netip.ParseAddrPort(peer.GetStringValue())
+	}
 	return q, nil
 }
 

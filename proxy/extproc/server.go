@@ -24,6 +24,10 @@ import (
 // pools it was started: the digest of [proxy.Directory].
 const PoolsKey = "x-ostiary-pools"
 
+// WayKey is the metadata in which an Envoy says in which way clients come that are
+// not addressed to us: one of [proxy.WayProxy] and [proxy.WayRedirect].
+const WayKey = "x-ostiary-way"
+
 // Bounds of the gRPC server.
 const (
 	// DefaultDeadline bounds the time to the reply to one message. Envoy's
@@ -184,6 +188,17 @@ func (s *Server) other(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// way gives the way in that the stream is for. A word that is not known is not
+// one to decide on.
+func way(ctx context.Context) (way string, known bool) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	said := md.Get(WayKey)
+	if len(said) == 0 {
+		return "", true
+	}
+	return said[0], len(said) == 1 && (said[0] == proxy.WayProxy || said[0] == proxy.WayRedirect)
 }
 
 // panicSite names the function and line that panicked. The panic's value is not
