@@ -25,6 +25,7 @@ package clickhouse
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -33,8 +34,10 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/ostiary/ostiary/proxy/audit/ship"
 )
@@ -72,13 +75,31 @@ type Options struct {
 	// Engine is the table's engine where it is made, empty for
 	// ReplacingMergeTree; ReplicatedReplacingMergeTree(…) for replicas.
 	Engine string
+	// Extra is columns beyond those that the package names, of a table that is made
+	// for them; nil for none.
+	Extra *Extra
+}
+
+// Extra is further columns of the table, for whoever asks questions of it.
+type Extra struct {
+	Columns []Column
+	// Indexes are data-skipping indices, as they stand behind INDEX.
+	Indexes []string
+	// Values gives a record's values as a JSON object with a member for each column.
+	Values func(origin string, r ship.Record) ([]byte, error)
+}
+
+// Column is a column that the package does not know.
+type Column struct {
+	Name string // an identifier: letters, digits and '_'
+	Type string // as ClickHouse has it
 }
 
 // Sink is a table. It is for one goroutine, as ship calls it.
 type Sink struct {
 	opt   Options
 	url   *url.URL
-	made  bool
+	made  atomic.Bool      // the table is there
 	first map[string]int64 // by origin, the index behind the last that was there when we began
 }
 
@@ -102,6 +123,8 @@ func New(o Options) (*Sink, error) {
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "":
 		return nil, errors.New("clickhouse: the URL must be http[s]://HOST[:PORT]/ without user, password and query")
+	case o.Extra != nil && slices.ContainsFunc(o.Extra.Columns, func(c Column) bool { return !identifier.MatchString(c.Name) }):
+		return nil, errors.New("clickhouse: a column's name is letters, digits and '_'")
 	case !identifier.MatchString(o.Table) || len(o.Table) > nameLimit || o.Database != "" && !identifier.MatchString(o.Database):
 		return nil, fmt.Errorf("clickhouse: table and database are names of letters, digits and '_', at most %d", nameLimit)
 	}
@@ -124,6 +147,15 @@ func (s *Sink) DDL() []string {
 	if s.opt.Engine == "ReplacingMergeTree" {
 		settings = fmt.Sprintf(" SETTINGS non_replicated_deduplication_window = %d", window)
 	}
+	extra := ""
+	if x := s.opt.Extra; x != nil {
+		for _, c := range x.Columns {
+			extra += ",\n\t" + c.Name + " " + c.Type
+		}
+		for _, i := range x.Indexes {
+			extra += ",\n\tINDEX " + i
+		}
+	}
 	return []string{
 		`CREATE TABLE IF NOT EXISTS ` + s.opt.Table + ` (
 	origin LowCardinality(String), idx UInt64, time DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
@@ -132,7 +164,7 @@ func (s *Sink) DDL() []string {
 	application LowCardinality(String), team LowCardinality(String), model LowCardinality(String), dialect LowCardinality(String), operation LowCardinality(String),
 	types Array(LowCardinality(String)), groups Array(LowCardinality(String)), rules Array(LowCardinality(String)),
 	status UInt32, sent LowCardinality(String),
-	leaf FixedString(64), core String CODEC(ZSTD)
+	leaf FixedString(64), core String CODEC(ZSTD)` + extra + `
 ) ENGINE = ` + s.opt.Engine + ` PARTITION BY toYYYYMM(time) ORDER BY (origin, idx)` + settings,
 		`CREATE VIEW IF NOT EXISTS ` + s.opt.Table + `_once AS SELECT * FROM ` + s.opt.Table + ` FINAL`,
 	}
@@ -199,41 +231,90 @@ func row(origin string, r ship.Record) line {
 }
 
 // Ship inserts the batch with one statement.
-func (s *Sink) Ship(ctx context.Context, b ship.Batch) error {
-	if err := s.prepare(ctx, b.Origin); err != nil {
-		return err
-	}
-	if b.First < s.first[b.Origin] {
-		if err := s.compare(ctx, b); err != nil {
-			return err
-		}
-	}
+func (s *Sink) Ship(ctx context.Context, b ship.Batch) error { return s.ShipAll(ctx, b) }
+
+// ShipAll inserts batches of several logs with one statement, for ClickHouse wants
+// few and large ones. Where it fails, some of it may be there nevertheless.
+func (s *Sink) ShipAll(ctx context.Context, batches ...ship.Batch) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
-	for _, r := range b.Records {
-		if err := enc.Encode(row(b.Origin, r)); err != nil {
-			return ship.Refuse(r.Index, "its columns cannot be written as JSON")
+	token := sha256.New()
+	records := 0
+	for _, b := range batches {
+		if len(b.Records) == 0 {
+			continue
 		}
+		if err := s.prepare(ctx, b.Origin); err != nil {
+			return err
+		}
+		if b.First < s.first[b.Origin] {
+			if err := s.compare(ctx, b); err != nil {
+				return err
+			}
+		}
+		for _, r := range b.Records {
+			if err := s.encode(&body, enc, b.Origin, r); err != nil {
+				return ship.Refuse(r.Index, "its columns cannot be written as JSON")
+			}
+		}
+		records += len(b.Records)
+		fmt.Fprintf(token, "%s:%d-%d\n", b.Origin, b.First, b.End()-1)
+	}
+	if records == 0 {
+		return nil
+	}
+	name := hex.EncodeToString(token.Sum(nil))
+	if len(batches) == 1 {
+		name = fmt.Sprintf("%s:%d-%d", batches[0].Origin, batches[0].First, batches[0].End()-1)
 	}
 	_, err := s.ask(ctx, "INSERT INTO "+s.opt.Table+" FORMAT JSONEachRow", url.Values{
-		"insert_deduplication_token": {fmt.Sprintf("%s:%d-%d", b.Origin, b.First, b.End()-1)},
+		"insert_deduplication_token": {name},
 		"insert_deduplicate":         {"1"},
 		"wait_for_async_insert":      {"1"},
 	}, body.Bytes())
 	return err
 }
 
+// encode writes a record's row, a line of JSON.
+func (s *Sink) encode(body *bytes.Buffer, enc *json.Encoder, origin string, r ship.Record) error {
+	if err := enc.Encode(row(origin, r)); err != nil || s.opt.Extra == nil {
+		return err
+	}
+	more, err := s.opt.Extra.Values(origin, r)
+	if err != nil || len(more) <= len("{}") {
+		return err
+	}
+	body.Truncate(body.Len() - len("}\n")) // one object of the two
+	body.WriteByte(',')
+	body.Write(more[1:])
+	body.WriteByte('\n')
+	return nil
+}
+
+// Query asks the server. Values of the statement's parameters {NAME:TYPE} stand in
+// params under param_NAME, written by [Parameter] where they are text. It is safe for
+// concurrent use with the sink's other methods.
+func (s *Sink) Query(ctx context.Context, statement string, params url.Values) ([]byte, error) {
+	return s.ask(ctx, statement, params, nil)
+}
+
+// Table gives the table's name, for statements.
+func (s *Sink) Table() string { return s.opt.Table }
+
+// Parameter writes a text as ClickHouse reads the values of parameters.
+func Parameter(s string) string { return parameter(s) }
+
 // prepare makes the table and looks how far an origin got, once.
 func (s *Sink) prepare(ctx context.Context, origin string) error {
-	if !s.made && !s.opt.NoCreate {
+	if !s.made.Load() && !s.opt.NoCreate {
 		for _, statement := range s.DDL() {
 			if _, err := s.ask(ctx, statement, nil, nil); err != nil {
 				return err
 			}
 		}
 	}
-	s.made = true
+	s.made.Store(true)
 	if _, ok := s.first[origin]; ok {
 		return nil
 	}
@@ -348,7 +429,7 @@ func (s *Sink) exception(code string) error {
 	case 192, 193, 194, 497, 516: // who we are, what we may do
 		return ship.Fail(ship.Credentials, detail)
 	case 60, 81: // no such table or database: made anew by the next call
-		s.made = false
+		s.made.Store(false)
 		return ship.Fail(ship.Unsupported, detail)
 	case 159, 160, 201, 202, 209, 210, 241, 242, 243, 252, 285, 319, 394, 999: // too much, too many, read only for now
 		return ship.Fail(ship.Busy, detail)

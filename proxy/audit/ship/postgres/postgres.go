@@ -36,6 +36,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,7 +75,29 @@ type Options struct {
 	Daily bool
 	// NoCreate leaves making tables and partitions to others.
 	NoCreate bool
+	// Extra is columns beyond those that the package names, of a table that is made
+	// for them; nil for none.
+	Extra *Extra
 }
+
+// Extra is further columns of the table, for whoever asks questions of it.
+type Extra struct {
+	Columns []Column
+	// Indexes are lists of columns, by name, of further B-tree indices.
+	Indexes []string
+	// Values gives a record's values, in the order of the columns. Text in them has
+	// no zeros; see [Text].
+	Values func(origin string, r ship.Record) []any
+}
+
+// Column is a column that the package does not know.
+type Column struct {
+	Name string // an identifier: letters, digits and '_'
+	Type string // as PostgreSQL has it
+}
+
+// Text removes zeros, which PostgreSQL's text cannot hold.
+func Text(s string) string { return text(s) }
 
 // Sink is a connection to one table. It is for one goroutine, as ship calls it.
 type Sink struct {
@@ -85,6 +108,7 @@ type Sink struct {
 	daily   bool            // of the table that is there
 	days    map[string]bool // partitions that are known to be there
 	checked bool            // records that are there were compared since the connection was made
+	columns []string        // of a row
 }
 
 var (
@@ -109,8 +133,21 @@ func New(o Options) (*Sink, error) {
 			return nil, fmt.Errorf("postgres: the table must be TABLE or SCHEMA.TABLE of letters, digits and '_', at most %d each", identifierBytes)
 		}
 	}
-	return &Sink{opt: o, table: pgx.Identifier(parts).Sanitize(), name: parts[len(parts)-1], days: map[string]bool{}}, nil
+	s := &Sink{opt: o, table: pgx.Identifier(parts).Sanitize(), name: parts[len(parts)-1], days: map[string]bool{}, columns: columns}
+	if o.Extra != nil {
+		s.columns = slices.Clone(columns)
+		for _, c := range o.Extra.Columns {
+			if !identifier.MatchString(c.Name) || len(c.Name) > identifierBytes {
+				return nil, errors.New("postgres: a column's name is letters, digits and '_'")
+			}
+			s.columns = append(s.columns, c.Name)
+		}
+	}
+	return s, nil
 }
+
+// Table gives the quoted name of the table, for statements.
+func (s *Sink) Table() string { return s.table }
 
 // DDL gives the statements that make the table, for whoever makes it by hand.
 func (s *Sink) DDL() []string { return s.ddl(s.opt.Daily) }
@@ -120,7 +157,17 @@ func (s *Sink) ddl(daily bool) []string {
 	if daily {
 		partition = " PARTITION BY RANGE (day)"
 	}
-	return []string{
+	extra := ""
+	var indexes []string
+	if x := s.opt.Extra; x != nil {
+		for _, c := range x.Columns {
+			extra += "\n\t" + c.Name + " " + c.Type + ","
+		}
+		for i, list := range x.Indexes {
+			indexes = append(indexes, `CREATE INDEX IF NOT EXISTS `+s.index(fmt.Sprintf("x%d", i))+` ON `+s.table+` (`+list+`)`)
+		}
+	}
+	return append([]string{
 		`CREATE TABLE IF NOT EXISTS ` + s.table + ` (
 	origin text NOT NULL, idx bigint NOT NULL, day date NOT NULL, time timestamptz,
 	kind text NOT NULL, id text NOT NULL, decision_id text NOT NULL,
@@ -128,12 +175,12 @@ func (s *Sink) ddl(daily bool) []string {
 	application text NOT NULL, team text NOT NULL, model text NOT NULL, dialect text NOT NULL, operation text NOT NULL,
 	types text[] NOT NULL, groups text[] NOT NULL, rules text[] NOT NULL,
 	status integer NOT NULL, sent text NOT NULL,
-	leaf bytea NOT NULL, core text NOT NULL,
+	leaf bytea NOT NULL, core text NOT NULL,` + extra + `
 	PRIMARY KEY (origin, idx` + map[bool]string{true: ", day"}[daily] + `)
 )` + partition,
 		`CREATE INDEX IF NOT EXISTS ` + s.index("time") + ` ON ` + s.table + ` USING brin (time)`,
 		`CREATE INDEX IF NOT EXISTS ` + s.index("decision") + ` ON ` + s.table + ` (decision_id)`,
-	}
+	}, indexes...)
 }
 
 func (s *Sink) index(suffix string) string { return pgx.Identifier{s.name + "_" + suffix}.Sanitize() }
@@ -173,8 +220,12 @@ func texts(list []string) []string {
 }
 
 // Ship inserts the batch in one transaction.
-func (s *Sink) Ship(ctx context.Context, b ship.Batch) error {
-	err := s.ship(ctx, b)
+func (s *Sink) Ship(ctx context.Context, b ship.Batch) error { return s.ShipAll(ctx, b) }
+
+// ShipAll inserts batches of several logs in one transaction: all of them are there
+// then, or none. One that has no records adds nothing.
+func (s *Sink) ShipAll(ctx context.Context, batches ...ship.Batch) error {
+	err := s.ship(ctx, batches)
 	if err != nil {
 		s.drop()
 		return failure(err)
@@ -182,16 +233,21 @@ func (s *Sink) Ship(ctx context.Context, b ship.Batch) error {
 	return nil
 }
 
-func (s *Sink) ship(ctx context.Context, b ship.Batch) error {
+func (s *Sink) ship(ctx context.Context, batches []ship.Batch) error {
 	if err := s.connect(ctx); err != nil {
 		return err
 	}
-	rows := make([][]any, 0, len(b.Records))
+	var rows [][]any
 	days := map[string]bool{}
-	for _, r := range b.Records {
-		v := row(b.Origin, r)
-		rows = append(rows, v)
-		days[v[2].(time.Time).Format(dayForm)] = true
+	for _, b := range batches {
+		for _, r := range b.Records {
+			v := row(b.Origin, r)
+			days[v[2].(time.Time).Format(dayForm)] = true
+			if s.opt.Extra != nil {
+				v = append(v, s.opt.Extra.Values(b.Origin, r)...)
+			}
+			rows = append(rows, v)
+		}
 	}
 	if err := s.partitions(ctx, days); err != nil {
 		return err
@@ -201,14 +257,14 @@ func (s *Sink) ship(ctx context.Context, b ship.Batch) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }() // of one that was committed it does nothing
-	if _, err := tx.CopyFrom(ctx, pgx.Identifier{stage}, columns, pgx.CopyFromRows(rows)); err != nil {
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{stage}, s.columns, pgx.CopyFromRows(rows)); err != nil {
 		return err
 	}
 	key := "(origin, idx)"
 	if s.daily {
 		key = "(origin, idx, day)"
 	}
-	list := strings.Join(columns, ", ")
+	list := strings.Join(s.columns, ", ")
 	tag, err := tx.Exec(ctx, `INSERT INTO `+s.table+` (`+list+`) SELECT `+list+` FROM `+stage+` ON CONFLICT `+key+` DO NOTHING`)
 	if err != nil {
 		return err
