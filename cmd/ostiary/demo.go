@@ -18,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ostiary/ostiary/proxy"
-	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/standin"
 )
@@ -161,7 +160,7 @@ func (s *server) tour(ctx context.Context, t tourist) error {
 			return err
 		}
 		fmt.Fprintf(w, "   why       %s\n", stop.note)
-		if err := s.printAudit(w, id); err != nil {
+		if err := s.printAudit(ctx, w, id); err != nil {
 			return err
 		}
 		t.pause(ctx)
@@ -220,21 +219,13 @@ func send(ctx context.Context, w io.Writer, base, prompt string) (decisionID str
 }
 
 // printAudit prints what the audit log says of a decision.
-func (s *server) printAudit(w io.Writer, id string) error {
-	r, err := audit.OpenReader(s.places.log)
-	if err != nil {
+func (s *server) printAudit(ctx context.Context, w io.Writer, id string) error {
+	ev, err := s.ledger.decision(ctx, id)
+	switch {
+	case err != nil:
 		return err
-	}
-	entries, err := r.Show(id)
-	if err != nil {
-		return err
-	}
-	if len(entries) == 0 {
+	case ev == nil:
 		return fmt.Errorf("the audit log has no decision %s", id)
-	}
-	ev, err := entries[0].Event()
-	if err != nil {
-		return err
 	}
 	var parts []string
 	for _, f := range ev.Findings {

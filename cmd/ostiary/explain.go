@@ -15,6 +15,7 @@ import (
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 )
 
 // explanation is what `ostiary explain` is asked.
@@ -138,7 +139,7 @@ func (e *explanation) explain(c *cobra.Command, args []string) (*explained, erro
 	ctx := c.Context()
 	var x *explained
 	if e.event != "" {
-		x, err = e.recorded(c.ErrOrStderr(), set)
+		x, err = e.recorded(ctx, c.ErrOrStderr(), set)
 	} else {
 		x, err = e.judged(ctx, c, args, trial{stage: st, set: set})
 	}
@@ -192,8 +193,8 @@ func (e *explanation) judged(ctx context.Context, c *cobra.Command, args []strin
 }
 
 // recorded explains a decision of the audit log.
-func (e *explanation) recorded(diag io.Writer, set *policies.Set) (*explained, error) {
-	ev, err := decisionOf(&e.audit, e.event)
+func (e *explanation) recorded(ctx context.Context, diag io.Writer, set *policies.Set) (*explained, error) {
+	ev, err := decisionOf(ctx, &e.audit, e.event)
 	if err != nil {
 		return nil, err
 	}
@@ -226,22 +227,41 @@ func (e *explanation) recorded(diag io.Writer, set *policies.Set) (*explained, e
 	return x, nil
 }
 
-// decisionOf finds a decision of the audit log by its id; nil where there is
-// none.
-func decisionOf(f *auditFlags, id string) (*proxy.Event, error) {
+// decisionOf finds a decision of the audit log by its id, or by that of what belongs to
+// it; nil where there is none.
+func decisionOf(ctx context.Context, f *auditFlags, id string) (*proxy.Event, error) {
 	r, err := f.reader()
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.Show(strings.ToUpper(strings.TrimSpace(id)))
+	p, err := f.places()
 	if err != nil {
 		return nil, err
 	}
-	return decisionIn(found)
+	x, err := index.Open(p.log, index.Options{Source: r, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	return decisionBy(ctx, x, r, id)
 }
 
-func decisionIn(found []audit.Record) (*proxy.Event, error) {
-	for _, rec := range found {
+// decisionBy is decisionOf with the index of a log, which it brings up to date.
+func decisionBy(ctx context.Context, x *index.Index, r *audit.Reader, id string) (*proxy.Event, error) {
+	if err := x.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	refs, err := x.Lookup(ctx, strings.ToUpper(strings.TrimSpace(id)))
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		rec, err := r.At(ref.Index)
+		if errors.Is(err, audit.ErrNoRecord) {
+			continue // it was removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
 		ev, err := rec.Event()
 		if err != nil {
 			return nil, err

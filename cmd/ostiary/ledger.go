@@ -432,6 +432,11 @@ func (l *ledger) follow(ctx context.Context) {
 	}
 }
 
+// decision finds a decision by its id; nil where the log has none.
+func (l *ledger) decision(ctx context.Context, id string) (*proxy.Event, error) {
+	return decisionBy(ctx, l.index, l.reader, id)
+}
+
 // needed gives the first record that a sink of the configuration has not got.
 func (l *ledger) needed() int64 {
 	least := int64(math.MaxInt64)

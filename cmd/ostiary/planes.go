@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/ostiary/ostiary/proxy"
-	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/envoy"
 	"github.com/ostiary/ostiary/proxy/extproc"
@@ -152,12 +151,10 @@ func (s *server) accessEntry(e envoy.Entry) {
 // recorded reports whether the log has a decision of that id: an Envoy that is
 // not ours tells of streams that began before this process did.
 func (s *server) recorded(id string) bool {
-	r, err := audit.OpenReader(s.places.log)
-	if err != nil {
-		return false
-	}
-	found, err := r.Show(id)
-	return err == nil && len(found) > 0
+	ctx, cancel := context.WithTimeout(context.Background(), recordTime)
+	defer cancel()
+	ev, err := s.ledger.decision(ctx, id)
+	return err == nil && ev != nil
 }
 
 // ended says in a constant word how an exchange ended that did not end well, by

@@ -14,7 +14,7 @@ import (
 
 	"github.com/ostiary/ostiary/policies"
 	"github.com/ostiary/ostiary/proxy"
-	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 )
 
 // benchBudget is what a decision of ten policies may take; more policies have
@@ -66,7 +66,7 @@ Exit status: 0 done, 1 with --strict and over the budget, 2 it could not be told
 			}
 			if event != "" {
 				a.config = f.config
-				facts, err := factsOfEvent(&a, event)
+				facts, err := factsOfEvent(c.Context(), &a, event)
 				if err != nil {
 					return err
 				}
@@ -276,7 +276,7 @@ func eachDecision(ctx context.Context, a *auditFlags, since, until string, look 
 		if t.text == "" {
 			continue
 		}
-		at, err := audit.ParseTime(t.text, now)
+		at, err := index.ParseTime(t.text, now)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.flag, err)
 		}
@@ -360,8 +360,8 @@ func (u *usage) report(w io.Writer, x *policies.Usage, asJSON bool) error {
 }
 
 // factsOfEvent gives the facts of a recorded decision.
-func factsOfEvent(a *auditFlags, id string) (*proxy.Facts, error) {
-	ev, err := decisionOf(a, id)
+func factsOfEvent(ctx context.Context, a *auditFlags, id string) (*proxy.Facts, error) {
+	ev, err := decisionOf(ctx, a, id)
 	switch {
 	case err != nil:
 		return nil, err
@@ -409,7 +409,7 @@ facts cannot be read.`,
 			a.config = f.config
 			var facts *proxy.Facts
 			if event != "" {
-				facts, err = factsOfEvent(&a, event)
+				facts, err = factsOfEvent(c.Context(), &a, event)
 			} else {
 				facts, err = factsIn(c.InOrStdin())
 			}

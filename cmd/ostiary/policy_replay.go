@@ -21,6 +21,7 @@ import (
 	"github.com/ostiary/ostiary/policies/replay"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 )
 
 // replayFixtures bounds the fixtures that a replay writes; a person has to
@@ -48,12 +49,12 @@ func (s *span) bounds(now time.Time) (from, to time.Time, err error) {
 		return from, to, errors.New("--since and --from say the same: give one")
 	}
 	if at := first(s.since, s.from); at != "" {
-		if from, err = audit.ParseTime(at, now); err != nil {
+		if from, err = index.ParseTime(at, now); err != nil {
 			return from, to, fmt.Errorf("--since: %w", err)
 		}
 	}
 	if s.to != "" {
-		if to, err = audit.ParseTime(s.to, now); err != nil {
+		if to, err = index.ParseTime(s.to, now); err != nil {
 			return from, to, fmt.Errorf("--to: %w", err)
 		}
 	}

@@ -254,22 +254,6 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "ev/s")
 	})
-	b.Run("search", func(b *testing.B) {
-		r, err := OpenReader(dir)
-		if err != nil {
-			b.Fatal(err)
-		}
-		q, err := ParseQuery("id:" + testID(17))
-		if err != nil {
-			b.Fatal(err)
-		}
-		for b.Loop() {
-			if found, _, err := r.Search(q, 0); err != nil || len(found) != 1 {
-				b.Fatal(err, len(found))
-			}
-		}
-		b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "ev/s")
-	})
 	b.Run("reopen", func(b *testing.B) {
 		for b.Loop() {
 			l, err := Open(dir, Options{})

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -441,116 +442,6 @@ func (r *Reader) Tile(name string) ([]byte, error) {
 
 var tilePattern = regexp.MustCompile(`^tile/[0-9]{1,2}(/x[0-9]{3})*/[0-9]{3}(\.p/[0-9]{1,3})?$`)
 
-// backwards calls visit with the records of one segment at a time, the last
-// segment first, each in order, as long as visit wants more.
-func (r *Reader) backwards(visit func(iter.Seq2[Record, error]) (bool, error)) error {
-	list, size, err := r.segments()
-	if err != nil {
-		return err
-	}
-	for i := len(list) - 1; i >= 0; i-- {
-		end := size
-		if i+1 < len(list) {
-			end = min(size, list[i+1].header.tree.size)
-		}
-		more, err := visit(r.segment(list[i], list[i].header.tree.size, end))
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-// Search gives the records that match, the oldest first; with more than limit of
-// them, the last ones, and true. A limit of 0 means all of them.
-func (r *Reader) Search(q *Query, limit int) (found []Record, more bool, err error) {
-	err = r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
-		var here []Record
-		for e, err := range entries {
-			if err != nil {
-				return false, err
-			}
-			ok, err := q.Match(e)
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				continue
-			}
-			here = append(here, e)
-			if limit > 0 && len(here)+len(found) > limit {
-				more = true
-				here = here[len(here)+len(found)-limit:]
-			}
-		}
-		found = append(here, found...)
-		return limit == 0 || !more, nil
-	})
-	return found, more, err
-}
-
-// Show gives the records of an id, in order: the event with that id, the decision
-// it belongs to, and that decision's outcome. Where there is none, it gives none.
-func (r *Reader) Show(id string) ([]Record, error) {
-	decision, err := r.decisionOf(id)
-	if err != nil || decision == "" {
-		return nil, err
-	}
-	var out []Record
-	err = r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
-		var here []Record
-		begins := false
-		for e, err := range entries {
-			if err != nil {
-				return false, err
-			}
-			if !mentions(e, decision) {
-				continue
-			}
-			ev, err := e.Event()
-			if err != nil {
-				return false, err
-			}
-			if ev.ID == decision || ev.DecisionID == decision {
-				here = append(here, e)
-				begins = begins || ev.ID == decision
-			}
-		}
-		out = append(here, out...)
-		return !begins, nil
-	})
-	return out, err
-}
-
-// decisionOf gives the id of the decision that the event with that id belongs to:
-// its own, but for outcomes. Empty means that there is no such event.
-func (r *Reader) decisionOf(id string) (string, error) {
-	var decision string
-	err := r.backwards(func(entries iter.Seq2[Record, error]) (bool, error) {
-		for e, err := range entries {
-			if err != nil {
-				return false, err
-			}
-			if !mentions(e, id) {
-				continue
-			}
-			ev, err := e.Event()
-			if err != nil {
-				return false, err
-			}
-			if ev.ID == id || ev.DecisionID == id {
-				decision = id
-				if ev.ID == id && ev.DecisionID != "" {
-					decision = ev.DecisionID
-				}
-				return false, nil
-			}
-		}
-		return true, nil
-	})
-	return decision, err
-}
-
 // followEvery is how often Follow looks for new records.
 const followEvery = 100 * time.Millisecond
 
@@ -585,3 +476,6 @@ func (r *Reader) Follow(ctx context.Context, from int64, visit func(Record) erro
 		}
 	}
 }
+
+// mentions says whether the record's JSON holds the string s somewhere.
+func mentions(e Record, s string) bool { return bytes.Contains(e.JSON, appendString(nil, s)) }

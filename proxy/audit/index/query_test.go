@@ -142,6 +142,31 @@ func TestParseErrorsHoldNoValue(t *testing.T) {
 	}
 }
 
+func TestParseTime(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ text, want string }{
+		{"2h", "2026-11-24T10:00:00Z"},
+		{"90s", "2026-11-24T11:58:30Z"},
+		{"7d", "2026-11-17T12:00:00Z"},
+		{"2w", "2026-11-10T12:00:00Z"},
+		{"0d", "2026-11-24T12:00:00Z"},
+		{"2026-11-23", "2026-11-23T00:00:00Z"},
+		{"2026-11-23T14:00:00+01:00", "2026-11-23T13:00:00Z"},
+		{"yesterday", ""}, {"", ""}, {"-2h", ""}, {"d", ""}, {"999999999d", ""}, {"2026-13-01", ""}, {"-1d", ""},
+	} {
+		got, err := ParseTime(c.text, now)
+		if err != nil {
+			if c.want != "" || !strings.Contains(err.Error(), "write a time as") {
+				t.Errorf("%q: %v", c.text, err)
+			}
+			continue
+		}
+		if s := got.UTC().Format(time.RFC3339); s != c.want {
+			t.Errorf("%q: %s, want %s", c.text, s, c.want)
+		}
+	}
+}
+
 func TestBetween(t *testing.T) {
 	q := parse(t, "kind:outcome since:7d")
 	b := q.Between(testNow.Add(-time.Hour), testNow)
