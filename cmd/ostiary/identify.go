@@ -71,7 +71,9 @@ func chain(cfg *config.Config, apps []identity.Application, keys *identity.Ident
 	}
 	if len(i.Local) > 0 {
 		lo := identity.LocalOptions{Names: names}
-		lo.Server, _ = netip.ParseAddrPort(cfg.Listen) // a name, or a socket: every address is asked for
+		// A name, or a socket: every address is asked for.
+		lo.Server, _ = netip.ParseAddrPort(cfg.Listen)
+		lo.Proxy, _ = netip.ParseAddrPort(cfg.Intercept.Proxy)
 		for _, p := range i.Local {
 			lo.Rules = append(lo.Rules, identity.LocalRule{UID: p.UID, Exe: p.Exe, Container: p.Container, Application: p.Application})
 		}

@@ -30,7 +30,8 @@ func (d *Door) Identify(h *proxy.Head) (proxy.Principal, error) {
 		Op: "check host", Kind: proxy.Refused, Code: proxy.CodeHostNotAllowed,
 		Hint: "Requests of web pages and for other host names are refused. Where they are wanted, list them under hosts and origins in Ostiary's configuration.",
 	}
-	if len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(hostname(h.Authority))) {
+	// Whoever was intercepted addressed a governed name, which the data plane saw.
+	if h.Way == "" && len(d.Hosts) > 0 && !slices.Contains(d.Hosts, strings.ToLower(hostname(h.Authority))) {
 		return proxy.Principal{}, refused
 	}
 	for i := range h.Header {

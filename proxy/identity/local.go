@@ -66,7 +66,10 @@ type LocalOptions struct {
 	// question to the kernel an exact one. The zero value, and an unspecified
 	// address, ask for all.
 	Server netip.AddrPort
-	Names  *Names
+	// Proxy is the same for clients of the explicit proxy. Those that were
+	// redirected connected to an address that nobody here knows.
+	Proxy netip.AddrPort
+	Names *Names
 }
 
 // Local proves applications by the process that connected: its uid as the kernel
@@ -125,7 +128,7 @@ func (l *Local) Prove(h *proxy.Head) (Proof, error) {
 	if len(l.o.Rules) == 0 {
 		return Proof{}, nil
 	}
-	peer, err := l.look(h.Peer, l.process)
+	peer, err := l.look(h.Peer, h.Way, l.process)
 	if err != nil {
 		return Proof{}, nil
 	}
@@ -142,9 +145,9 @@ func (l *Local) Prove(h *proxy.Head) (Proof, error) {
 
 // Look tells who is at the other end of a connection, for diagnosis. It fails with
 // [ErrNoPeer], [ErrPeerUnsure] or [ErrNoDiag].
-func (l *Local) Look(p proxy.Peer) (LocalPeer, error) { return l.look(p, true) }
+func (l *Local) Look(p proxy.Peer) (LocalPeer, error) { return l.look(p, "", true) }
 
-func (l *Local) look(p proxy.Peer, process bool) (LocalPeer, error) {
+func (l *Local) look(p proxy.Peer, way string, process bool) (LocalPeer, error) {
 	if !p.Addr.IsValid() {
 		// A unix socket: the data plane has the kernel's word on the uid.
 		if p.UID < 0 {
@@ -152,7 +155,16 @@ func (l *Local) look(p proxy.Peer, process bool) (LocalPeer, error) {
 		}
 		return LocalPeer{UID: p.UID}, nil
 	}
-	peer, err := socketOwner(p.Addr, l.o.Server)
+	// The right address, or none: another connection from the same port to another
+	// address of ours may be somebody else's.
+	server := l.o.Server
+	switch way {
+	case proxy.WayProxy:
+		server = l.o.Proxy
+	case proxy.WayRedirect:
+		server = netip.AddrPort{}
+	}
+	peer, err := socketOwner(p.Addr, server)
 	if err != nil || !process {
 		return peer, err
 	}
