@@ -54,6 +54,7 @@ var law = []struct {
 	{room: "proxy/envoy", ours: []string{"proxy", "proxy/config", "proxy/pools"}, others: []string{"github.com/envoyproxy/go-control-plane/envoy", "github.com/cncf/xds/go", "google.golang.org/grpc", "google.golang.org/protobuf", "github.com/tetratelabs/func-e"}},
 	{room: "proxy/envoy/weaken", ours: []string{"proxy/envoy"}, others: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf"}},
 	{room: "proxy/intercept", ours: []string{"proxy", "proxy/config", "proxy/pools"}, others: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/grpc", "google.golang.org/protobuf", "golang.org/x/net/idna"}},
+	{room: "proxy/bypass", ours: []string{"proxy"}},
 	{room: "proxy/redirect", others: []string{"github.com/google/nftables", "github.com/vishvananda/netlink", "github.com/vishvananda/netns", "golang.org/x/sys"}},
 	{room: "proxy/envoy/mesh", ours: []string{"proxy/envoy"}, others: []string{"github.com/envoyproxy/go-control-plane/envoy", "google.golang.org/protobuf", "github.com/goccy/go-yaml", "sigs.k8s.io/yaml"}},
 	{room: "proxy/config", others: []string{"github.com/goccy/go-yaml", "github.com/fsnotify/fsnotify"}},
