@@ -78,7 +78,7 @@ var law = []struct {
 	{room: "policies/*", ours: []string{"proxy", "policies"}},
 	{room: "policies/bundle", ours: []string{"proxy", "policies"}, others: []string{"oras.land/oras-go/v2", "github.com/opencontainers/", "github.com/open-policy-agent/opa/v1/bundle"}},
 	{room: "cmd/ostiary-verify", ours: []string{"proxy/audit/proof", "proxy/audit/report"}, others: []string{"golang.org/x/mod/sumdb/note"}},
-	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "google.golang.org/grpc", "github.com/tetratelabs/func-e", "github.com/goccy/go-yaml", "golang.org/x/mod/sumdb/"}},
+	{room: "cmd/ostiary", ours: []string{"all"}, others: []string{"github.com/spf13/cobra", "github.com/coreos/go-systemd/v22/daemon", "google.golang.org/grpc", "github.com/tetratelabs/func-e", "github.com/goccy/go-yaml", "golang.org/x/mod/sumdb/"}},
 	{room: ".", ours: []string{"all"}, others: []string{""}},
 }
 

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+
 	"github.com/ostiary/ostiary/policies/bundle"
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
@@ -225,6 +227,7 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 		return err
 	}
 	s.ready.Store(true)
+	tellSystemd(daemon.SdNotifyReady, s.log)
 	s.banner(ctx, b, found)
 	return nil
 }
@@ -260,8 +263,13 @@ func (s *server) wait(ctx context.Context) error {
 	defer func() { endFollow() }()
 	refresh := time.NewTicker(refreshTime)
 	defer refresh.Stop()
+	alive, endAlive := watchdog()
+	defer endAlive()
 	for {
 		select {
+		case <-alive:
+			tellSystemd(daemon.SdNotifyWatchdog, s.log)
+			continue
 		case <-ctx.Done():
 			endFollow()
 			return s.stop()
@@ -292,6 +300,8 @@ func (s *server) wait(ctx context.Context) error {
 // reload builds the new snapshot and swaps it in; a broken one leaves the old
 // one serving, and that is said loudly.
 func (s *server) reload(ctx context.Context) {
+	tellSystemd(daemon.SdNotifyMonotonicUsec()+daemon.SdNotifyReloading, s.log)
+	defer tellSystemd(daemon.SdNotifyReady, s.log)
 	cfg, _, err := loadConfig(ctx, s.opts)
 	var b *built
 	if err == nil {
@@ -361,6 +371,7 @@ func (s *server) refreshKeys(ctx context.Context) {
 // stop drains and ends. What it could not do in time it says.
 func (s *server) stop() error {
 	s.ready.Store(false)
+	tellSystemd(daemon.SdNotifyStopping, s.log)
 	fmt.Fprintln(s.out, "stopping: no new requests, streams drain")
 	drain, cancel := context.WithTimeout(context.Background(), drainTime)
 	err := s.plane.stop(drain)
