@@ -23,9 +23,10 @@ import (
 
 // Expectation is what a proxy should have.
 type Expectation struct {
-	// Hosts are the names of providers: whole, or *.suffix. A cluster that
-	// names one reaches a provider, and must be reached through the locks.
-	Hosts []string
+	// Provider says whether a name is a provider's. A cluster that names one
+	// reaches a provider, and must be reached through the locks. It is asked for
+	// every text in a cluster; nil knows none.
+	Provider func(name string) bool
 	// Spec is what the objects were made from; its pools must all be there as it
 	// says. Nil where it is not known: then only the structure is checked.
 	Spec *envoy.Spec
@@ -47,6 +48,7 @@ type Report struct {
 	Findings []Finding // what is missing or wrong
 	Unknown  []Finding // what could not be told
 	Notes    []string  // what is not wrong, and worth a look
+	Version  string    // of Envoy; empty where the dump does not say
 }
 
 // Check reads a config_dump of Envoy (/config_dump?include_eds) and says where
@@ -71,6 +73,7 @@ func Check(dump []byte, e Expectation) (*Report, error) {
 		c.listener(l)
 	}
 	c.pools()
+	c.version()
 	if len(c.report.Attached) == 0 && !c.partly {
 		c.bad("the proxy", "no listener asks Ostiary's policy server", "see that the objects were applied to this very pod: namespace, labels, port")
 	}
@@ -149,12 +152,8 @@ func (c *checker) classify(name string, depth int) reach {
 	for _, e := range []string{name, k.EDS.Service} {
 		texts = append(texts, words(c.state.endpoints[e])...)
 	}
-	for _, t := range texts {
-		for _, h := range c.expect.Hosts {
-			if suffix, wild := strings.CutPrefix(h, "*"); t == h || wild && strings.HasSuffix(t, suffix) {
-				return provider
-			}
-		}
+	if c.expect.Provider != nil && slices.ContainsFunc(texts, c.expect.Provider) {
+		return provider
 	}
 	return elsewhere
 }
@@ -527,6 +526,23 @@ func (c *checker) limits(where string, l listener, m manager) {
 	}
 	if !bytes.Contains(m.Log, []byte(envoy.MetadataNamespace)) {
 		c.bad(where, "has no access log for Ostiary: what was sent cannot be reconciled with what was decided", "apply the objects anew")
+	}
+}
+
+// version checks which Envoy it is.
+func (c *checker) version() {
+	v := c.state.version
+	if v == nil {
+		c.note("the dump does not say which version of Envoy it is of; %s or later is needed", envoy.MinVersion)
+		return
+	}
+	c.report.Version = fmt.Sprintf("%d.%d.%d", v.Major, v.Minor, v.Patch)
+	var least release
+	if _, err := fmt.Sscanf(envoy.MinVersion, "%d.%d.%d", &least.Major, &least.Minor, &least.Patch); err != nil {
+		return
+	}
+	if slices.Compare([]uint64{v.Major, v.Minor, v.Patch}, []uint64{least.Major, least.Minor, least.Patch}) < 0 {
+		c.bad("the proxy", "is Envoy "+c.report.Version+"; older ones than "+envoy.MinVersion+" can let requests pass uninspected", "bring the proxies to an image with Envoy "+envoy.MinVersion+" or later")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -14,6 +15,7 @@ import (
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -23,6 +25,9 @@ import (
 	"github.com/ostiary/ostiary/proxy/envoy/mesh"
 	"github.com/ostiary/ostiary/proxy/envoy/weaken"
 )
+
+// envoyMinor is the version 1.x that dumps say they are of.
+const envoyMinor = 40
 
 // dump is what Envoy's administration would say of a bootstrap.
 func dump(t testing.TB, b *bootstrapv3.Bootstrap) []byte {
@@ -34,7 +39,10 @@ func dump(t testing.TB, b *bootstrapv3.Bootstrap) []byte {
 	for _, one := range b.GetStaticResources().GetClusters() {
 		c.StaticClusters = append(c.StaticClusters, &adminv3.ClustersConfigDump_StaticCluster{Cluster: packed(t, one)})
 	}
-	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(&adminv3.ConfigDump{Configs: []*anypb.Any{packed(t, l), packed(t, c), packed(t, r)}})
+	version := &adminv3.BootstrapConfigDump{Bootstrap: &bootstrapv3.Bootstrap{Node: &corev3.Node{UserAgentVersionType: &corev3.Node_UserAgentBuildVersion{
+		UserAgentBuildVersion: &corev3.BuildVersion{Version: &typev3.SemanticVersion{MajorNumber: 1, MinorNumber: envoyMinor}},
+	}}}}
+	raw, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(&adminv3.ConfigDump{Configs: []*anypb.Any{packed(t, version), packed(t, l), packed(t, c), packed(t, r)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +67,9 @@ func attached(t testing.TB) (*bootstrapv3.Bootstrap, mesh.Expectation) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, mesh.Expectation{Spec: &s, Hosts: []string{"api.openai.com", "api.anthropic.com", "*.openai.azure.com"}}
+	return b, mesh.Expectation{Spec: &s, Provider: func(name string) bool {
+		return name == "api.openai.com" || name == "api.anthropic.com" || strings.HasSuffix(name, ".openai.azure.com")
+	}}
 }
 
 // onManager changes the connection manager.
@@ -295,6 +305,18 @@ func TestCheckTellsWhatItCannotTell(t *testing.T) {
 	for _, raw := range []string{"", "{}", `{"configs":[]}`, "not JSON", `{"configs":[{"@type":"x.ListenersConfigDump","static_listeners":7}]}`} {
 		if _, err := mesh.Check([]byte(raw), e); err == nil {
 			t.Errorf("%q was read", raw)
+		}
+	}
+}
+
+func TestCheckOfAnOldEnvoy(t *testing.T) {
+	b, e := attached(t)
+	for version, bad := range map[string]bool{"39": true, "40": false, "41": false} {
+		old := strings.Replace(string(dump(t, b)), `"minor_number":40`, `"minor_number":`+version, 1)
+		old = strings.Replace(old, `"minor_number": 40`, `"minor_number":`+version, 1)
+		r, err := mesh.Check([]byte(old), e)
+		if err != nil || (len(r.Findings) > 0) != bad || r.Version != "1."+version+".0" {
+			t.Errorf("1.%s: %v %+v", version, err, r)
 		}
 	}
 }

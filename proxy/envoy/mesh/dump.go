@@ -18,6 +18,20 @@ type (
 	typed struct {
 		Type string `json:"@type"`
 	}
+	release struct {
+		Major uint64 `json:"major_number"`
+		Minor uint64 `json:"minor_number"`
+		Patch uint64 `json:"patch"`
+	}
+	bootstrapDump struct {
+		Bootstrap struct {
+			Node struct {
+				Build struct {
+					Version *release `json:"version"`
+				} `json:"user_agent_build_version"`
+			} `json:"node"`
+		} `json:"bootstrap"`
+	}
 	section struct {
 		Type             string          `json:"@type"`
 		StaticListeners  []listenerState `json:"static_listeners"`
@@ -179,6 +193,7 @@ type proxyState struct {
 	routes    map[string]*routeConfig
 	clusters  map[string]json.RawMessage
 	endpoints map[string]json.RawMessage
+	version   *release // nil where it is not said
 }
 
 func readDump(raw []byte) (*proxyState, error) {
@@ -191,6 +206,13 @@ func readDump(raw []byte) (*proxyState, error) {
 	for _, one := range d.Configs {
 		k := kind(one)
 		seen[k] = true
+		if k == "BootstrapConfigDump" {
+			var b bootstrapDump
+			if json.Unmarshal(one, &b) != nil {
+				return nil, errNoDump
+			}
+			s.version = b.Bootstrap.Node.Build.Version
+		}
 		if !slices.Contains([]string{"ListenersConfigDump", "RoutesConfigDump", "ClustersConfigDump", "EndpointsConfigDump"}, k) {
 			continue
 		}
