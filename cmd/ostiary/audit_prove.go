@@ -532,10 +532,10 @@ were such requests; 2 it could not be told whether.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
-		reportCommand("art30", "Record of processing activities (GDPR Art. 30)", report.Art30, true),
-		reportCommand("transfers", "Transfers to third countries (GDPR Art. 44 to 49)", report.Transfers, true),
-		reportCommand("aiact", "Evidence of logging and oversight (AI Act Art. 12, 14, 19 and 26)", report.AIAct, false),
-		reportCommand("access", "Who looked at what (HIPAA 164.308(a)(1)(ii)(D), 164.312(b))", report.AccessReview, false),
+		reportCommand(reportKind{name: "art30", short: "Record of processing activities (GDPR Art. 30)", make: report.Art30, stated: true}),
+		reportCommand(reportKind{name: "transfers", short: "Transfers to third countries (GDPR Art. 44 to 49)", make: report.Transfers, stated: true}),
+		reportCommand(reportKind{name: "aiact", short: "Evidence of logging and oversight (AI Act Art. 12, 14, 19 and 26)", make: report.AIAct}),
+		reportCommand(reportKind{name: "access", short: "Who looked at what (HIPAA 164.308(a)(1)(ii)(D), 164.312(b))", make: report.AccessReview, names: true}),
 		auditAttestCommand(),
 	)
 	return c
@@ -550,6 +550,7 @@ type reportFlags struct {
 	stated     string
 	key        string
 	checkpoint string
+	names      bool // of people
 }
 
 func (f *reportFlags) add(c *cobra.Command) {
@@ -575,17 +576,24 @@ func (f *reportFlags) check() error {
 	return nil
 }
 
-type reportMaker func(iter.Seq2[audit.Record, error], report.Scope) (*report.Report, error)
+// reportKind is one of the reports.
+type reportKind struct {
+	name, short string
+	make        func(iter.Seq2[audit.Record, error], report.Scope) (*report.Report, error)
+	stated      bool // it has what only the organisation knows
+	names       bool // it has names of people
+}
 
-func reportCommand(name, short string, make reportMaker, stated bool) *cobra.Command {
+func reportCommand(k reportKind) *cobra.Command {
 	var f reportFlags
-	long := short + `.
+	long := k.short + `.
 
-  ostiary audit report ` + name + ` --since 90d
-  ostiary audit report ` + name + ` --since 2026-01-01 --until 2027-01-01 --format html -o ` + name + `.html
+  ostiary audit report ` + k.name + ` --since 90d
+  ostiary audit report ` + k.name + ` --since 2026-01-01 --until 2027-01-01 --format html -o ` + k.name + `.html
 `
-	if stated {
-		long += `  ostiary audit report ` + name + ` --stated organisation.yaml
+	switch {
+	case k.stated:
+		long += `  ostiary audit report ` + k.name + ` --stated organisation.yaml
 
 What no log can know stands in the file of --stated; what it leaves out is "not
 stated" in the report:
@@ -597,27 +605,43 @@ stated" in the report:
   retention:  183 days
   measures:   Disks are encrypted
 `
+	case k.names:
+		long += `  ostiary audit report ` + k.name + ` --names=false
+
+It says who did it, as far as that was not erased. The Ostiary that keeps the log
+gives the names to the role reviewer, and records that you took them, as an
+export; where none runs, the log is opened, by whoever may write to it. Whoever
+gets no names gets the report without them: in their place stands the beginning
+of the commitment to each, and the report says why. --names=false asks for none,
+reads only, and leaves no event.
+`
 	}
-	long += `
+	if !k.names {
+		long += `
 Names of people are not in it: those of personal parts are shown one by one, to
 whoever may see them, by 'ostiary audit show --personal'.
-
+`
+	}
+	long += `
 Exit status: 0 written, 1 written, and the log was altered, 2 not written, or it
 could not be told whether the log was altered.`
 	c := &cobra.Command{
-		Use: name, Short: short, Long: long, Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, make) },
+		Use: k.name, Short: k.short, Long: long, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(c, k.make) },
 	}
 	f.add(c)
 	c.Flags().StringVarP(&f.out, "output", "o", "", "write to this `FILE` instead of standard output")
 	c.Flags().StringVar(&f.checkpoint, "checkpoint", "", "`FILE` with a checkpoint seen before, where none lies beside the log")
-	if stated {
+	if k.stated {
 		c.Flags().StringVar(&f.stated, "stated", "", "`FILE` (YAML) with what only you know")
+	}
+	if k.names {
+		c.Flags().BoolVar(&f.names, "names", true, "with the names of people; that is recorded as an access")
 	}
 	return c
 }
 
-func (f *reportFlags) run(c *cobra.Command, make reportMaker) error {
+func (f *reportFlags) run(c *cobra.Command, make func(iter.Seq2[audit.Record, error], report.Scope) (*report.Report, error)) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -636,6 +660,17 @@ func (f *reportFlags) run(c *cobra.Command, make reportMaker) error {
 		return err
 	}
 	b := x.books[0]
+	records := b.reader.Records(0)
+	if f.names {
+		// Before anything else is read: that somebody looked is a part of the report.
+		var who *people
+		if who, s.Withheld = f.people(c, b, s); s.Withheld != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "ostiary: %s\n", s.Withheld)
+		}
+		if s.Personal = who != nil; s.Personal {
+			records = who.of(records)
+		}
+	}
 	var keys []string
 	if f.key != "" {
 		keys = []string{f.key}
@@ -656,7 +691,7 @@ func (f *reportFlags) run(c *cobra.Command, make reportMaker) error {
 			s.Checkpoint = signed
 		}
 	}
-	r, err := make(b.reader.Records(0), s)
+	r, err := make(records, s)
 	if err != nil {
 		return err
 	}

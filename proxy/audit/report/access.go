@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -19,14 +18,16 @@ func reviewed() []string {
 // AccessReview tells who looked at what in the log, took out, erased or removed what,
 // and whose grants lifted rules (HIPAA 164.308(a)(1)(ii)(D), 164.312(b)): by action and
 // role, and the events one by one, at most 10,000. Names stand in it only with
-// [Scope.Personal], and only as far as they were not erased.
+// [Scope.Personal], and only as far as they were not erased. In the place of a name that
+// is not shown stands the beginning of the commitment to it, by which whoever may see the
+// name finds it.
 func AccessReview(records iter.Seq2[audit.Record, error], s Scope) (*Report, error) {
 	var acts tallies[act, stretch]
 	var touched tallies[act, int64]
 	var people tallies[string, int64]
-	list := &Table{Columns: []string{"index", "time (UTC)", "kind", "action", "reason", "role", "events looked at", "from index", "before index"}}
+	list := &Table{Columns: []string{"index", "time (UTC)", "kind", "action", "reason", "role", "events looked at", "from index", "before index", "who"}}
 	if s.Personal {
-		list.Columns = append(list.Columns, "who", "approved by", "ticket", "query")
+		list.Columns = append(list.Columns, "approved by", "ticket", "query")
 	}
 	unlisted := int64(0)
 	c, err := s.read(records, func(rec audit.Record, ev *proxy.Event) {
@@ -40,17 +41,17 @@ func AccessReview(records iter.Seq2[audit.Record, error], s Scope) (*Report, err
 			a = &proxy.AdminRecord{}
 		}
 		*touched.at(k) += a.Count
-		who := personalOf(rec, ev)
+		who := personalOf(rec, ev, s.Personal)
 		if s.Personal {
-			*people.at(who.name()) += 1
+			*people.at(who.kind()) += 1
 		}
 		if len(list.Rows) == maxRows {
 			unlisted++
 			return
 		}
-		row := []Cell{N(rec.Index), Text(ev.Time), Text(ev.Kind), Text(a.Action), Text(a.Code), Text(a.Role), N(a.Count), N(a.From), N(a.To)}
+		row := []Cell{N(rec.Index), Text(ev.Time), Text(ev.Kind), Text(a.Action), Text(a.Code), Text(a.Role), N(a.Count), N(a.From), N(a.To), Text(who.name())}
 		if s.Personal {
-			row = append(row, Text(who.name()), Text(who.Approver), Text(who.Ticket), Text(who.Query))
+			row = append(row, Text(who.Approver), Text(who.Ticket), Text(who.Query))
 		}
 		list.Rows = append(list.Rows, row)
 	})
@@ -83,6 +84,10 @@ func AccessReview(records iter.Seq2[audit.Record, error], s Scope) (*Report, err
 	if s.Personal {
 		names = "Names are as the identity provider gave them; where they were erased, it says so."
 	}
+	if s.Withheld != "" {
+		names = s.Withheld
+	}
+	names += " The digits beside a name that is not shown begin the commitment to the personal part (`personal.commitment`) that holds it."
 	return &Report{
 		Kind: "access", Title: "Access review (HIPAA 164.308(a)(1)(ii)(D), 164.312(b))",
 		Summary:  []string{fmt.Sprintf("Events of the log were read, taken out, erased, held or removed, or a grant was used, %s times.", digits(times))},
@@ -94,34 +99,66 @@ func AccessReview(records iter.Seq2[audit.Record, error], s Scope) (*Report, err
 	}, nil
 }
 
-type person struct{ proxy.PersonalRecord }
+// person is who did something, as far as a report knows.
+type person struct {
+	proxy.PersonalRecord
+	word string // in the place of a name; empty where the personal part is shown
+}
 
-// name says who it was.
-func (p person) name() string {
+// Words in the place of a name.
+const (
+	notNamed   = "(nobody named)"
+	notShown   = "(not shown)"
+	notThere   = "(erased)"
+	notTheSame = "(altered)"
+)
+
+// commitmentDigits is how much of a commitment stands beside what is not shown: enough
+// to find it by, among all events of a log.
+const commitmentDigits = 12
+
+// kind gives who it was, or why that is not known.
+func (p *person) kind() string {
 	switch {
+	case p.word != "":
+		return p.word
 	case p.Subject != "":
 		return p.Subject
 	case p.UID != 0:
 		return fmt.Sprintf("uid %d", p.UID)
-	case p.Commitment != "":
-		return "(not given or erased)"
 	}
-	return "(nobody named)"
+	return notNamed
 }
 
-// personalOf reads what a record carries of its personal part. What cannot be read is
-// as good as not given: the reader of the log has checked the commitment.
-func personalOf(rec audit.Record, ev *proxy.Event) person {
+// name gives who it was, or why that is not known, with the commitment.
+func (p *person) name() string {
+	if p.word == "" || p.Commitment == "" {
+		return p.kind()
+	}
+	return p.word + " " + p.Commitment[:min(commitmentDigits, len(p.Commitment))]
+}
+
+// personalOf reads what a record carries of its personal part, where it is shown.
+func personalOf(rec audit.Record, ev *proxy.Event, shown bool) person {
 	var p person
 	if ev.Personal != nil {
 		p.Commitment = ev.Personal.Commitment
 	}
-	if len(rec.Personal) > 0 {
-		var own proxy.PersonalRecord
-		if json.Unmarshal(rec.Personal, &own) == nil {
-			own.Commitment = p.Commitment
-			p.PersonalRecord = own
-		}
+	switch {
+	case p.Commitment == "":
+		p.word = notNamed
+		return p
+	case !shown || rec.Personal == nil:
+		p.word = notShown
+		return p
+	case len(rec.Personal) == 0:
+		p.word = notThere
+		return p
 	}
-	return p
+	own, err := rec.OpenPersonal()
+	if err != nil || own == nil {
+		p.word = notTheSame
+		return p
+	}
+	return person{PersonalRecord: *own}
 }

@@ -29,6 +29,9 @@ type Scope struct {
 	// Personal shows who it was, where records come with their personal parts
 	// ([audit.Reader.WithPersonal]). The caller records that as an access event before.
 	Personal bool
+	// Withheld says why names are not shown, or not all of them: a sentence. Empty where
+	// nobody asked for them.
+	Withheld string
 }
 
 // Stated is what no log can know. Nothing of it is checked.

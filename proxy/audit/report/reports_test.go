@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +152,47 @@ func TestNoNamesUnlessAsked(t *testing.T) {
 					t.Errorf("%s: a personal part is in the %s", name, f)
 				}
 			}
+		}
+	}
+}
+
+// In the place of a name that is not there stands why, and by which commitment whoever
+// may see it finds it.
+func TestWhyNoName(t *testing.T) {
+	var list []audit.Record
+	for _, rec := range events(t, book) {
+		if bytes.Contains(rec.JSON, []byte(`"kind":"access"`)) && len(rec.Personal) > 0 {
+			list = append(list, rec)
+		}
+	}
+	if len(list) != 2 {
+		t.Fatalf("%d events of access", len(list))
+	}
+	whole := list[0]
+	for _, c := range []struct {
+		personal []byte
+		shown    bool
+		want     string
+	}{
+		{whole.Personal, true, "ada@example.org"},
+		{whole.Personal, false, "(not shown) 8d7f39933347"},
+		{nil, true, "(not shown) 8d7f39933347"},
+		{[]byte{}, true, "(erased) 8d7f39933347"},
+		{list[1].Personal, true, "(altered) 8d7f39933347"},
+		{[]byte("{"), true, "(altered) 8d7f39933347"},
+	} {
+		rec := whole
+		rec.Personal = c.personal
+		r, err := AccessReview(from([]audit.Record{rec}, 0), Scope{Personal: c.shown, Withheld: "Names of others are not shown."})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := r.Sections[len(r.Sections)-1].Table
+		if got := one.Rows[0][slices.Index(one.Columns, "who")].text; got != c.want {
+			t.Errorf("%q, shown %v: %s, want %s", c.personal, c.shown, got, c.want)
+		}
+		if !strings.HasPrefix(r.Limits[0], "Names of others are not shown.") {
+			t.Error(r.Limits[0])
 		}
 	}
 }
