@@ -105,7 +105,7 @@ func spec(b *built, socket, admin, accessLog string) envoy.Spec {
 		Listen: cfg.Listen, Socket: socket, Admin: admin, AccessLog: accessLog,
 		BodyLimit: int(cfg.Limits.Body), MessageTimeout: cfg.Limits.Decision + 2*deadlineStep,
 		MaxConnections: cfg.Limits.Connections, MaxExchanges: cfg.Limits.Exchanges,
-		CABundle: cfg.Upstream.CA, PoolsDigest: b.pools.Digest(),
+		CABundle: cfg.Upstream.CA, PoolsDigest: b.pools.Digest(), Memory: cfg.Envoy.Memory,
 	}
 	if cfg.TLS.Cert != "" {
 		out.TLS = &envoy.TLS{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key, ClientCA: cfg.Identity.Certificates.ClientCA}
@@ -196,10 +196,17 @@ func newEnvoyPlane(s *server, bin envoy.Binary) (*envoyPlane, error) {
 	return &envoyPlane{policy: s.newPolicyServer(socket), bin: bin, dir: dir}, nil
 }
 
+// leastMemory is below what a limit would keep Envoy from serving at all.
+const leastMemory = 128 << 20
+
 func (p *envoyPlane) describe() string { return "envoy " + p.bin.Version }
 
 func (p *envoyPlane) spec(b *built) envoy.Spec {
-	return spec(b, p.policy.socket, "", "/dev/stdout")
+	out := spec(b, p.policy.socket, "", "/dev/stdout")
+	if half := memoryAllowed("/") / 2; out.Memory == 0 && half >= leastMemory {
+		out.Memory = half
+	}
+	return out
 }
 
 func (p *envoyPlane) start(ctx context.Context, b *built) error {
@@ -260,7 +267,7 @@ func pemDigest(cfg *config.Config) string {
 // sameShape reports whether Envoy's bootstrap is the same for both but for the
 // pools.
 func sameShape(a, b *config.Config) bool {
-	return a.TLS == b.TLS && a.Identity.Certificates.ClientCA == b.Identity.Certificates.ClientCA && a.Limits == b.Limits && a.Upstream == b.Upstream
+	return a.TLS == b.TLS && a.Identity.Certificates.ClientCA == b.Identity.Certificates.ClientCA && a.Limits == b.Limits && a.Upstream == b.Upstream && a.Envoy == b.Envoy
 }
 
 func (p *envoyPlane) keysChanged() { p.policy.sds.Changed() }

@@ -350,6 +350,9 @@ type Envoy struct {
 	Path string `json:"path,omitempty"`
 	// Worker threads. Left out: one per processor.
 	Concurrency int `json:"concurrency,omitempty"`
+	// Memory near which Envoy refuses new requests (503) before the system ends it.
+	// Left out: half of the machine's, or of the control group's.
+	Memory int64 `json:"memory,omitempty"`
 	// trace, debug, info, warning (the default), error, critical or off. Below
 	// info, Envoy writes headers of requests to its log.
 	LogLevel string `json:"log_level"`

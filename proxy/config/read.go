@@ -192,6 +192,7 @@ func readConfig(v value, c *Config) bool {
 			v.mapping(
 				field{"path", func(v value) { v.program(&c.Envoy.Path) }},
 				field{"concurrency", func(v value) { v.number(&c.Envoy.Concurrency, 1, 1024) }},
+				field{"memory", func(v value) { v.size(&c.Envoy.Memory, 128<<20, 1<<42) }},
 				field{"log_level", func(v value) {
 					v.oneOf(&c.Envoy.LogLevel, "trace", "debug", "info", "warning", "error", "critical", "off")
 				}},

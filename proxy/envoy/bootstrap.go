@@ -12,6 +12,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
 	connectionsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
+	heapv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/fixed_heap/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -79,14 +80,7 @@ func Bootstrap(s Spec) (*bootstrapv3.Bootstrap, error) {
 			Listeners: []*listenerv3.Listener{b.listener()},
 			Clusters:  []*clusterv3.Cluster{b.policyCluster()},
 		},
-		OverloadManager: &overloadv3.OverloadManager{
-			ResourceMonitors: []*overloadv3.ResourceMonitor{{
-				Name: "envoy.resource_monitors.global_downstream_max_connections",
-				ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
-					MaxActiveDownstreamConnections: int64(b.spec.MaxConnections),
-				})},
-			}},
-		},
+		OverloadManager: b.overload(),
 	}
 	for _, p := range adminPaths {
 		out.Admin.AllowPaths = append(out.Admin.AllowPaths, &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Prefix{Prefix: p}})
@@ -99,6 +93,45 @@ func Bootstrap(s Spec) (*bootstrapv3.Bootstrap, error) {
 		return nil, b.err
 	}
 	return out, nil
+}
+
+// Shares of the memory limit from which on Envoy sheds load, least harm first.
+const (
+	shrinkAt      = 0.90 // gives free memory back
+	refuseAt      = 0.95 // answers new requests 503 (overloaded)
+	turnAwayAt    = 0.98 // accepts no connection
+	overloadEvery = 250 * time.Millisecond
+)
+
+// overload bounds what clients can make Envoy hold: connections, and memory where
+// a limit is given. (Envoy raises its own limit of open files to the hard one.)
+func (b *build) overload() *overloadv3.OverloadManager {
+	m := &overloadv3.OverloadManager{
+		RefreshInterval: lasting(overloadEvery),
+		ResourceMonitors: []*overloadv3.ResourceMonitor{{
+			Name: "envoy.resource_monitors.global_downstream_max_connections",
+			ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&connectionsv3.DownstreamConnectionsConfig{
+				MaxActiveDownstreamConnections: int64(b.spec.MaxConnections),
+			})},
+		}},
+	}
+	if b.spec.Memory == 0 {
+		return m
+	}
+	const heap = "envoy.resource_monitors.fixed_heap"
+	m.ResourceMonitors = append(m.ResourceMonitors, &overloadv3.ResourceMonitor{
+		Name: heap, ConfigType: &overloadv3.ResourceMonitor_TypedConfig{TypedConfig: b.any(&heapv3.FixedHeapConfig{MaxHeapSizeBytes: uint64(b.spec.Memory)})},
+	})
+	for _, a := range []struct {
+		name string
+		at   float64
+	}{{"shrink_heap", shrinkAt}, {"stop_accepting_requests", refuseAt}, {"stop_accepting_connections", turnAwayAt}} {
+		m.Actions = append(m.Actions, &overloadv3.OverloadAction{
+			Name:     "envoy.overload_actions." + a.name,
+			Triggers: []*overloadv3.Trigger{{Name: heap, TriggerOneof: &overloadv3.Trigger_Threshold{Threshold: &overloadv3.ThresholdTrigger{Value: a.at}}}},
+		})
+	}
+	return m
 }
 
 // Marshal gives the bootstrap as indented JSON, which is YAML too. Equal

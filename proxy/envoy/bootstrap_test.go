@@ -51,7 +51,7 @@ func shapes() []shape {
 			return envoy.Spec{
 				Listen: ":8443", TLS: &envoy.TLS{Cert: dir + "/tls.crt", Key: dir + "/tls.key"},
 				Socket: run + "/policy.sock", Admin: run + "/admin.sock", AccessLog: dir + "/access.jsonl",
-				BodyLimit: 4 << 20, MessageTimeout: 2 * time.Second, MaxConnections: 100, MaxExchanges: 200, PoolsDigest: "d2", CABundle: dir + "/roots.pem",
+				BodyLimit: 4 << 20, MessageTimeout: 2 * time.Second, MaxConnections: 100, MaxExchanges: 200, Memory: 1 << 30, PoolsDigest: "d2", CABundle: dir + "/roots.pem",
 				Lookup: func(string) (netip.Addr, error) { return netip.MustParseAddr("192.0.2.8"), nil },
 				Upstreams: []envoy.Upstream{
 					{Name: "anthropic", URL: "https://api.anthropic.com", Proxy: "http://proxy.example:3128", Credential: envoy.Credential{Mode: envoy.PoolCredential, Header: "x-api-key", Secret: "anthropic"}},

@@ -28,6 +28,7 @@ type Spec struct {
 	MessageTimeout time.Duration // for each message to the external processor; 5 s. Longer than that server's own deadline
 	MaxConnections int           // of clients; 4096
 	MaxExchanges   int           // at once, for each pool; 4096
+	Memory         int64         // bytes of Envoy's heap near which it sheds load; 0 for no limit
 
 	CABundle    string // file of the roots that upstreams are verified with; empty for the system's
 	PoolsDigest string // sent with each stream, so that the server can refuse an Envoy made for other pools
@@ -85,8 +86,9 @@ const (
 )
 
 const (
-	maxBodyLimit  = 1 << 30 // HTTP/2 windows end at 2^31-1 (RFC 9113, 6.9.1)
-	maxSocketPath = 107     // bytes in sockaddr_un.sun_path on Linux, without the final zero
+	maxBodyLimit  = 1 << 30  // HTTP/2 windows end at 2^31-1 (RFC 9113, 6.9.1)
+	minMemory     = 64 << 20 // bytes; Envoy alone has 30 MiB
+	maxSocketPath = 107      // bytes in sockaddr_un.sun_path on Linux, without the final zero
 )
 
 var (
@@ -145,6 +147,9 @@ func (s Spec) check() error {
 	}
 	if s.BodyLimit < 1 || s.BodyLimit > maxBodyLimit {
 		bad("the body limit must be between 1 and %d bytes", maxBodyLimit)
+	}
+	if s.Memory != 0 && s.Memory < minMemory {
+		bad("the memory limit must be at least %d bytes", minMemory)
 	}
 	if s.MessageTimeout <= 0 || s.MaxConnections < 1 || s.MaxExchanges < 1 {
 		bad("time-outs and limits must be positive")
