@@ -107,7 +107,7 @@ func (x *passage) rewrite(pr *httputil.ProxyRequest) {
 	out.TransferEncoding = nil
 	out.Header = make(http.Header, len(x.head.Header)+2)
 	for _, h := range x.head.Header {
-		if !slices.Contains(f.Remove, h.Name) && h.Name != "upgrade" {
+		if !slices.Contains(f.Remove, h.Name) && h.Name != "upgrade" && h.Name != headerCredential {
 			out.Header.Add(h.Name, h.Value.Reveal())
 		}
 	}

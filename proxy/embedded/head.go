@@ -34,6 +34,11 @@ func readHead(r *http.Request, now time.Time) (h proxy.Head, plain bool) {
 		Method: r.Method, Authority: r.Host, Path: proxy.NewText(r.RequestURI), Protocol: protocol(r),
 		Ended: r.Body == nil || r.Body == http.NoBody, Received: now, Peer: peer(r),
 	}
+	arrival := arrivalOf(r.Context())
+	proxied := arrival != nil && arrival.way == proxy.WayProxy
+	if arrival != nil {
+		h.Way = arrival.way
+	}
 	plain = r.Method == http.MethodConnect || plainPath(r.RequestURI)
 
 	named := connectionOptions(r.Header)
@@ -42,11 +47,14 @@ func readHead(r *http.Request, now time.Time) (h proxy.Head, plain bool) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	h.Header = make([]proxy.Field, 0, len(names)+1)
+	h.Header = make([]proxy.Field, 0, len(names)+2)
 	for _, name := range names {
 		lower := strings.ToLower(name)
 		if strings.Contains(lower, "_") {
 			plain = false
+		}
+		if proxied && lower == headerCredential {
+			continue // what counts is what the proxy was told
 		}
 		if !forwardable(lower) || slices.Contains(named, lower) && lower != "upgrade" {
 			continue
@@ -58,11 +66,18 @@ func readHead(r *http.Request, now time.Time) (h proxy.Head, plain bool) {
 			h.Header = append(h.Header, proxy.Field{Name: lower, Value: proxy.NewText(v)})
 		}
 	}
+	if proxied && arrival.credential != "" {
+		h.Header = append(h.Header, proxy.Field{Name: headerCredential, Value: proxy.NewText(arrival.credential)})
+	}
 	if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		h.Header = append(h.Header, proxy.Field{Name: headerCertificate, Value: proxy.NewText(certificate(r.TLS.PeerCertificates[0]))})
 	}
 	return h, plain
 }
+
+// headerCredential carries the credentials of a proxy. It is for us, and goes
+// nowhere.
+const headerCredential = "proxy-authorization"
 
 // headerCertificate is where a client's certificate is told of, as Envoy does it.
 // What a client writes there is dropped with the headers of proxies.

@@ -52,6 +52,9 @@ type Options struct {
 	// Connections bounds the clients' connections; 0 means [DefaultConnections].
 	Connections int
 	Timeouts    Timeouts
+	// Interception is what [Plane.ServeProxy] and [Plane.ServeRedirect] need; nil
+	// without them.
+	Interception *Interception
 	// Log takes what operators must know; nil discards it.
 	Log *slog.Logger
 }
@@ -59,6 +62,8 @@ type Options struct {
 // Timeouts of a [Plane]. Zero fields take the defaults of the same name.
 type Timeouts struct {
 	Header, Idle, Stall, Upload, Answer, Connect time.Duration
+	// Hello and Tunnel are of connections for names that are not ours.
+	Hello, Tunnel time.Duration
 }
 
 func (t Timeouts) withDefaults() Timeouts {
@@ -68,6 +73,7 @@ func (t Timeouts) withDefaults() Timeouts {
 	}{
 		{&t.Header, DefaultHeaderTimeout}, {&t.Idle, DefaultIdleTimeout}, {&t.Stall, DefaultStallTimeout},
 		{&t.Upload, DefaultUploadTimeout}, {&t.Answer, DefaultAnswerTimeout}, {&t.Connect, DefaultConnectTimeout},
+		{&t.Hello, DefaultHelloTimeout}, {&t.Tunnel, DefaultTunnelTimeout},
 	} {
 		if *d.at == 0 {
 			*d.at = d.initial
@@ -90,6 +96,9 @@ type Plane struct {
 	slots     chan struct{} // one for each connection that may be open
 	buffers   buffers
 	quiet     *log.Logger // takes what net/http says of single requests
+	own       ourselves
+
+	intercepts *interceptor // nil where names of others are not taken
 
 	mu     sync.Mutex
 	routes map[string]*route // how pools were reached last; guarded by mu
@@ -127,12 +136,16 @@ func New(o Options) *Plane {
 			return context.WithValue(ctx, uidKey{}, peerUID(c))
 		},
 	}
+	if i := o.Interception; i != nil && i.Certificate != nil && i.Name != nil {
+		p.intercepts = newInterceptor(p, i)
+	}
 	return p
 }
 
 // Serve accepts connections until Shutdown or Close, or an error of the
 // listener, which it closes. It returns nil after Shutdown and Close.
 func (p *Plane) Serve(l net.Listener) error {
+	defer p.own.listen(l.Addr())()
 	limited := &limited{Listener: l, slots: p.slots, done: make(chan struct{})}
 	var err error
 	if p.secure {
@@ -140,16 +153,24 @@ func (p *Plane) Serve(l net.Listener) error {
 	} else {
 		err = p.server.Serve(limited)
 	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
+	return served(err)
 }
 
 // Shutdown stops accepting, lets running exchanges finish and closes what is
-// idle. It returns the context's error where that ends first; then call Close.
+// idle. Passed connections, of which it cannot tell that, end when they are quiet
+// for some seconds. It returns the context's error where that ends first; then
+// call Close.
 func (p *Plane) Shutdown(ctx context.Context) error {
-	err := p.server.Shutdown(ctx)
+	ends := make(chan error, 2)
+	go func() { ends <- p.server.Shutdown(ctx) }()
+	go func() {
+		if p.intercepts == nil {
+			ends <- nil
+			return
+		}
+		ends <- p.intercepts.shutdown(ctx)
+	}()
+	err := errors.Join(<-ends, <-ends)
 	p.closeRoutes()
 	return err
 }
@@ -157,6 +178,9 @@ func (p *Plane) Shutdown(ctx context.Context) error {
 // Close breaks every connection off, and so every exchange under way.
 func (p *Plane) Close() error {
 	err := p.server.Close()
+	if p.intercepts != nil {
+		err = errors.Join(err, p.intercepts.close())
+	}
 	p.closeRoutes()
 	return err
 }

@@ -99,6 +99,9 @@ func (p *Plane) transport(u *Upstream) *http.Transport {
 			if err != nil {
 				return nil, err
 			}
+			if c, err = p.own.take(c); err != nil {
+				return nil, err
+			}
 			return &metered{Conn: c}, nil
 		},
 		TLSClientConfig:        &tls.Config{RootCAs: u.CA, ServerName: u.ServerName, MinVersion: tls.VersionTLS12},
