@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -720,7 +721,18 @@ func (l *ledger) openWatchers() error {
 		if err != nil {
 			return fmt.Errorf("log.witnesses: %s: %w", w.Name, err)
 		}
-		c, err := witness.NewClient(witness.ClientOptions{URL: w.URL, Key: key})
+		o := witness.ClientOptions{URL: w.URL, Key: key}
+		if w.CA != "" {
+			roots, err := authorities(w.CA)
+			if err != nil {
+				return fmt.Errorf("log.witnesses: %s: ca: %w", w.Name, err)
+			}
+			o.HTTP = &http.Client{Transport: &http.Transport{
+				TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment,
+				MaxIdleConns: 1, IdleConnTimeout: 2 * witnessEvery,
+			}}
+		}
+		c, err := witness.NewClient(o)
 		if err != nil {
 			return fmt.Errorf("log.witnesses: %s: %w", w.Name, err)
 		}

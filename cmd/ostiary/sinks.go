@@ -92,7 +92,7 @@ func (l *ledger) sink(s *config.Sink) (ship.Sink, error) {
 		}
 		return otlp.New(o)
 	case "kafka":
-		o := kafka.Options{Brokers: s.Brokers, Topic: s.Into, TLS: conf}
+		o := kafka.Options{Brokers: s.Brokers, Topic: s.Into, InSync: s.InSync, Replicas: s.Replicas, TLS: conf}
 		if s.Plain {
 			o.TLS = nil
 		}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,6 +56,9 @@ type Witness struct {
 	URL string `json:"url"`
 	// File with its verifier key, required.
 	Key string `json:"key"`
+	// PEM file of the authorities that the server is checked against. Left out:
+	// those of the system.
+	CA string `json:"ca,omitempty"`
 }
 
 // Sink is where copies of events go.
@@ -84,8 +89,13 @@ type Sink struct {
 	// syslog.
 	Format string `json:"format,omitempty"`
 	// How many servers of nats keep each event at least. Left out: 3; 1 will do
-	// where the server has sync_interval: always.
+	// where the server has sync_interval: always. Of kafka, on how many brokers a
+	// topic that is not there is made. Left out: none is made.
 	Replicas int `json:"replicas,omitempty"`
+	// How many brokers of kafka have an event before it counts as shipped: the least
+	// min.insync.replicas of the topic that will do, and that of a topic that is made.
+	// Left out: 2.
+	InSync int `json:"in_sync,omitempty"`
 	// User of clickhouse, kafka, nats and s3 (its access key).
 	User string `json:"user,omitempty"`
 	// Where its password, secret key, token or, for postgres, connection string is
@@ -148,7 +158,9 @@ const (
 	leastKeep = 24 * time.Hour
 	mostKeep  = 100 * 365 * 24 * time.Hour
 
-	mostReplicas = 5 // of a stream of nats: JetStream has no more
+	mostReplicas  = 32 // of anything
+	mostOfNATS    = 5  // of a stream: JetStream has no more
+	defaultInSync = 2
 )
 
 var (
@@ -240,9 +252,13 @@ func readWitness(v value) (w Witness) {
 		field{"name", func(v value) { v.into(&w.Name, sinkName) }},
 		field{"url", func(v value) { v.url(&w.URL) }},
 		field{"key", func(v value) { v.file(&w.Key) }},
+		field{"ca", func(v value) { v.file(&w.CA) }},
 	)
-	if seen != nil && len(seen) < 3 {
+	if seen != nil && (!seen["name"] || !seen["url"] || !seen["key"]) {
 		v.fail(v.what()+" needs name, url and key", "{name: group-it, url: https://witness.bank.example, key: witness.pub}")
+	}
+	if seen["ca"] && strings.HasPrefix(w.URL, "http:") {
+		v.fail(v.what()+" has ca, and a url without TLS", "url: https://HOST, or leave ca out")
 	}
 	return w
 }
@@ -267,6 +283,7 @@ func readSink(v value) (s Sink) {
 		field{"dir", func(v value) { v.file(&s.Dir) }},
 		field{"format", func(v value) { v.oneOf(&s.Format, sinkFormats...) }},
 		field{"replicas", func(v value) { v.number(&s.Replicas, 1, mostReplicas) }},
+		field{"in_sync", func(v value) { v.number(&s.InSync, 1, mostReplicas) }},
 		field{"user", func(v value) { v.into(&s.User, nil) }},
 		field{"secret", func(v value) { s.Secret = readSecret(v) }},
 		field{"credentials", func(v value) { v.file(&s.Credentials) }},
@@ -288,6 +305,12 @@ func readSink(v value) (s Sink) {
 	if seen["credentials"] && seen["secret"] || s.To == "nats" && seen["user"] && !seen["secret"] {
 		v.fail(v.what()+": "+s.To+" takes credentials, or secret with or without user", "credentials: PATH, or user: NAME and secret: {env: NAME}")
 	}
+	switch {
+	case s.To == "nats" && s.Replicas > mostOfNATS:
+		v.fail(fmt.Sprintf("%s: a stream of nats has at most %d replicas", v.what(), mostOfNATS), "replicas: 3")
+	case s.To == "kafka" && s.Replicas > 0 && cmp.Or(s.InSync, defaultInSync) > s.Replicas:
+		v.fail(fmt.Sprintf("%s: in_sync is %d, and %d brokers have the topic: nothing would ever count as shipped", v.what(), cmp.Or(s.InSync, defaultInSync), s.Replicas), "replicas: 3 with in_sync: 2; on a single broker, 1 and 1")
+	}
 	for key := range seen {
 		if key != "name" && key != "to" && s.To != "" && !slices.Contains(sinkNeeds[s.To], key) && !slices.Contains(sinkTakes[s.To], key) {
 			v.fail(v.what()+": "+s.To+" takes no "+key, "see 'ostiary config reference', log.ship")
@@ -302,7 +325,7 @@ var (
 		"syslog": {"url"}, "file": {"dir"}, "collector": {"url", "secret"},
 	}
 	sinkTakes = map[string][]string{
-		"postgres": {"into"}, "clickhouse": {"into", "within", "user", "secret", "ca"}, "otlp": {"secret", "ca"}, "kafka": {"user", "secret", "ca", "plain"},
+		"postgres": {"into"}, "clickhouse": {"into", "within", "user", "secret", "ca"}, "otlp": {"secret", "ca"}, "kafka": {"replicas", "in_sync", "user", "secret", "ca", "plain"},
 		"nats": {"prefix", "replicas", "user", "secret", "credentials", "ca", "plain"},
 		"s3":   {"within", "prefix", "lock", "ca"}, "syslog": {"format", "ca", "plain"}, "file": {"format"}, "collector": {"ca"},
 	}
@@ -389,7 +412,7 @@ func readRole(v value) (g RoleGrant) {
 func (l *Log) paths() []string {
 	list := []string{l.Key.Public, l.Evidence.Key, l.API.TLS.Cert, l.API.TLS.Key, l.API.ClientCA}
 	for _, w := range l.Witnesses {
-		list = append(list, w.Key)
+		list = append(list, w.Key, w.CA)
 	}
 	for _, s := range l.Ship {
 		list = append(list, s.CA, s.Secret.File, s.Credentials)

@@ -13,7 +13,8 @@
 //
 // acks=all means as many replicas as the topic's min.insync.replicas. The sink
 // asks for it, and fails with ship.Unsupported where it is less than 2, unless the
-// options allow less.
+// options allow less. A topic that is not there is made where the options say on how
+// many brokers, with as many partitions as the brokers give one by default.
 package kafka
 
 import (
@@ -42,9 +43,13 @@ const DefaultInSync = 2
 
 const (
 	clientID     = "ostiary"
+	inSyncKey    = "min.insync.replicas"
 	dialTimeout  = 10 * time.Second
 	topicLimit   = 249
-	topicRetries = 1 // a topic that is not there is not waited for: the shipper tries again
+	replicaLimit = 1000
+	// defaultPartitions leaves it to the brokers (KIP-464).
+	defaultPartitions = -1
+	topicRetries      = 1 // a topic that is not there is not waited for: the shipper tries again
 )
 
 // Mechanisms of SASL that Options.Mechanism names.
@@ -60,7 +65,7 @@ type Login struct{ User, Password string }
 // Options say where messages go.
 type Options struct {
 	Brokers []string    // HOST:PORT of some
-	Topic   string      // must be there
+	Topic   string      // must be there, unless Replicas are given
 	TLS     *tls.Config // nil for none
 	// Mechanism of SASL, empty for none, and what it sends. Login is asked at each
 	// connection. What it gives is never told.
@@ -69,6 +74,9 @@ type Options struct {
 	// InSync is the least min.insync.replicas that will do, 0 for DefaultInSync,
 	// negative where it may not be asked for.
 	InSync int
+	// Replicas is the replication factor of a topic that is not there: it is made, with
+	// InSync as its min.insync.replicas. 0 makes none.
+	Replicas int
 }
 
 // Sink is a topic. It is for one goroutine, as ship calls it.
@@ -100,6 +108,9 @@ func New(o Options) (*Sink, error) {
 	}
 	if o.InSync == 0 {
 		o.InSync = DefaultInSync
+	}
+	if o.Replicas < 0 || o.Replicas > replicaLimit || o.Replicas > 0 && o.InSync > o.Replicas {
+		return nil, fmt.Errorf("kafka: %d replicas of which %d are to be in sync: give at most %d, and no more in sync than there are", o.Replicas, o.InSync, replicaLimit)
 	}
 	return &Sink{opt: o}, nil
 }
@@ -220,10 +231,16 @@ func (s *Sink) connect(ctx context.Context) error {
 	if err := client.Ping(ctx); err != nil {
 		return err
 	}
+	admin := kadm.NewClient(client)
+	if s.opt.Replicas > 0 {
+		if err := s.makeTopic(ctx, admin); err != nil {
+			return err
+		}
+	}
 	if s.opt.InSync < 0 {
 		return nil
 	}
-	configs, err := kadm.NewClient(client).DescribeTopicConfigs(ctx, s.opt.Topic)
+	configs, err := admin.DescribeTopicConfigs(ctx, s.opt.Topic)
 	if err != nil {
 		return err
 	}
@@ -235,14 +252,39 @@ func (s *Sink) connect(ctx context.Context) error {
 		return topic.Err
 	}
 	for _, c := range topic.Configs {
-		if c.Key != "min.insync.replicas" {
+		if c.Key != inSyncKey {
 			continue
 		}
 		if n, err := strconv.Atoi(c.MaybeValue()); err == nil && n >= s.opt.InSync {
 			return nil
 		}
 	}
-	return ship.Fail(ship.Unsupported, fmt.Sprintf("the topic's min.insync.replicas is less than %d: raise it, or allow less in the sink's options", s.opt.InSync))
+	return ship.Fail(ship.Unsupported, fmt.Sprintf("the topic's %s is less than %d: raise it, or allow less by in_sync", inSyncKey, s.opt.InSync))
+}
+
+// makeTopic makes the topic where it is not there.
+func (s *Sink) makeTopic(ctx context.Context, admin *kadm.Client) error {
+	list, err := admin.ListTopics(ctx, s.opt.Topic)
+	if err != nil {
+		return err
+	}
+	if err := list[s.opt.Topic].Err; !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return err
+	}
+	var settings map[string]*string
+	if s.opt.InSync > 0 {
+		settings = map[string]*string{inSyncKey: kadm.StringPtr(strconv.Itoa(s.opt.InSync))}
+	}
+	_, err = admin.CreateTopic(ctx, defaultPartitions, int16(s.opt.Replicas), settings, s.opt.Topic)
+	switch {
+	case errors.Is(err, kerr.TopicAlreadyExists): // somebody else was quicker
+		return nil
+	case errors.Is(err, kerr.InvalidReplicationFactor):
+		return ship.Fail(ship.Unsupported, fmt.Sprintf("the topic is not there, and there are not %d brokers to make it on", s.opt.Replicas))
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		return ship.Fail(ship.Credentials, "the topic is not there, and the user may not make it")
+	}
+	return err
 }
 
 func mechanism(name string, l Login) sasl.Mechanism {

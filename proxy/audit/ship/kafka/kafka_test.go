@@ -181,6 +181,67 @@ func TestAcksOfAllReplicas(t *testing.T) {
 	must(t, sink(t, broker, func(o *Options) { o.InSync = 1 }).Ship(within(t, time.Minute), stores.Batch(rs)))
 }
 
+// A topic that is not there is made where the options say how, and only then; one that
+// is there stays as it is.
+func TestTopicIsMade(t *testing.T) {
+	c, err := kfake.NewCluster(kfake.NumBrokers(3))
+	must(t, err)
+	t.Cleanup(c.Close)
+	broker := c.ListenAddrs()[0]
+	rs := []ship.Record{{Core: []byte(`{"v":1}`)}}
+	if err := sink(t, broker, nil).Ship(within(t, time.Minute), stores.Batch(rs)); kind(err) != ship.Unsupported {
+		t.Fatalf("a topic that is not there: %v", err)
+	}
+	var asked *kmsg.CreateTopicsRequest
+	c.ControlKey(int16(kmsg.CreateTopics), func(q kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		asked = q.(*kmsg.CreateTopicsRequest)
+		return nil, nil, false
+	})
+	make := func(o *Options) { o.InSync, o.Replicas = 2, 3 }
+	k := sink(t, broker, make)
+	must(t, k.Ship(within(t, time.Minute), stores.Batch(rs)))
+	if asked == nil || len(asked.Topics) != 1 {
+		t.Fatalf("asked for %+v", asked)
+	}
+	got := asked.Topics[0]
+	if got.Topic != topic || got.ReplicationFactor != 3 || got.NumPartitions != -1 || len(got.Configs) != 1 || got.Configs[0].Name != "min.insync.replicas" || *got.Configs[0].Value != "2" {
+		t.Errorf("made as %+v", got)
+	}
+	asked = nil
+	must(t, sink(t, broker, make).Ship(within(t, time.Minute), stores.Batch(rs)))
+	if asked != nil {
+		t.Error("made again")
+	}
+	if n := len(consume(t, broker)); n != 2 {
+		t.Errorf("%d messages", n)
+	}
+}
+
+// What cannot be made is told in words that say what to do.
+func TestTopicThatCannotBeMade(t *testing.T) {
+	for code, want := range map[*kerr.Error]ship.Kind{
+		kerr.InvalidReplicationFactor: ship.Unsupported, kerr.TopicAuthorizationFailed: ship.Credentials, kerr.TopicAlreadyExists: ship.KindNone,
+	} {
+		c, err := kfake.NewCluster(kfake.NumBrokers(1))
+		must(t, err)
+		t.Cleanup(c.Close)
+		c.ControlKey(int16(kmsg.CreateTopics), func(q kmsg.Request) (kmsg.Response, error, bool) {
+			c.KeepControl()
+			resp := q.ResponseKind().(*kmsg.CreateTopicsResponse)
+			one := kmsg.NewCreateTopicsResponseTopic()
+			one.Topic, one.ErrorCode = topic, code.Code
+			resp.Topics = append(resp.Topics, one)
+			return resp, nil, true
+		})
+		k := sink(t, c.ListenAddrs()[0], func(o *Options) { o.Replicas = 3 })
+		err = k.connect(within(t, time.Minute))
+		if kind(err) != want || want == ship.KindNone && err != nil {
+			t.Errorf("%s: %v", code.Message, err)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	rs := []ship.Record{{Index: 3, Core: []byte(`{"v":1}`)}}
 	for name, c := range map[string]struct {
