@@ -373,7 +373,11 @@ func (s *Sink) ask(ctx context.Context, query string, values url.Values, body []
 	if values == nil {
 		values = url.Values{}
 	}
-	values.Set("query", query)
+	if body == nil {
+		body = []byte(query) // an address has less room than a body
+	} else {
+		values.Set("query", query)
+	}
 	// The status then tells how all of it went, not how it began.
 	values.Set("wait_end_of_query", "1")
 	if s.opt.Database != "" {

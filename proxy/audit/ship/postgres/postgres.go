@@ -306,16 +306,9 @@ func (s *Sink) connect(ctx context.Context) error {
 		return nil
 	}
 	s.drop()
-	where, err := s.opt.Connection()
+	config, err := parse(s.opt.Connection)
 	if err != nil {
-		return ship.Fail(ship.Credentials, "the connection's secret cannot be read")
-	}
-	config, err := pgx.ParseConfig(where)
-	if err != nil {
-		return ship.Fail(ship.Unsupported, "the connection is neither a URL nor a keyword string as libpq has them")
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = applicationName
+		return err
 	}
 	if s.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return err
