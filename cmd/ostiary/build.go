@@ -31,14 +31,16 @@ import (
 // built is what a configuration was made into: the snapshot that serves, and
 // the parts of it that the program speaks to.
 type built struct {
-	cfg      *config.Config
-	snap     *proxy.Snapshot
-	pools    *pools.Set
-	policies *policies.Set
-	suite    *classifiers.Suite
-	notify   []notify.Target
-	warnings []string
-	bundle   string // that the policies come from, in words; where nothing serves
+	cfg       *config.Config
+	snap      *proxy.Snapshot
+	pools     *pools.Set
+	policies  *policies.Set
+	suite     *classifiers.Suite
+	notify    []notify.Target
+	warnings  []string
+	providers *pools.Providers
+	passages  *passages // nil where nothing is intercepted
+	bundle    string    // that the policies come from, in words; where nothing serves
 }
 
 // policyNames lists the policies in force.
@@ -120,8 +122,12 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 			decider = policies.Rollout{Live: b.policies, Candidate: candidate, Share: c.Share}
 		}
 	}
-	if _, err := loadProviders(cfg); err != nil {
+	if b.providers, err = loadProviders(cfg); err != nil {
 		errs = append(errs, err)
+	} else if cfg.Intercept.On() && b.policies != nil {
+		if b.passages, err = newPassages(cfg, b.providers, b.policies); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	who, keyless, err := identifier(ctx, cfg)
 	if err != nil {
@@ -202,7 +208,7 @@ func upstreams(cfg *config.Config) ([]pools.Upstream, error) {
 				},
 			},
 			URL: to, Credential: source(p.Credential.Secret), Header: p.Credential.Header, Scheme: p.Credential.Scheme,
-			CA: first(p.CA, cfg.Upstream.CA), Proxy: first(p.Proxy, cfg.Upstream.Proxy),
+			CA: first(p.CA, cfg.Upstream.CA), Pins: p.Pins, Proxy: first(p.Proxy, cfg.Upstream.Proxy),
 		}
 		for _, m := range p.Models {
 			u.Pool.Models = append(u.Pool.Models, proxy.ModelAlias{Pattern: m.Pattern, Name: m.Name})

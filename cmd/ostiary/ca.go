@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/intercept"
 	"github.com/ostiary/ostiary/proxy/pools"
@@ -42,11 +40,10 @@ func caCommand() *cobra.Command {
 		Use:   "ca",
 		Short: "The certificate authority for applications that know nothing of Ostiary",
 		Long: `For applications that are not given a base URL: their TLS is to be ended with
-certificates of an authority that their machine trusts. This makes the authority and
-prepares the clients; 'ostiary run' does not end TLS for them yet. The
-authority can sign for the governed providers' domains and for nothing else, its
-certificates hold for a day, and its key lies in a file of mode 0600 or behind a
-command that asks a KMS or an HSM.
+certificates of an authority that their machine trusts, by 'ostiary run' with
+intercept in its configuration. The authority can sign for the governed names'
+domains and for nothing else, its certificates hold for a day, and its key lies in a
+file of mode 0600 or behind a command that asks a KMS or an HSM.
 
   ostiary ca init                       # its own root; or below the organisation's:
   ostiary ca init --parent company.pem  # writes a request to be signed, then
@@ -83,6 +80,9 @@ func plainConfig(file string) (*config.Config, error) {
 
 // caDirectory is where a configuration's authority lies.
 func caDirectory(cfg *config.Config) (intercept.Directory, error) {
+	if cfg.Intercept.CA != "" {
+		return openAuthority(cfg.Intercept.CA)
+	}
 	p, err := findPlaces(cfg, "")
 	if err != nil {
 		return intercept.Directory{}, err
@@ -108,19 +108,28 @@ func openAuthority(dir string) (intercept.Directory, error) {
 	return intercept.Open(abs), err
 }
 
-// providerDomains are the hosts of a configuration's external pools.
-func providerDomains(cfg *config.Config) []string {
-	var out []string
-	for _, p := range cfg.Pools {
-		u, err := url.Parse(p.URL)
-		if err != nil || p.Boundary != string(proxy.External) {
-			continue
+// governedDomains are those to which an authority for a configuration is
+// constrained: of everything that is governed where connections are intercepted,
+// else of the pools.
+func governedDomains(cfg *config.Config) ([]string, error) {
+	if !cfg.Intercept.On() {
+		var names []string
+		for _, p := range cfg.Pools {
+			names = append(names, p.Dialled()...)
 		}
-		if name, err := intercept.Canonical(u.Hostname()); err == nil && !slices.Contains(out, name) {
-			out = append(out, name)
-		}
+		n, err := intercept.ParseNames(names)
+		return n.Domains(), err
 	}
-	return out
+	l, err := loadProviders(cfg)
+	if err != nil {
+		return nil, err
+	}
+	patterns, err := governedNames(cfg, l)
+	if err != nil {
+		return nil, err
+	}
+	n, err := intercept.ParseNames(patterns)
+	return n.Domains(), err
 }
 
 func (t *termsFlags) bind(c *cobra.Command) {
@@ -237,7 +246,9 @@ signed. With --sign-command the key stays in a KMS or an HSM.`,
 				if err != nil {
 					return err
 				}
-				t.permit = providerDomains(cfg)
+				if t.permit, err = governedDomains(cfg); err != nil {
+					return err
+				}
 			}
 			k, err := t.key()
 			if err != nil {

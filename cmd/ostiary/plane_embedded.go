@@ -12,8 +12,10 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/embedded"
+	"github.com/ostiary/ostiary/proxy/pools"
 )
 
 // embeddedPlane is the data plane in pure Go.
@@ -21,6 +23,7 @@ type embeddedPlane struct {
 	server *server
 	plane  *embedded.Plane
 	served chan error
+	doors  int // that are served
 	table  atomic.Pointer[upstreamTable]
 	tls    atomic.Pointer[tls.Config] // that the next client gets; nil without TLS
 }
@@ -33,8 +36,8 @@ type upstreamTable struct {
 
 func (p *embeddedPlane) describe() string { return "embedded" }
 
-func (p *embeddedPlane) start(_ context.Context, b *built) error {
-	if err := p.reload(context.Background(), b); err != nil {
+func (p *embeddedPlane) start(ctx context.Context, b *built) error {
+	if err := p.reload(ctx, b); err != nil {
 		return err
 	}
 	o := embedded.Options{
@@ -42,6 +45,9 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 	}
 	if p.tls.Load() != nil {
 		o.TLS = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return p.tls.Load(), nil }}
+	}
+	if p.server.ways != nil {
+		o.Interception = p.interception(b)
 	}
 	p.plane = embedded.New(o)
 	network, address := "tcp", b.cfg.Listen
@@ -52,9 +58,60 @@ func (p *embeddedPlane) start(_ context.Context, b *built) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; stop what listens there, or choose another address", b.cfg.Listen, err)
 	}
-	p.served = make(chan error, 1)
-	go func() { p.served <- p.plane.Serve(l) }()
+	doors := []door{{l, p.plane.Serve}}
+	i := &b.cfg.Intercept
+	for _, w := range []struct {
+		addresses []string
+		serve     func(net.Listener) error
+	}{{bothLoopbacks(i.Proxy), p.plane.ServeProxy}, {bothLoopbacks(i.Redirect), p.plane.ServeRedirect}} {
+		for _, a := range w.addresses {
+			l, err := net.Listen("tcp", a)
+			if err != nil {
+				for _, d := range doors {
+					_ = d.l.Close()
+				}
+				return fmt.Errorf("listen on %s: %w; stop what listens there, or choose another address", a, err)
+			}
+			doors = append(doors, door{l, w.serve})
+		}
+	}
+	if p.server.ways != nil {
+		if err := p.server.ways.start(ctx, ""); err != nil {
+			return err
+		}
+	}
+	p.served, p.doors = make(chan error, len(doors)), len(doors)
+	for _, d := range doors {
+		go func() { p.served <- d.serve(d.l) }()
+	}
 	return nil
+}
+
+// door is a listener with who serves it.
+type door struct {
+	l     net.Listener
+	serve func(net.Listener) error
+}
+
+// interception is what the plane needs for names that are not ours.
+func (p *embeddedPlane) interception(b *built) *embedded.Interception {
+	w := p.server.ways
+	out := &embedded.Interception{
+		Certificate: w.minter.GetCertificate,
+		Name: func(name string) (string, string) {
+			passage, why := p.table.Load().built.passages.hosts.Of(name)
+			return string(passage), why
+		},
+		Connected: func(c embedded.Connection) { w.connections.Add(Connection(c)) },
+		Suspicious: func(host, method, path string, body []byte) bool {
+			seen := pools.Sight{Host: host, Method: method, Path: path, Shape: pools.ShapeOf(proxy.NewText(string(body)))}
+			return p.table.Load().built.providers.Suspect(seen).Likelihood >= proxy.Likely
+		},
+	}
+	if to, err := url.Parse(b.cfg.Upstream.Proxy); err == nil && to.Host != "" {
+		out.Proxy = to
+	}
+	return out
 }
 
 // serverTLS gives how clients are served, nil where that is without TLS.
@@ -131,6 +188,9 @@ func (p *embeddedPlane) reload(_ context.Context, b *built) error {
 		t.pools[u.Pool.Name] = e
 	}
 	p.table.Store(t)
+	if p.server.ways != nil && b.passages != nil {
+		p.server.ways.use(b.passages.governed)
+	}
 	p.tls.Store(conf)
 	return nil
 }
@@ -140,6 +200,8 @@ func (p *embeddedPlane) stop(ctx context.Context) error {
 	if err != nil {
 		err = errors.Join(err, p.plane.Close()) // what did not drain in time is cut
 	}
-	<-p.served
-	return err
+	for range p.doors {
+		<-p.served
+	}
+	return errors.Join(err, p.server.ways.stop(ctx))
 }

@@ -76,13 +76,16 @@ func (c currentSecrets) Secret(name string) (string, bool) {
 	return c.current.Load().pools.Secret(name)
 }
 
-func (p *policyServer) start() error {
+func (p *policyServer) start(ctx context.Context) error {
 	l, err := extproc.Listen(p.socket, nil, p.server.log)
 	if err != nil {
 		return err
 	}
 	go func() { p.served <- p.grpc.Serve(l) }()
-	return nil
+	if p.server.ways == nil {
+		return nil
+	}
+	return p.server.ways.start(ctx, leavesBeside(p.socket))
 }
 
 func (p *policyServer) stop(ctx context.Context) error {
@@ -95,7 +98,7 @@ func (p *policyServer) stop(ctx context.Context) error {
 		p.grpc.Stop()
 		<-done
 	}
-	return nil
+	return p.server.ways.stop(ctx)
 }
 
 // spec makes what Envoy's bootstrap is made from.
@@ -105,7 +108,7 @@ func spec(b *built, socket, admin, accessLog string) envoy.Spec {
 		Listen: cfg.Listen, Socket: socket, Admin: admin, AccessLog: accessLog,
 		BodyLimit: int(cfg.Limits.Body), MessageTimeout: cfg.Limits.Decision + 2*deadlineStep,
 		MaxConnections: cfg.Limits.Connections, MaxExchanges: cfg.Limits.Exchanges,
-		CABundle: cfg.Upstream.CA, PoolsDigest: b.pools.Digest(), Memory: cfg.Envoy.Memory,
+		CABundle: cfg.Upstream.CA, PoolsDigest: b.pools.Digest(), Memory: cfg.Envoy.Memory, Intercept: interception(b, leavesBeside(socket)),
 	}
 	if cfg.TLS.Cert != "" {
 		out.TLS = &envoy.TLS{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key, ClientCA: cfg.Identity.Certificates.ClientCA}
@@ -113,7 +116,7 @@ func spec(b *built, socket, admin, accessLog string) envoy.Spec {
 	for _, u := range b.pools.Upstreams() {
 		e := envoy.Upstream{
 			Name: u.Pool.Name, URL: u.URL.String(), Internal: u.Pool.Boundary == proxy.Internal, CA: u.CA, Proxy: u.Proxy,
-			Credential: envoy.Credential{Mode: envoy.CredentialMode(u.Pool.Credential)},
+			Credential: envoy.Credential{Mode: envoy.CredentialMode(u.Pool.Credential)}, Pins: u.Pins,
 		}
 		if u.Pool.Credential == proxy.CredentialPool {
 			e.Credential.Header, e.Credential.Secret = u.Header, u.Pool.Name
@@ -123,9 +126,19 @@ func spec(b *built, socket, admin, accessLog string) envoy.Spec {
 	return out
 }
 
+// leavesBeside gives the socket of certificates that belongs to that of the policy
+// server.
+func leavesBeside(socket string) string {
+	return filepath.Join(filepath.Dir(socket), "leaves.sock")
+}
+
 // accessEntry takes one line of Envoy's access log: the outcome of a decision,
 // or something that no decision covers.
 func (s *server) accessEntry(e envoy.Entry) {
+	if e.Connection != nil {
+		s.ways.seen(e.Connection)
+		return
+	}
 	if why := e.Ungoverned(); why != "" {
 		s.log.Error("UNGOVERNED: Envoy sent a request that no decision covers", "reason", why, "pool", e.Pool, "decision", e.DecisionID)
 		if err := s.engine.Ungoverned(context.Background(), why); err != nil {
@@ -181,6 +194,7 @@ type envoyPlane struct {
 	process *envoy.Process
 	dir     string // sockets; ours alone
 	digest  string // of the pools that Envoy was started for
+	names   string // and of what becomes of which names
 	pem     string // likewise of the PEM files, which it reads when it starts
 }
 
@@ -210,7 +224,7 @@ func (p *envoyPlane) spec(b *built) envoy.Spec {
 }
 
 func (p *envoyPlane) start(ctx context.Context, b *built) error {
-	if err := p.policy.start(); err != nil {
+	if err := p.policy.start(ctx); err != nil {
 		return errors.Join(err, os.RemoveAll(p.dir))
 	}
 	s := p.policy.server
@@ -228,20 +242,24 @@ func (p *envoyPlane) start(ctx context.Context, b *built) error {
 	if err != nil {
 		return errors.Join(err, p.policy.stop(ctx), os.RemoveAll(p.dir))
 	}
-	p.digest, p.pem = b.pools.Digest(), pem
+	p.digest, p.names, p.pem = b.pools.Digest(), b.passages.digest(), pem
 	return nil
 }
 
 func (p *envoyPlane) reload(ctx context.Context, b *built) error {
 	pem := pemDigest(b.cfg)
-	if b.pools.Digest() == p.digest && pem == p.pem && sameShape(p.policy.server.current.Load().cfg, b.cfg) {
+	names := b.passages.digest()
+	if b.pools.Digest() == p.digest && names == p.names && pem == p.pem && sameShape(p.policy.server.current.Load().cfg, b.cfg) {
 		p.policy.sds.Changed()
 		return nil
+	}
+	if p.policy.server.ways != nil && b.passages != nil {
+		p.policy.server.ways.use(b.passages.governed)
 	}
 	if err := p.process.Replace(ctx, p.spec(b)); err != nil {
 		return err
 	}
-	p.digest, p.pem = b.pools.Digest(), pem
+	p.digest, p.names, p.pem = b.pools.Digest(), names, pem
 	return nil
 }
 
@@ -308,7 +326,7 @@ func accessLogBeside(socket string) string {
 func (p *policyPlane) describe() string { return "none: policy server for an Envoy of your own" }
 
 func (p *policyPlane) start(ctx context.Context, _ *built) error {
-	if err := p.policy.start(); err != nil {
+	if err := p.policy.start(ctx); err != nil {
 		return err
 	}
 	reading, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -326,6 +344,12 @@ func (p *policyPlane) start(ctx context.Context, _ *built) error {
 func (p *policyPlane) reload(_ context.Context, b *built) error {
 	old := p.policy.server.current.Load()
 	p.policy.sds.Changed()
+	if p.policy.server.ways != nil && b.passages != nil {
+		p.policy.server.ways.use(b.passages.governed)
+	}
+	if b.passages.digest() != old.passages.digest() {
+		p.policy.server.log.Warn("which names are governed, pass or are refused changed: Envoy goes on as it was until it is started with a new bootstrap (ostiary envoy bootstrap)")
+	}
 	if b.pools.Digest() != old.pools.Digest() {
 		p.policy.server.log.Warn("the pools changed: Envoy is refused until it is started with a new bootstrap (ostiary envoy bootstrap)")
 	}

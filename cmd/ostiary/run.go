@@ -112,6 +112,15 @@ func (s *server) banner(ctx context.Context, b *built, found []string) {
 		fmt.Fprintf(w, "  point clients   OPENAI_BASE_URL=%s/v1\n", url)
 		fmt.Fprintf(w, "                  ANTHROPIC_BASE_URL=%s\n", url)
 	}
+	if i := &b.cfg.Intercept; i.Proxy != "" {
+		fmt.Fprintf(w, "  explicit proxy  HTTPS_PROXY=http://%s ('ostiary env --proxy')\n", pointTo(i.Proxy))
+	}
+	if i := &b.cfg.Intercept; i.Redirect != "" {
+		fmt.Fprintf(w, "  redirected to   %s ('ostiary redirect up')\n", i.Redirect)
+	}
+	if s.ways != nil {
+		fmt.Fprintf(w, "  authority       %s, which clients must trust ('ostiary ca install --print')\n", s.ways.dir.TrustPath())
+	}
 	fmt.Fprintf(w, "  data plane      %s\n", s.plane.describe())
 	mode := "enforce: verdicts are carried out"
 	if b.snap.Mode == proxy.Observe {

@@ -67,6 +67,7 @@ type server struct {
 	engine  *proxy.Engine
 	tel     *telemetry.Telemetry
 	plane   plane
+	ways    *ways                 // nil where nothing is intercepted
 	metrics *http.Server          // nil where nothing is configured
 	current atomic.Pointer[built] // written by reload only, which one goroutine calls
 	ready   atomic.Bool
@@ -216,6 +217,9 @@ func (s *server) bringUp(ctx context.Context) (err error) {
 	undo = append(undo, func() { _ = s.engine.Close(context.WithoutCancel(ctx)) })
 	undo = append(undo, func() { s.outbox.Close(ctx) })
 
+	if s.ways, err = newWays(s, b); err != nil {
+		return err
+	}
 	if s.plane, err = s.choosePlane(ctx, cfg); err != nil {
 		return err
 	}
@@ -345,6 +349,8 @@ func (s *server) fixed(cfg *config.Config) error {
 		return errors.New("the directory of the audit log changed: restart Ostiary to use another")
 	case cfg.Listen != old.Listen:
 		return errors.New("listen changed: restart Ostiary to use another address")
+	case cfg.Intercept.Proxy != old.Intercept.Proxy || cfg.Intercept.Redirect != old.Intercept.Redirect || cfg.Intercept.CA != old.Intercept.CA:
+		return errNoInterception
 	case cfg.Dataplane != old.Dataplane:
 		return errors.New("dataplane changed: restart Ostiary to use another")
 	case !reflect.DeepEqual(cfg.Log, old.Log):

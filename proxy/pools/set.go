@@ -44,6 +44,7 @@ type Upstream struct {
 	Credential Source   // of the pool's own key, where Pool.Credential is CredentialPool
 	Header     string   // that carries the key, in lower case; empty: authorization, or x-api-key where the pool speaks Anthropic's dialect only
 	Scheme     string   // word before the key; empty: Bearer in authorization, none elsewhere
+	Pins       []string // digests of keys of which the certificate's must be one (RFC 7469); empty: any
 	CA         string   // PEM file of the authorities trusted for the pool; empty: the system's
 	Proxy      string   // http://HOST:PORT of a proxy; empty: none
 }
