@@ -20,6 +20,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/audit/index"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/envoy/mesh"
@@ -213,7 +214,7 @@ func (p *prober) lookUp(ctx context.Context, id string, sent time.Time) {
 	var find func() (*proxy.Event, error)
 	switch {
 	case p.log != "":
-		find = func() (*proxy.Event, error) { return decisionInLog(p.log, id) }
+		find = func() (*proxy.Event, error) { return decisionInLog(ctx, p.log, id) }
 	case p.socket != "":
 		client, err := console.Dial(p.socket)
 		if err != nil {
@@ -254,21 +255,20 @@ func (p *prober) lookUp(ctx context.Context, id string, sent time.Time) {
 }
 
 // decisionInLog gives a decision of a log; nil where there is none of that id.
-func decisionInLog(dir, id string) (*proxy.Event, error) {
+func decisionInLog(ctx context.Context, dir, id string) (*proxy.Event, error) {
 	r, err := audit.OpenReader(dir)
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.Show(id)
+	x, err := index.Open(dir, index.Options{Source: r, ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range found {
-		if ev, err := f.Event(); err == nil && ev.Kind == proxy.EventDecision && ev.ID == id {
-			return ev, nil
-		}
+	ev, err := decisionBy(ctx, x, r, id)
+	if err != nil || ev == nil || ev.ID != id {
+		return nil, err
 	}
-	return nil, nil
+	return ev, nil
 }
 
 // decisionOverSocket asks a running Ostiary for it.
