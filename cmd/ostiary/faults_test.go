@@ -802,7 +802,7 @@ func TestFaultsOfTheLog(t *testing.T) {
 		s.current.Store(b)
 		s.engine = proxy.NewEngine(b.snap, liar{}, nil)
 		p := s.newPolicyServer(h.socket)
-		if err := p.start(); err != nil {
+		if err := p.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = p.stop(ctx); _ = s.engine.Close(ctx) })
