@@ -25,6 +25,22 @@
 // again, within the pool, and nothing else is: what a model may have worked on is
 // not sent twice. A client that goes takes its upstream request with it.
 //
+// # Names that are not ours
+//
+// [Plane.ServeProxy] takes clients that know of a proxy, [Plane.ServeRedirect]
+// those whose connections were redirected. In both, the name in the client's TLS
+// (SNI) decides, never the target of its CONNECT nor the address that it dialled.
+// TLS of a governed name is ended here, and its requests go the one way out. A
+// passed name gets the client's bytes as they are, at an address that we look up: a
+// client that lies about the name reaches the name. Everything else is closed: no
+// name, an address, another protocol, a port that is not listed. There is no
+// default. Every connection that was not governed is told of, with a word why.
+//
+// Plain HTTP goes to passed names only, built anew, and not where it looks like a
+// call of a model API. What cannot be seen is what passed names do with their
+// bytes: whether one of them carries requests on to a model is for policy to know,
+// and so are the public names behind which Encrypted Client Hello hides others.
+//
 // The package knows no pool but by the name that the release gives, and no
 // policy.
 package embedded

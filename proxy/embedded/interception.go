@@ -84,9 +84,10 @@ type Interception struct {
 	// the proxy's credentials, if there are any. Where it says no the client is
 	// asked for some (407). Nil: everybody may.
 	Admit func(*proxy.Head) bool
-	// Original gives where a redirected connection was going. Nil: as the kernel
-	// tells (SO_ORIGINAL_DST, Linux), else the connection's own local address.
-	Original func(net.Conn) (netip.AddrPort, bool)
+	// Original gives where a redirected connection was going; see redirect.Original.
+	// Where it does not know, and where it is nil, that is the connection's own local
+	// address, which TPROXY leaves as it was.
+	Original func(net.Conn) (netip.AddrPort, error)
 	// Proxy is a proxy of the organisation's on the way out, for passed names; nil
 	// for none. It resolves them then.
 	Proxy *url.URL

@@ -141,7 +141,7 @@ func openStreet(t *testing.T, change ...func(*street, *embedded.Options)) *stree
 				return new(net.Dialer).DialContext(ctx, "tcp", at)
 			},
 			Connected: func(c embedded.Connection) { s.mu.Lock(); s.told = append(s.told, c); s.mu.Unlock() },
-			Original:  func(net.Conn) (netip.AddrPort, bool) { return *s.going.Load(), true },
+			Original:  func(net.Conn) (netip.AddrPort, error) { return *s.going.Load(), nil },
 			Suspicious: func(_, _, path string, body []byte) bool {
 				return strings.HasPrefix(path, "/v1/") && bytes.Contains(body, []byte(`"messages"`))
 			},
@@ -1057,8 +1057,10 @@ func TestLoops(t *testing.T) {
 			t.Errorf("told %+v", got)
 		}
 	})
-	t.Run("one that the kernel knows no other address of", func(t *testing.T) {
-		s := openStreet(t, func(_ *street, o *embedded.Options) { o.Interception.Original = nil })
+	t.Run("one that nobody redirected", func(t *testing.T) {
+		s := openStreet(t, func(_ *street, o *embedded.Options) {
+			o.Interception.Original = func(net.Conn) (netip.AddrPort, error) { return netip.AddrPort{}, errors.New("not redirected") }
+		})
 		c := s.tunnel(t, proxy.WayRedirect)
 		_, _ = io.ReadAll(c)
 		if got := s.hears(t, 1)[0]; got.Why != embedded.WhyLoop {

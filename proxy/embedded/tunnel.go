@@ -425,15 +425,13 @@ func (x *interceptor) redirected(c net.Conn) {
 
 // original gives where a redirected connection was going.
 func (x *interceptor) original(c net.Conn) netip.AddrPort {
-	ask := x.Original
-	if ask == nil {
-		ask = originalOf
-	}
 	if s, ok := c.(*slotted); ok {
 		c = s.Conn
 	}
-	if to, ok := ask(c); ok {
-		return netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if x.Original != nil {
+		if to, err := x.Original(c); err == nil {
+			return netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+		}
 	}
 	return addrPort(c.LocalAddr())
 }
