@@ -22,8 +22,10 @@ import (
 
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/collect"
+	collectstore "github.com/ostiary/ostiary/proxy/audit/collect/store"
 	"github.com/ostiary/ostiary/proxy/audit/export"
 	"github.com/ostiary/ostiary/proxy/audit/index"
+	"github.com/ostiary/ostiary/proxy/audit/tiles"
 	"github.com/ostiary/ostiary/proxy/audit/witness"
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
@@ -58,8 +60,37 @@ type collectConfig struct {
 	Origins []collectOrigin `yaml:"origins"`
 	// Tokens are who may push.
 	Tokens []collectToken `yaml:"tokens"`
+	// Readers are who may get the logs' trees and records as tiles.
+	Readers []collectReader `yaml:"readers"`
 	// API is the read API over all logs.
 	API config.API `yaml:"api"`
+	// Store is the database that answers questions, in place of indices on this machine.
+	Store collectStore `yaml:"store"`
+}
+
+// collectReader is a token with the logs that it may read as tiles.
+type collectReader struct {
+	Secret  config.Secret `yaml:"secret"`
+	Origins string        `yaml:"origins"`
+}
+
+// collectStore says where the events of all logs are kept for questions.
+type collectStore struct {
+	// To is postgres or clickhouse; left out: no store.
+	To string `yaml:"to"`
+	// URL is the address of clickhouse. That of postgres stands in its secret.
+	URL string `yaml:"url"`
+	// Within is the database of clickhouse, Into the table; left out: ostiary_gathered.
+	Within string `yaml:"within"`
+	Into   string `yaml:"into"`
+	// User is that of clickhouse; Secret its password or, for postgres, the connection
+	// string.
+	User   string        `yaml:"user"`
+	Secret config.Secret `yaml:"secret"`
+	// CA is a PEM file of the authorities that clickhouse is checked against.
+	CA string `yaml:"ca"`
+	// Daily partitions a table of postgres by day.
+	Daily bool `yaml:"daily"`
 }
 
 // collectOrigin is a log with the files of its verifier keys.
@@ -139,11 +170,11 @@ func loadCollect(file string) (*collectConfig, error) {
 	if len(b) > gatherConfig {
 		return nil, fmt.Errorf("%s is longer than %d bytes", file, gatherConfig)
 	}
-	if err := yaml.UnmarshalWithOptions(b, c, yaml.Strict()); err != nil {
+	if err := parseCollect(b, c); err != nil {
 		return nil, misread(file, err)
 	}
 	base := filepath.Dir(file)
-	paths := []*string{&c.Dir, &c.TLS.Cert, &c.TLS.Key, &c.ClientCA, &c.API.TLS.Cert, &c.API.TLS.Key, &c.API.ClientCA}
+	paths := []*string{&c.Dir, &c.TLS.Cert, &c.TLS.Key, &c.ClientCA, &c.API.TLS.Cert, &c.API.TLS.Key, &c.API.ClientCA, &c.Store.CA, &c.Store.Secret.File}
 	for i := range c.Origins {
 		for j := range c.Origins[i].Keys {
 			paths = append(paths, &c.Origins[i].Keys[j])
@@ -152,12 +183,29 @@ func loadCollect(file string) (*collectConfig, error) {
 	for i := range c.Tokens {
 		paths = append(paths, &c.Tokens[i].Secret.File)
 	}
+	for i := range c.Readers {
+		paths = append(paths, &c.Readers[i].Secret.File)
+	}
 	for _, p := range paths {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(base, *p)
 		}
 	}
 	return c, c.check(file)
+}
+
+// errYAML stands for what the YAML module says when it panics, as it does on some texts
+// that are none.
+var errYAML = errors.New("not YAML")
+
+// parseCollect reads a configuration.
+func parseCollect(b []byte, c *collectConfig) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errYAML
+		}
+	}()
+	return yaml.UnmarshalWithOptions(b, c, yaml.Strict())
 }
 
 // misread says what is wrong with a configuration, with its place and the name that it
@@ -204,7 +252,12 @@ func (c *collectConfig) check(file string) error {
 	case len(c.Origins) == 0 && len(c.Tokens) == 0:
 		return fmt.Errorf("%s: name origins that are known, or tokens with enrol: true", file)
 	}
-	return nil
+	for i, r := range c.Readers {
+		if r.Origins == "" || r.Secret.IsZero() {
+			return fmt.Errorf("%s: readers: number %d: name a secret and the origins that it may read", file, i+1)
+		}
+	}
+	return c.Store.check(file)
 }
 
 // collecting is a running collector.
@@ -220,15 +273,20 @@ type collecting struct {
 	failed    chan error
 	cancel    context.CancelFunc
 	done      sync.WaitGroup
+	store     *collectstore.Store // nil where indices on this machine answer
+	readers   []reader
 
-	mu   sync.RWMutex
-	logs map[string]*gathered // by origin; guarded by mu
+	mu    sync.RWMutex
+	logs  map[string]*gathered // by origin; guarded by mu
+	order []string             // their origins in the order in which they came, kept on disk; guarded by mu
 }
 
 // gathered is one log that can be asked.
 type gathered struct {
+	dir    string
 	reader *audit.Reader
-	index  *index.Index
+	index  *index.Index // nil where the store answers
+	tiles  http.Handler
 }
 
 // startCollect opens everything and begins to serve.
@@ -262,6 +320,13 @@ func startCollect(ctx context.Context, cfg *collectConfig, out *slog.Logger) (g 
 		}
 		o.Tokens = append(o.Tokens, collect.Token{Secret: secret, Origins: t.Origins, Enrol: t.Enrol})
 	}
+	for i, t := range cfg.Readers {
+		secret, err := source(t.Secret).Plain(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("readers: number %d: %w", i+1, err)
+		}
+		g.readers = append(g.readers, reader{secret, t.Origins})
+	}
 	if g.cosigner, err = witness.LoadCosigner(filepath.Join(cfg.Dir, "witness.key"), cfg.Name); err != nil {
 		return nil, err
 	}
@@ -270,6 +335,12 @@ func startCollect(ctx context.Context, cfg *collectConfig, out *slog.Logger) (g 
 		return nil, err
 	}
 	if g.collector, err = collect.Open(o); err != nil {
+		return nil, err
+	}
+	if g.store, err = openStore(&cfg.Store); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if g.order, err = readOrder(cfg.Dir); err != nil {
 		return nil, err
 	}
 	g.look(run)
@@ -332,21 +403,44 @@ func (g *collecting) look(ctx context.Context) {
 			}
 			continue
 		}
-		failed := func(err error) { g.out.Warn("index of a collected log", "origin", origin, "error", err) }
-		x, err := index.Open(dir, index.Options{Memory: gatherMemory, Failed: failed})
+		source, err := tiles.Open(dir)
 		if err != nil {
-			failed(err)
+			g.out.Error("a collected log cannot be read", "origin", origin, "error", err)
+			continue
+		}
+		l := &gathered{dir: dir, reader: r, tiles: tiles.Handler(source, func(err error) { g.out.Error("tiles of a collected log", "origin", origin, "error", err) })}
+		err = g.place(origin)
+		switch {
+		case err != nil:
+		case g.store != nil:
+			err = g.ship(ctx, origin, l)
+		default:
+			err = g.follow(ctx, origin, l)
+		}
+		if err != nil {
+			g.out.Error("a collected log cannot be asked", "origin", origin, "error", err)
 			continue
 		}
 		g.mu.Lock()
-		g.logs[origin] = &gathered{r, x}
+		g.logs[origin] = l
 		g.mu.Unlock()
-		g.done.Go(func() {
-			if err := x.Follow(ctx, true, failed); err != nil {
-				failed(err)
-			}
-		})
 	}
+}
+
+// follow opens the index of a log and keeps it up to the log.
+func (g *collecting) follow(ctx context.Context, origin string, l *gathered) error {
+	failed := func(err error) { g.out.Warn("index of a collected log", "origin", origin, "error", err) }
+	x, err := index.Open(l.dir, index.Options{Memory: gatherMemory, Failed: failed})
+	if err != nil {
+		return err
+	}
+	l.index = x
+	g.done.Go(func() {
+		if err := x.Follow(ctx, true, failed); err != nil {
+			failed(err)
+		}
+	})
+	return nil
 }
 
 // union joins the indices that there are now.
@@ -360,17 +454,18 @@ func (g *collecting) union() *index.Union {
 	return index.Join(list...)
 }
 
-// At implements [console.Records].
+// At implements [console.Records]. What is on this machine comes from here, what was
+// removed from the store, if it is what the log had.
 func (g *collecting) At(r console.Ref) (audit.Record, error) {
 	g.mu.RLock()
 	l := g.logs[r.Origin]
 	g.mu.RUnlock()
 	if l == nil {
-		return audit.Record{}, console.ErrNotFound
+		return g.stored(r)
 	}
 	rec, err := l.reader.At(r.Index)
 	if errors.Is(err, audit.ErrNoRecord) {
-		err = console.ErrNotFound
+		return g.stored(r)
 	}
 	return rec, err
 }
@@ -382,8 +477,13 @@ func (g *collecting) Size() (int64, error) { return 0, nil }
 // log that is another's.
 func (g *collecting) openAPI() error {
 	api := g.cfg.API
-	searcher := console.OfUnion(g.union)
-	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: searcher, Grants: grants(api.Roles)}
+	var searcher console.Searcher = console.OfUnion(g.union)
+	var follower console.Follower = unionTail{g}
+	if g.store != nil {
+		s := stored{g.store}
+		searcher, follower = s, s
+	}
+	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: searcher, Follower: follower, Grants: grants(api.Roles)}
 	o.Exporter = &console.Extractor{Searcher: searcher, Records: g, Open: func(w io.Writer, format string, _ bool) (console.RecordWriter, error) {
 		return export.New(format, w, export.Options{Version: version})
 	}}
@@ -420,7 +520,7 @@ func (g *collecting) listen() error {
 		g.serve(func() error { return g.api.ServeTLS(l, conf) })
 	}
 	g.pushes = &http.Server{
-		Handler: g.collector, ReadHeaderTimeout: gatherHeader, ReadTimeout: gatherBody, WriteTimeout: gatherBody, IdleTimeout: gatherIdle,
+		Handler: g.handler(), ReadHeaderTimeout: gatherHeader, ReadTimeout: gatherBody, WriteTimeout: gatherBody, IdleTimeout: gatherIdle,
 		MaxHeaderBytes: gatherHead, ErrorLog: slog.NewLogLogger(g.out.Handler(), slog.LevelDebug),
 	}
 	if g.cfg.TLS.Cert != "" {
@@ -487,6 +587,9 @@ func (g *collecting) stop() error {
 	}
 	g.cancel()
 	g.done.Wait()
+	if g.store != nil {
+		err = errors.Join(err, g.store.Close())
+	}
 	if g.collector != nil {
 		err = errors.Join(err, g.collector.Close())
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/durable"
@@ -278,6 +279,48 @@ func (c *Collector) Status(ctx context.Context) []Status {
 		}
 	}
 	return out
+}
+
+// Size gives the number of records that the collector has of a log, all of them durable
+// and proven; 0 for a log that it does not know. It waits for nobody.
+func (c *Collector) Size(origin string) int64 {
+	c.mu.Lock()
+	m := c.members[origin]
+	c.mu.Unlock()
+	if m == nil {
+		return 0
+	}
+	return m.size.Load()
+}
+
+// ErrNoLeaf: the collector has no record of that log and index.
+var ErrNoLeaf = errors.New("the collector has no such record")
+
+// Leaf gives the RFC 6962 leaf hash of a record, of the tree that was proven when the
+// record came: what claims to be the record, from whatever store, is it if its hash is
+// this one. It stays when the record is removed. It fails with [ErrNoLeaf].
+func (c *Collector) Leaf(ctx context.Context, origin string, index int64) (tlog.Hash, error) {
+	c.mu.Lock()
+	m := c.members[origin]
+	c.mu.Unlock()
+	if m == nil || index < 0 {
+		return tlog.Hash{}, ErrNoLeaf
+	}
+	if !m.enter(ctx) {
+		return tlog.Hash{}, ctx.Err()
+	}
+	defer m.leave()
+	if err := m.open(); err != nil {
+		return tlog.Hash{}, err
+	}
+	if index >= m.replica.Size() {
+		return tlog.Hash{}, ErrNoLeaf
+	}
+	list, err := m.tree.leaves(index, 1)
+	if err != nil {
+		return tlog.Hash{}, err
+	}
+	return list[0], nil
 }
 
 func (c *Collector) all() []*member {

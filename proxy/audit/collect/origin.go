@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -59,6 +60,7 @@ type member struct {
 	dir  string
 	c    *Collector
 	turn chan struct{} // of one: holds a token while nobody pushes
+	size atomic.Int64  // records of the replica, as last known
 
 	// The rest is guarded by the token.
 	trusted []note.Verifier // by configuration or enrolment
@@ -141,6 +143,7 @@ func (m *member) open() error {
 		return errors.Join(err, r.Close())
 	}
 	m.replica, m.tree = r, tree
+	m.size.Store(r.Size())
 	m.status.Size, m.status.Signed = r.Size(), m.signed
 	return nil
 }
@@ -319,6 +322,7 @@ func (m *member) push(ctx context.Context, p *Push) (Answer, error) {
 	if err := m.take(ctx, p, c, leaves); err != nil {
 		return Answer{}, m.broken(err)
 	}
+	m.size.Store(m.replica.Size())
 	m.status.Trouble, m.status.Pushed = "", m.c.opt.now()
 	m.status.Size, m.status.Signed = m.replica.Size(), m.signed
 	a := Answer{Size: m.replica.Size()}
