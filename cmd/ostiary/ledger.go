@@ -602,9 +602,10 @@ func (p pusher) Next(ctx context.Context, origin string) (int64, error) {
 }
 
 // shipError says in the words of package ship what a collector answered. A collector
-// that knows another history of the log, or more of it, is a conflict, and one that has
-// less than it had acknowledged is behind: that stops the sink and is told of, and does
-// not pass by trying again.
+// that knows another history of the log, or more of it, is a conflict, one that has
+// less than it had acknowledged is behind, and one that knows the log by another key, or
+// does not understand what is sent, is unfit: that stops the sink and is told of, and
+// does not pass by trying again.
 func shipError(err error) error {
 	var r *collect.Refusal
 	switch {
@@ -619,6 +620,8 @@ func shipError(err error) error {
 			kind = ship.Conflict
 		case collect.CodeGap:
 			kind = ship.Behind
+		case collect.CodeSignature, collect.CodeOtherKey, collect.CodeMalformed:
+			kind = ship.Unfit
 		case collect.CodeCredentials:
 			kind = ship.Credentials
 		case collect.CodeBusy, collect.CodeStorage:

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/collect"
 	"github.com/ostiary/ostiary/proxy/audit/export"
@@ -54,9 +56,32 @@ func (l *ledger) openShipper() error {
 	var err error
 	l.shipper, err = ship.New(ship.Options{
 		Source: l.reader, Dir: shipDir(l.places),
-		Alarm: func(err error) { l.out.Error("copies of the audit log", "error", err) },
+		Alarm: l.copyAlarm,
 	}, targets...)
 	return err
+}
+
+// copyAlarm tells of a copy that an operator should look at: in the process log, and in
+// the audit log where the copy has stopped, or fails until somebody does something. A
+// record that was parked has a line in a file of its own.
+func (l *ledger) copyAlarm(err error) {
+	l.out.Error("copies of the audit log", "error", err)
+	var e *ship.SinkError
+	if !errors.As(err, &e) || errors.Is(err, ship.ErrParked) || l.log == nil {
+		return // nothing more to tell, or nowhere: this process only reads the log
+	}
+	ev := proxy.NewEvent(proxy.EventAdmin, time.Now())
+	ev.Admin = &proxy.AdminRecord{Action: "copy_failing", Detail: e.Sink + ": " + string(e.Kind), From: e.Index}
+	if e.Stopped {
+		ev.Admin.Action = "copy_stopped"
+	}
+	l.done.Go(func() { // the sink is not to wait for the log
+		ctx, cancel := context.WithTimeout(context.Background(), recordTime)
+		defer cancel()
+		if err := l.log.Record(ctx, ev); err != nil {
+			l.out.Error("the alarm of a copy could not be recorded", "error", err)
+		}
+	})
 }
 
 func (l *ledger) sink(s *config.Sink) (ship.Sink, error) {

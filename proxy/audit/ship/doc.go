@@ -34,11 +34,13 @@
 // record that it does not take is alone; that one is parked, reported, and passed
 // over. A sink that refuses everything is not refusing records: after a few in a
 // row with none accepted between, nothing more is parked and the sink counts as
-// failing.
+// failing. A failure that does not pass by itself (a login, a certificate, a store
+// that is not set up for it) is told of once, and the pause is at its longest.
 //
 // A sink is stopped, and the others go on, where going on could lose or mix
 // records: the log has another origin than the cursor, is shorter than what was
 // shipped, or holds another record where the last one that was shipped stood; a
 // record that was not shipped yet was removed; the store holds another record
-// under the same origin and index; the sink lacks what it had acknowledged.
+// under the same origin and index; the sink lacks what it had acknowledged; it does
+// not take this log at all, because it knows another key of it or another form.
 package ship

@@ -27,11 +27,15 @@ const (
 	Refused         Kind = "refused"     // it will never take the records as they are
 	Conflict        Kind = "conflict"    // it holds another record under the same origin and index
 	Behind          Kind = "behind"      // it lacks records that it had acknowledged
+	Unfit           Kind = "unfit"       // it does not take this log, or what is sent of it in this form
 	LogTrouble      Kind = "log"         // the log cannot be read, or is not the one that was shipped
 	CursorTrouble   Kind = "cursor"      // the cursor cannot be read or written
 	KindOther       Kind = "other"       // an error of no known sort
 	retryAfterLimit      = 5 * time.Minute
 )
+
+// byHand says that a failure does not pass before somebody sets something right.
+func (k Kind) byHand() bool { return k == Certificate || k == Credentials || k == Unsupported }
 
 // Error is a failure of a sink. It holds no content and no secret: Detail is in
 // words of the sink's code, with numbers such as a status at most. Never make one

@@ -109,7 +109,8 @@ type Options struct {
 	// has stopped, by one goroutine. It must not block.
 	Observe func(Status)
 	// Alarm is called when an operator should look: a record was parked, a sink
-	// has stopped or refuses everything. It must not block.
+	// has stopped, refuses everything, or fails for what does not pass by itself. It
+	// must not block.
 	Alarm func(error)
 
 	poll    time.Duration    // how often the log's size is looked at; 0 for pollEvery
@@ -129,6 +130,11 @@ const (
 	// closeGrace is how long Run waits, once its context has ended, for a sink
 	// that does not come back.
 	closeGrace = 10 * time.Second
+	// unfitTries is after how many failures of kind [Unfit] in a row a sink is stopped:
+	// one may be due to a program that is being replaced.
+	unfitTries = 3
+	// handTries is after how many failures in a row that need a hand it is told of.
+	handTries = 5
 	// parkInRow is how many records are parked with none accepted between. More,
 	// and it is not the records that are at fault.
 	parkInRow = 16
@@ -163,6 +169,11 @@ var (
 	ErrConflict = errors.New("the store holds another record under the same origin and index")
 	// ErrBehind: the sink has less than it had acknowledged.
 	ErrBehind = errors.New("the sink lacks records that it had acknowledged: it was put back to an older state, or is another one")
+	// ErrUnfit: the sink does not take this log.
+	ErrUnfit = errors.New("the sink does not take this log, or not in the form that this program writes, and will not by being asked again")
+	// ErrByHand: the sink fails for what does not pass by itself. It is tried again, at
+	// the longest pause.
+	ErrByHand = errors.New("it will go on failing until somebody sets that right")
 	// ErrParked: a record was parked.
 	ErrParked = errors.New("record parked")
 	// ErrRefusesAll: the sink refuses record after record.
@@ -173,7 +184,10 @@ var (
 type SinkError struct {
 	Sink  string
 	Index int64 // of the record that it is about
+	Kind  Kind
 	Err   error
+	// Stopped says that the sink has stopped.
+	Stopped bool
 }
 
 func (e *SinkError) Error() string {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -400,7 +401,7 @@ func TestStopsWhereGoingOnWouldMix(t *testing.T) {
 		p.grow(5)
 		ship(t, dir, p)
 	})
-	for kind, want := range map[Kind]error{Conflict: ErrConflict, Behind: ErrBehind} {
+	for kind, want := range map[Kind]error{Conflict: ErrConflict, Behind: ErrBehind, Unfit: ErrUnfit} {
 		t.Run(string(kind), func(t *testing.T) {
 			p := newPaper(10)
 			st := newStore()
@@ -413,8 +414,12 @@ func TestStopsWhereGoingOnWouldMix(t *testing.T) {
 			if s := r.Statuses()[0]; s.LastError != kind {
 				t.Errorf("it stopped for %q", s.LastError)
 			}
-			if err := r.end(t); !errors.Is(err, want) || !rang.has(want) {
-				t.Errorf("Run gave %v", err)
+			if err := r.end(t); !errors.Is(err, want) || !rang.has(want) || len(rang.errs) != 1 {
+				t.Errorf("Run gave %v, alarms %v", err, rang.errs)
+			}
+			// One that may be due to a program that is being replaced is tried again first.
+			if want := map[Kind]int{Conflict: 1, Behind: 1, Unfit: unfitTries}[kind]; st.calls != want {
+				t.Errorf("it was called %d times, want %d", st.calls, want)
 			}
 		})
 		t.Run(string(kind)+" where there is no cursor", func(t *testing.T) {
@@ -441,6 +446,71 @@ func TestStopsWhereGoingOnWouldMix(t *testing.T) {
 			t.Errorf("Run gave %v", err)
 		}
 	})
+}
+
+// A sink that knows the log by another form for a moment goes on.
+func TestUnfitForAMoment(t *testing.T) {
+	st := newStore()
+	st.before = func(call int, _ Batch) error {
+		if call%unfitTries != 0 {
+			return Fail(Unfit, "another form")
+		}
+		return nil
+	}
+	rang := &alarms{}
+	o := fast(newPaper(10), t.TempDir())
+	o.Alarm = rang.add
+	r := start(t, o, Target{"s", st, tiny})
+	until(t, "all arrived", func() bool { return st.count() == 10 })
+	if err := r.end(t); err != nil || len(rang.errs) != 0 {
+		t.Errorf("Run gave %v, alarms %v", err, rang.errs)
+	}
+}
+
+// What does not pass by itself is told of once, tried again seldom, and told of anew
+// where it comes back.
+func TestWhatNeedsAHandIsTold(t *testing.T) {
+	for _, kind := range []Kind{Certificate, Credentials, Unsupported, Unreachable, KindOther} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			const tries = 4 * handTries
+			p, st, rang := newPaper(4), newStore(), &alarms{}
+			var bad atomic.Int64 // calls that fail yet
+			bad.Store(tries)
+			st.before = func(int, Batch) error {
+				if bad.Add(-1) >= 0 {
+					return Fail(kind, "a detail")
+				}
+				return nil
+			}
+			o := fast(p, t.TempDir())
+			o.Alarm = rang.add
+			want := 0
+			if kind.byHand() {
+				want = 1
+			}
+			r := start(t, o, Target{"s", st, tiny})
+			until(t, "all arrived", func() bool { return st.count() == 4 })
+			if n := rang.count(ErrByHand); n != want {
+				t.Errorf("%d alarms, want %d", n, want)
+			}
+			bad.Store(tries)
+			p.grow(4)
+			until(t, "the rest arrived", func() bool { return st.count() == 8 })
+			if n := rang.count(ErrByHand); n != 2*want {
+				t.Errorf("%d alarms, want %d", n, 2*want)
+			}
+			if err := r.end(t); err != nil {
+				t.Error(err)
+			}
+			for _, err := range rang.errs {
+				var e *SinkError
+				if !errors.As(err, &e) || e.Kind != kind || e.Stopped || !strings.Contains(err.Error(), "a detail") {
+					t.Errorf("alarm %+v", err)
+				}
+			}
+		})
+	}
 }
 
 // contradicts answers how far it got with a failure that does not pass.

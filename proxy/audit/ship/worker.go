@@ -22,6 +22,8 @@ type worker struct {
 	cursor  Cursor
 	feed    feed
 	accused bool // it was told that the sink refuses everything
+	handed  bool // it was told that somebody has to set the sink right
+	unfit   int  // failures of that kind in a row
 
 	mu     sync.Mutex
 	state  Status
@@ -57,7 +59,7 @@ func (w *worker) run(ctx context.Context) {
 	err := w.ship(ctx)
 	var s *stop
 	if errors.As(err, &s) {
-		e := &SinkError{Sink: w.name, Index: s.index, Err: s.err}
+		e := &SinkError{Sink: w.name, Index: s.index, Kind: s.kind, Err: s.err, Stopped: true}
 		w.mu.Lock()
 		w.err = e
 		w.state.Stopped, w.state.LastError, w.state.Detail = true, s.kind, s.err.Error()
@@ -121,20 +123,27 @@ func (w *worker) again(ctx context.Context, f func() error) error {
 			return ctx.Err()
 		}
 		e := w.failed(err)
+		if w.handed {
+			pause = w.shipper.opt.most
+		}
 		if !wait(ctx, max(e.After, pause/2+rand.N(pause/2+1))) {
 			return ctx.Err()
 		}
 	}
 }
 
-// failed counts a failure.
+// failed counts a failure, and tells once of one that does not pass by itself.
 func (w *worker) failed(err error) *Error {
 	e := asError(err)
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.state.Failures++
 	w.state.Failing++
 	w.state.LastError, w.state.Detail = e.Kind, e.Detail
+	tell := e.Kind.byHand() && w.state.Failing >= handTries && !w.handed
+	w.mu.Unlock()
+	if w.handed = e.Kind.byHand() && (w.handed || tell); tell {
+		w.shipper.opt.Alarm(&SinkError{Sink: w.name, Index: w.cursor.Next, Kind: e.Kind, Err: fmt.Errorf("%w: %w", e, ErrByHand)})
+	}
 	return e
 }
 
@@ -296,7 +305,7 @@ func (w *worker) deliver(ctx context.Context, b Batch) error {
 				// Not these records: the sink. Told once, then tried again.
 				if !w.accused {
 					w.accused = true
-					w.shipper.opt.Alarm(&SinkError{Sink: w.name, Index: part.First, Err: ErrRefusesAll})
+					w.shipper.opt.Alarm(&SinkError{Sink: w.name, Index: part.First, Kind: Refused, Err: ErrRefusesAll})
 				}
 				return err
 			case len(part.Records) == 1 && w.cursor.Parked >= parkedLimit:
@@ -325,13 +334,21 @@ func (w *worker) deliver(ctx context.Context, b Batch) error {
 }
 
 // final makes a stop of an error that does not pass by trying again, at the record of
-// an index; others it gives as they are.
+// an index; others, and the first ones of those that may be due to a program that is
+// being replaced, it gives as they are.
 func (w *worker) final(index int64, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {
 		return err
 	}
+	if e.Kind != Unfit {
+		w.unfit = 0
+	}
 	switch e.Kind {
+	case Unfit:
+		if w.unfit++; w.unfit >= unfitTries {
+			return &stop{index, Unfit, fmt.Errorf("%w: %s", ErrUnfit, e.Detail)}
+		}
 	case Conflict:
 		return &stop{index, Conflict, fmt.Errorf("%w: two logs have one origin, or the log was restored", ErrConflict)}
 	case Behind:
@@ -379,7 +396,7 @@ func (w *worker) attempt(ctx context.Context, b Batch) error {
 // moved moves the cursor behind a batch that was acknowledged.
 func (w *worker) moved(ctx context.Context, b Batch) error {
 	c := w.cursor
-	w.accused = false
+	w.accused, w.handed, w.unfit = false, false, 0
 	c.Next, c.End, c.InRow = b.End(), b.End(), 0
 	c.Leaf = leafHex(b.Records[len(b.Records)-1].Core)
 	if err := w.again(ctx, func() error { return w.save(c) }); err != nil {
@@ -407,7 +424,7 @@ func (w *worker) park(ctx context.Context, r Record, reason string) error {
 		return w.save(c)
 	})
 	if err == nil {
-		w.shipper.opt.Alarm(&SinkError{Sink: w.name, Index: r.Index, Err: fmt.Errorf("%w: %s", ErrParked, reason)})
+		w.shipper.opt.Alarm(&SinkError{Sink: w.name, Index: r.Index, Kind: Refused, Err: fmt.Errorf("%w: %s", ErrParked, reason)})
 	}
 	return err
 }
