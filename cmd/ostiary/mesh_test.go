@@ -561,3 +561,54 @@ func TestMeshCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestMeshReadmeIsTrue reads deploy/mesh: every command of ours parses, the patch
+// is YAML, and paths and names are those of the objects.
+func TestMeshReadmeIsTrue(t *testing.T) {
+	dir := filepath.Join(env.Root(t), "deploy", "mesh")
+	text, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for line := range strings.Lines(string(text)) {
+		args, ok := strings.CutPrefix(strings.TrimSpace(line), "ostiary mesh ")
+		if !ok {
+			continue
+		}
+		commands++
+		c, rest, err := meshCommand().Find(strings.Fields(args))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if err := c.ParseFlags(rest); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		if err := c.Args(c, c.Flags().Args()); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if commands < 6 {
+		t.Errorf("only %d commands found", commands)
+	}
+	pod, err := os.ReadFile(filepath.Join(dir, "istio-pod.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readObjects(t, pod)
+	objects, err := mesh.Istio(envoy.Spec{}, mesh.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, same := range []string{"240.240.84.84", mesh.DefaultHost, mesh.DefaultSocket, "1337"} {
+		if !strings.Contains(string(pod), same) || !strings.Contains(string(objects), same) {
+			t.Errorf("%s is not in both the patch and the objects", same)
+		}
+	}
+	for _, said := range []string{mesh.IstioAPI, strings.TrimPrefix(mesh.GatewayVersion, "Envoy Gateway "), mesh.DefaultLog, strconv.Itoa(mesh.DefaultPort)} {
+		if !strings.Contains(string(text), said) {
+			t.Errorf("the page does not say %s", said)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func Check(dump []byte, e Expectation) (*Report, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.clusters)) {
-		c.reach[name] = c.classify(name, maxAggregates)
+		c.reach[name] = c.classify(name, map[string]bool{})
 	}
 	for _, l := range s.listeners {
 		c.listener(l)
@@ -79,9 +79,6 @@ func Check(dump []byte, e Expectation) (*Report, error) {
 	}
 	return c.report, nil
 }
-
-// maxAggregates bounds aggregate clusters of aggregate clusters.
-const maxAggregates = 8
 
 // reach says what a cluster leads to.
 type reach int
@@ -118,11 +115,14 @@ func (c *checker) note(format string, args ...any) {
 
 func poolOf(cluster string) (string, bool) { return strings.CutPrefix(cluster, envoy.ClusterOf("")) }
 
-func (c *checker) classify(name string, depth int) reach {
+// classify says what a cluster leads to. seen are those that were asked already:
+// aggregates may name one another, and in circles.
+func (c *checker) classify(name string, seen map[string]bool) reach {
 	raw, ok := c.state.clusters[name]
-	if !ok {
+	if !ok || seen[name] {
 		return elsewhere
 	}
+	seen[name] = true
 	if _, ours := poolOf(name); ours {
 		return pool
 	}
@@ -135,12 +135,12 @@ func (c *checker) classify(name string, depth int) reach {
 	}
 	if strings.Contains(k.Custom.Name, "aggregate") {
 		var m aggregate
-		if json.Unmarshal(k.Custom.Config, &m) != nil || depth == 0 {
+		if json.Unmarshal(k.Custom.Config, &m) != nil {
 			return anywhere
 		}
 		most := elsewhere
 		for _, one := range m.Clusters {
-			most = max(most, c.classify(one, depth-1))
+			most = max(most, c.classify(one, seen))
 		}
 		if most == pool {
 			// A retry of an aggregate crosses from one member to another.

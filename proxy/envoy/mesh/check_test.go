@@ -11,6 +11,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	aggregatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/clusters/aggregate/v3"
 	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -166,6 +167,12 @@ func passthrough() *clusterv3.Cluster {
 	return &clusterv3.Cluster{Name: "PassthroughCluster", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_ORIGINAL_DST}}
 }
 
+func aggregateOf(t testing.TB, name string, members ...string) *clusterv3.Cluster {
+	return &clusterv3.Cluster{Name: name, ClusterDiscoveryType: &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
+		Name: "envoy.clusters.aggregate", TypedConfig: packed(t, &aggregatev3.ClusterConfig{Clusters: members}),
+	}}}
+}
+
 const tcpProxyFilter = "envoy.filters.network.tcp_proxy"
 
 // TestCheckNamesWhatIsMissing takes one thing away or puts one in, and wants it
@@ -245,6 +252,7 @@ func TestCheckNamesWhatIsMissing(t *testing.T) {
 		{"a listener goes round to a provider", another("0.0.0.0_80", httpTo("outbound|443||api.openai.com"), "hcm", named("outbound|443||api.openai.com")), "goes round Ostiary: leads to outbound|443||api.openai.com", true},
 		{"a wildcard provider", another("round", tcpTo("x"), tcpProxyFilter, &clusterv3.Cluster{Name: "x", AltStatName: "foo.openai.azure.com"}), "leads to x without the locks", true},
 		{"passthrough", another("virtualOutbound", tcpTo("PassthroughCluster"), tcpProxyFilter, passthrough()), "leads wherever the client says", true},
+		{"an aggregate of a pool, in a circle", another("round", tcpTo("both"), tcpProxyFilter, aggregateOf(t, "both", "pool_openai", "other", "both"), aggregateOf(t, "other", "both")), "leads to both without the locks", true},
 		{"another service", another("0.0.0.0_9080", httpTo("outbound|9080||reviews"), "hcm", named("outbound|9080||reviews")), "", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
