@@ -18,6 +18,9 @@ import (
 // defaultProxy is where the explicit proxy listens unless it is told otherwise.
 const defaultProxy = "127.0.0.1:3128"
 
+// configuredProxy stands for the address that the configuration has.
+const configuredProxy = "configured"
+
 // sdk is a library or tool that reads its base URL from the environment.
 type sdk struct {
 	name, what string
@@ -30,8 +33,8 @@ type sdk struct {
 type variable struct{ name, value string }
 
 // sdks are those that are known. That the official ones read these was seen in
-// their sources and run; aider's stands in its
-// documentation, and the others' were not looked up.
+// their sources and run; aider's stands in its documentation, and the others' were
+// not looked up.
 func sdks() []sdk {
 	return []sdk{
 		{"openai", "OpenAI's SDKs, and most that are built on them", []variable{{"OPENAI_BASE_URL", "/v1"}}},
@@ -75,9 +78,8 @@ configured listener. Nothing is changed; evaluate what it prints:
 SDKs and tools (--sdk, or all):
 
 ` + known.String() + `
-With --proxy it prints those for an explicit proxy in their place, and those with
-which clients trust Ostiary's certificates ('ostiary ca init'). 'ostiary run' serves
-no explicit proxy yet: this is for trying how clients take the variables.`,
+With --proxy it prints those for the explicit proxy (intercept.proxy) in their place,
+and those with which clients trust Ostiary's certificates ('ostiary ca init').`,
 		Example: `  ostiary env --config ostiary.yaml
   ostiary env --sdk langchain --shell fish
   ostiary env --proxy`,
@@ -89,8 +91,8 @@ no explicit proxy yet: this is for trying how clients take the variables.`,
 	fl.StringVar(&f.listen, "listen", "", "`ADDRESS` of the listener, over the configuration's")
 	fl.StringVar(&f.shell, "shell", "sh", "sh, fish or powershell")
 	fl.StringSliceVar(&f.sdk, "sdk", defaultSDKs, "`NAME` of an SDK or tool, or all; may be repeated")
-	fl.StringVar(&f.proxy, "proxy", "", "`ADDRESS` of the explicit proxy; --proxy alone means "+defaultProxy)
-	fl.Lookup("proxy").NoOptDefVal = defaultProxy
+	fl.StringVar(&f.proxy, "proxy", "", "`ADDRESS` of the explicit proxy; --proxy alone means the configured one, else "+defaultProxy)
+	fl.Lookup("proxy").NoOptDefVal = configuredProxy
 	fl.StringVar(&f.dir, "dir", "", "with --proxy, `DIRECTORY` of the certificate authority (default: beside the audit log's keys)")
 	return c
 }
@@ -103,6 +105,9 @@ func (f *envFlags) run(w io.Writer) error {
 	cfg, err := plainConfig(f.config)
 	if err != nil {
 		return err
+	}
+	if f.proxy == configuredProxy {
+		f.proxy = first(cfg.Intercept.Proxy, defaultProxy)
 	}
 	var vars []variable
 	var notes []string
