@@ -349,6 +349,23 @@ func TestMeshes(t *testing.T) {
 			if r := h.post(chat(strings.Repeat("snow falls. ", 200_000))); r.status != http.StatusOK {
 				t.Errorf("a body of 2.4 MB: %d: %.200s", r.status, r.body)
 			}
+			h2 := &http.Transport{Protocols: new(http.Protocols)}
+			h2.Protocols.SetUnencryptedHTTP2(true)
+			for body, want := range map[int]int{2_400_000: http.StatusOK, h.spec.BodyLimit + 1: http.StatusRequestEntityTooLarge} {
+				req, err := http.NewRequest(http.MethodPost, h.url+"/v1/chat/completions", strings.NewReader(chat(strings.Repeat("a ", (body-len(chat("")))/2+1))))
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := h2.RoundTrip(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode != want {
+					t.Errorf("a body of %d bytes over HTTP/2: %d, want %d", body, resp.StatusCode, want)
+				}
+			}
+			h2.CloseIdleConnections()
 			if all := settleFor(h.openai.byteCounter); strings.Contains(string(all), "maria.lindqvist") || strings.Contains(string(all), demoToken0) || strings.Contains(string(all), "4532 0158") {
 				t.Error("what had to stay reached the vendor")
 			}
@@ -596,9 +613,36 @@ func TestMeshReadmeIsTrue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readObjects(t, pod)
-	objects, err := mesh.Istio(envoy.Spec{}, mesh.Options{})
+	objects, err := mesh.EnvoyGateway(envoy.Spec{}, mesh.Options{})
 	if err != nil {
+		t.Fatal(err)
+	}
+	// Both run the policy server with words that it knows.
+	var runs [][]any
+	for _, o := range append(readObjects(t, pod), readObjects(t, objects)...) {
+		for _, place := range [][]string{{"spec", "template", "spec", "initContainers"}, {"spec", "provider", "kubernetes", "envoyDeployment", "initContainers"}} {
+			if all, ok := at(o, place...).([]any); ok {
+				runs = append(runs, at(all[0].(jsonObject), "args").([]any))
+			}
+		}
+	}
+	if len(runs) != 2 {
+		t.Fatalf("%d containers of the policy server", len(runs))
+	}
+	for _, args := range runs {
+		var words []string
+		for _, a := range args {
+			words = append(words, a.(string))
+		}
+		c, rest, err := rootCommand().Find(words)
+		if err != nil || c.Name() != "run" {
+			t.Fatal(words, err)
+		}
+		if err := c.ParseFlags(rest); err != nil {
+			t.Errorf("%v: %v", words, err)
+		}
+	}
+	if objects, err = mesh.Istio(envoy.Spec{}, mesh.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, same := range []string{"240.240.84.84", mesh.DefaultHost, mesh.DefaultSocket, "1337"} {

@@ -15,8 +15,8 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${OSTIARY_TEST_CACHE:-$root/.cache}
 pins=$root/testdata
-components=(python envoy model node go registry staticcheck tools postgres seaweedfs crds)
-long=(kafka nats clickhouse collector) # for make test-all
+components=(python envoy model node go registry staticcheck tools postgres seaweedfs crds ways)
+long=(kafka nats clickhouse collector agent browser pods) # for make test-all
 staticcheck_version=v0.8.2
 envoy_least=1.40 # the oldest Envoy whose behaviour the locks were proven on
 
@@ -144,7 +144,7 @@ install_crds() {
     mkdir -p "$cache/crds.fetched"
     while read -r module version sum; do
         case $module in '' | '#'*) continue ;; esac
-        got=$(cd "$cache" && GOFLAGS=-mod=mod GOWORK=off go mod download -json "$module@$version")
+        got=$(cd / && GOFLAGS= GOWORK=off go mod download -json "$module@$version")
         if [ "$(sed -n 's/.*"Sum": "\(.*\)".*/\1/p' <<<"$got")" != "$sum" ]; then
             say "$module $version is not what was pinned"
             return 1
@@ -169,11 +169,63 @@ install_crds() {
     stamp crds
 }
 
+# install_ways: what applications speak HTTP with, for the tests that intercept
+# them: libraries of Python beside the SDKs, and packages of Node.
+install_ways() {
+    local pin=$pins/env/ways
+    fresh ways "$cache/ways/node/node_modules/undici/package.json" "$pin/requirements.txt" "$pin/package.json" "$pin/package-lock.json" && return
+    local digest_of_pin=$digest
+    install_python
+    say "clients that are intercepted"
+    rm -rf "$cache/ways"
+    mkdir -p "$cache/ways/node"
+    "$cache/py/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --target "$cache/ways/python" -r "$pin/requirements.txt"
+    cp "$pin/package.json" "$pin/package-lock.json" "$cache/ways/node/"
+    (cd "$cache/ways/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+    digest=$digest_of_pin
+    stamp ways
+}
+
+# install_agent: a command-line coding agent (400 MB).
+install_agent() {
+    local pin=$pins/env/ways/agent
+    fresh agent "$cache/agent/node_modules/@anthropic-ai/claude-code/package.json" "$pin/package.json" "$pin/package-lock.json" && return
+    say "a coding agent"
+    rm -rf "$cache/agent"
+    mkdir -p "$cache/agent"
+    cp "$pin/package.json" "$pin/package-lock.json" "$cache/agent/"
+    (cd "$cache/agent" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+    stamp agent
+}
+
+# debian PROGRAM=PACKAGE...: the distribution's packages for programs that are not
+# there.
+debian() {
+    local missing=() pair
+    for pair; do command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}"); done
+    [ ${#missing[@]} -eq 0 ] && return
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        say "install by hand: apt-get install ${missing[*]}"
+        return 1
+    fi
+    say "${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+install_browser() { debian chromium=chromium certutil=libnss3-tools; }
+
+# install_pods: podman with runc, since crun refuses where control groups are of
+# both versions.
+install_pods() { debian podman=podman runc=runc catatonit=catatonit; }
+
 # install_tools: programs of the distribution that fault tests use.
 install_tools() {
     local missing=()
     command -v strace >/dev/null || missing+=(strace)
     command -v ip >/dev/null || missing+=(iproute2)
+    command -v nsenter >/dev/null || missing+=(util-linux)
+    command -v curl >/dev/null || missing+=(curl)
     [ ${#missing[@]} -eq 0 ] && return
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         say "install by hand: apt-get install ${missing[*]}"

@@ -78,7 +78,7 @@ func (w *gateway) proxy() {
 	w.text("          image: docker.io/envoyproxy/envoy:distroless-v%s", envoy.PinnedVersion)
 	w.text("          volumeMounts:\n          - name: %s\n            mountPath: %s", sharedVolume, sharedPath)
 	w.say(8, "A container that is started first and runs on (Kubernetes 1.29 or later).")
-	w.text("        initContainers:\n        - name: ostiary\n          image: %s\n          restartPolicy: Always\n          args:\n          - run\n          - --config\n          - /etc/ostiary/ostiary.yaml\n          - --dataplane\n          - none\n          - --socket\n          - %s", scalar(o.Image), scalar(w.spec.Socket))
+	w.text("        initContainers:\n        - name: ostiary\n          image: %s\n          restartPolicy: Always\n          args:\n          - run\n          - --config\n          - /etc/ostiary/ostiary.yaml\n          - --dataplane\n          - none\n          - --socket\n          - %s\n          - --log\n          - /var/lib/ostiary/log", scalar(o.Image), scalar(w.spec.Socket))
 	w.text("          envFrom:\n          - secretRef:\n              name: %s\n              optional: true", scalar(o.Name+"-keys"))
 	w.text("          securityContext:\n            runAsUser: %d\n            runAsGroup: %[1]d\n            runAsNonRoot: true\n            allowPrivilegeEscalation: false\n            readOnlyRootFilesystem: true\n            capabilities:\n              drop:\n              - ALL", gatewayUID)
 	w.text("          volumeMounts:\n          - name: %s\n            mountPath: %s\n          - name: ostiary-config\n            mountPath: /etc/ostiary\n            readOnly: true\n          - name: ostiary-state\n            mountPath: /var/lib/ostiary", sharedVolume, sharedPath)
