@@ -164,7 +164,7 @@ func (p *embeddedPlane) reload(_ context.Context, b *built) error {
 	}
 	t := &upstreamTable{built: b, pools: map[string]embedded.Upstream{}}
 	for _, u := range b.pools.Upstreams() {
-		e := embedded.Upstream{URL: u.URL}
+		e := embedded.Upstream{URL: u.URL, Pins: u.Pins}
 		if u.CA != "" {
 			pem, err := os.ReadFile(u.CA)
 			if err != nil {

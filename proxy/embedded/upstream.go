@@ -2,13 +2,17 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -49,6 +53,10 @@ type Upstream struct {
 	Proxy *url.URL
 	// ServerName is the name in the pool's certificate; empty means the URL's host.
 	ServerName string
+	// Pins are SHA-256 digests of public keys (SPKI) in base64, of which the
+	// certificate's must be one beside all else that is checked (RFC 7469); empty
+	// for any.
+	Pins []string
 }
 
 // route is a pool as it was reached last: its connections.
@@ -59,13 +67,13 @@ type route struct {
 
 // routeKey tells whether connections can be used for an Upstream.
 type routeKey struct {
-	scheme, host, proxy, name string
-	ca                        *x509.CertPool
+	scheme, host, proxy, name, pins string
+	ca                              *x509.CertPool
 }
 
 // route gives the connections of a pool, new ones where the way has changed.
 func (p *Plane) route(pool string, u *Upstream) *route {
-	k := routeKey{scheme: u.URL.Scheme, host: u.URL.Host, name: u.ServerName, ca: u.CA}
+	k := routeKey{scheme: u.URL.Scheme, host: u.URL.Host, name: u.ServerName, pins: strings.Join(u.Pins, " "), ca: u.CA}
 	if u.Proxy != nil {
 		k.proxy = u.Proxy.String()
 	}
@@ -104,7 +112,7 @@ func (p *Plane) transport(u *Upstream) *http.Transport {
 			}
 			return &metered{Conn: c}, nil
 		},
-		TLSClientConfig:        &tls.Config{RootCAs: u.CA, ServerName: u.ServerName, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{RootCAs: u.CA, ServerName: u.ServerName, MinVersion: tls.VersionTLS12, VerifyConnection: pinned(u.Pins)},
 		ForceAttemptHTTP2:      true, // with TLS, where the pool speaks it
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxIdleConnsPerHost:    idlePerPool,
@@ -121,6 +129,28 @@ func (p *Plane) transport(u *Upstream) *http.Transport {
 		t.Proxy = http.ProxyURL(u.Proxy)
 	}
 	return t
+}
+
+// errPin means that a pool's certificate is good and its key is none of the pins.
+var errPin = errors.New("the key of the pool's certificate is none of its pins")
+
+// pinned checks the key of a connection's certificate, on every connection, those
+// that are resumed too.
+func pinned(pins []string) func(tls.ConnectionState) error {
+	if len(pins) == 0 {
+		return nil
+	}
+	pins = slices.Clone(pins)
+	return func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return errPin
+		}
+		sum := sha256.Sum256(s.PeerCertificates[0].RawSubjectPublicKeyInfo)
+		if !slices.Contains(pins, base64.StdEncoding.EncodeToString(sum[:])) {
+			return errPin
+		}
+		return nil
+	}
 }
 
 // errRetired ends a connection before the server does. Nothing was written when
