@@ -30,7 +30,7 @@ func TestPins(t *testing.T) {
 	}{{nil, 200}, {[]string{right}, 200}, {[]string{wrong, right}, 200}, {[]string{wrong}, http.StatusServiceUnavailable}, {[]string{right}, 200}} {
 		s.pools["openai"] = embedded.Upstream{URL: base, CA: roots, ServerName: "example.com", Pins: tt.pins}
 		before := len(model.Requests())
-		if r, _ := s.ask(t, &http.Client{Timeout: patience}, "POST", chat, "hello"); r.StatusCode != tt.status {
+		if r, _ := s.ask(t, &http.Client{Timeout: patience}, "POST", chat, "{}"); r.StatusCode != tt.status {
 			t.Errorf("pins %q: %d, want %d", tt.pins, r.StatusCode, tt.status)
 		}
 		if sent := len(model.Requests()) - before; sent != map[bool]int{true: 1}[tt.status == 200] {
