@@ -232,10 +232,8 @@ func (l *Providers) lookAlike(host string) (provider string, coded, ok bool) {
 	for i, label := range labels[:len(labels)-1] {
 		seen, isCoded, strange := skeleton(label)
 		for _, word := range l.words {
-			hit := strange && alike(seen) == alike(word)
-			for _, part := range strings.Split(seen, "-") {
-				hit = hit || part == word
-			}
+			// A word may hold a hyphen itself.
+			hit := strange && alike(seen) == alike(word) || strings.Contains("-"+seen+"-", "-"+word+"-")
 			// The label that somebody registered may also differ by a stroke.
 			if !hit && i == len(labels)-2 && len(word) >= leastStroke {
 				hit = oneStroke(seen, word)
