@@ -127,6 +127,8 @@ func buildWith(ctx context.Context, cfg *config.Config, hashKey []byte, load loa
 	} else if cfg.Intercept.On() && b.policies != nil {
 		if b.passages, err = newPassages(cfg, b.providers, b.policies); err != nil {
 			errs = append(errs, err)
+		} else {
+			b.warnings = append(b.warnings, authorityWarnings(cfg, b.passages.governed)...)
 		}
 	}
 	who, keyless, err := identifier(ctx, cfg)

@@ -92,6 +92,35 @@ func newPassages(cfg *config.Config, l *pools.Providers, set *policies.Set) (*pa
 	return &passages{governed: names, hosts: hosts}, nil
 }
 
+// authorityWarnings says what clients of governed names would meet for want of an
+// authority that may sign for them.
+func authorityWarnings(cfg *config.Config, governed intercept.Names) []string {
+	dir, err := caDirectory(cfg)
+	if err != nil {
+		return []string{"intercept: " + err.Error()}
+	}
+	a, err := dir.Authority()
+	if err != nil {
+		return []string{"intercept: " + err.Error()}
+	}
+	var out []string
+	for _, n := range governed.List() {
+		if !a.Permits(strings.ReplaceAll(n, "*", "x")) {
+			out = append(out, n)
+		}
+	}
+	switch {
+	case len(out) == 0:
+		return nil
+	case len(out) > shownNames:
+		out = append(out[:shownNames:shownNames], fmt.Sprintf("and %d more", len(out)-shownNames))
+	}
+	return []string{"intercept: the authority may not sign for governed names, which are refused: " + strings.Join(out, ", ") + "; 'ostiary ca renew --permit DOMAIN' adds domains"}
+}
+
+// shownNames bounds a list in a warning.
+const shownNames = 5
+
 // matches gives the passages as Envoy takes them.
 func (p *passages) matches() []envoy.HostMatch {
 	var out []envoy.HostMatch
