@@ -765,6 +765,11 @@ It is signed with the log's key, or with that of --signer; give its verifier key
 to whoever checks. The bundle holds events, and no personal parts. Groups and
 types are those of your configuration ('ostiary types').
 
+Without --until it is of the time that the log reaches. Of a time that is not over
+(--until in the future, or behind the last record under the checkpoint) it is
+attested as far as the log reaches, and the attestation says so: the rest could
+not be told.
+
 Exit status: 0 there was none, and nothing was left open; 1 there was, or the log
 was altered; 2 none is known of, but something could not be told.`,
 		Args: cobra.NoArgs,
@@ -802,10 +807,9 @@ func (f *attestFlags) question() (report.Question, error) {
 		return q, errors.New("--since is missing: of which time is it attested?")
 	}
 	q.Since = since.UTC().Format(time.RFC3339Nano)
-	if until.IsZero() {
-		until = time.Now()
+	if !until.IsZero() {
+		q.Until = until.UTC().Format(time.RFC3339Nano)
 	}
-	q.Until = until.UTC().Format(time.RFC3339Nano)
 	// Of a group or type that does not exist nothing is ever found.
 	suite, err := (&detectorFlags{config: f.config}).suite()
 	if err != nil {
@@ -828,6 +832,9 @@ func (f *attestFlags) question() (report.Question, error) {
 			return q, fmt.Errorf("--type %q is not a type; 'ostiary types' lists them", printable(name))
 		}
 		q.Types = append(q.Types, t.Name)
+	}
+	if q.Until == "" {
+		return q, nil // as far as the log reaches
 	}
 	return q.Normal()
 }
@@ -869,7 +876,7 @@ func (f *attestFlags) run(c *cobra.Command) error {
 	}
 	buffered := bufio.NewWriterSize(w, 1<<20)
 	got, err := report.Attest(buffered, report.Ask{
-		Question: q, First: of.begin, End: of.end, Checkpoint: of.note, Hashes: of.hashes, Records: b.reader.Records(of.begin), Signer: signer,
+		Question: of.question, First: of.begin, End: of.end, Checkpoint: of.note, Hashes: of.hashes, Records: b.reader.Records(of.begin), Signer: signer,
 	})
 	if err == nil {
 		err = buffered.Flush()
@@ -903,10 +910,12 @@ const coverTries = 3
 // signedRange is the records of a log under a checkpoint that an attestation needs.
 type signedRange struct {
 	*signedTree
+	question   report.Question // with its time
 	begin, end int64
 }
 
-// covered gives the log under a checkpoint that has all records of a question's time.
+// covered gives the log under a checkpoint that has all records of a question's time;
+// where the question says no end of it, of the time that the checkpoint reaches.
 func (b *book) covered(ctx context.Context, key note.Verifier, q report.Question) (*signedRange, error) {
 	for range coverTries {
 		size, err := b.reader.Size()
@@ -917,9 +926,20 @@ func (b *book) covered(ctx context.Context, key note.Verifier, q report.Question
 		if err != nil {
 			return nil, err
 		}
-		begin, end, err := report.Range(b.reader.Records(0), q, tree.size)
+		asked := q
+		if asked.Until == "" {
+			reached, err := report.Reached(b.reader.Records(0), tree.size)
+			if err != nil {
+				return nil, err
+			}
+			asked.Until = reached.Format(time.RFC3339Nano)
+			if asked, err = asked.Normal(); err != nil {
+				return nil, err
+			}
+		}
+		begin, end, err := report.Range(b.reader.Records(0), asked, tree.size)
 		if !errors.Is(err, report.ErrUnsigned) {
-			return &signedRange{tree, begin, end}, err
+			return &signedRange{tree, asked, begin, end}, err
 		}
 	}
 	return nil, fmt.Errorf("%w, and none came within %s: start Ostiary, which signs one each second", report.ErrUnsigned, proofWait)

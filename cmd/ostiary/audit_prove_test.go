@@ -55,7 +55,7 @@ func TestAuditStandAlone(t *testing.T) {
 	for name, args := range map[string]string{
 		"proof":       "proof " + bookID(2),
 		"bundle":      "export --format bundle",
-		"attestation": "report attest --group health --outside EU --since 2026-10-05 --until 2026-10-06",
+		"attestation": "report attest --group health --outside EU --since 2026-10-05",
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "file")

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -72,11 +73,17 @@ func TestFigures(t *testing.T) {
 		{"none", Question{Groups: []string{"health"}, Outside: EU, Since: "2026-10-05T08:45:00Z", Until: "2026-10-05T09:05:00Z"},
 			`{"after":1,"before":1,"covered":true,"decisions":1,"destination":1,"found":0,"gaps":0,"matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":0,"no":0,"unknown":0,"yes":1},"records":4,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`,
 			"findings of group health (likely and above) → pools outside the EU, from 2026-10-05T08:45:00.000Z to before 2026-10-05T09:05:00.000Z: 0 of 1 decisions; gaps 0, not inspected 0, not sent 0, outcome not known 0"},
+		// The last record is of 12:40: until then the log says something, and no longer.
+		{"all that there is", Question{Groups: []string{"health"}, Pools: []string{"openai"}, Since: "2026-10-05T12:00:00Z", Until: "2026-10-05T12:40:00.001Z"},
+			`{"after":0,"before":1,"covered":true,"decisions":1,"destination":1,"found":0,"gaps":0,"matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":1,"no":0,"unknown":0,"yes":0},"records":5,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`, ""},
+		{"a time that is not over", Question{Groups: []string{"health"}, Pools: []string{"openai"}, Since: "2026-10-05T12:00:00Z", Until: "2026-10-05T12:40:00.002Z"},
+			`{"after":0,"before":1,"covered":false,"decisions":1,"destination":1,"found":0,"gaps":0,"last":"2026-10-05T12:40:00.000Z","matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":1,"no":0,"unknown":0,"yes":0},"records":5,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`,
+			"findings of group health (likely and above) → pool openai, from 2026-10-05T12:00:00.000Z to before 2026-10-05T12:40:00.002Z: 0 of 1 decisions; gaps 0, not inspected 0, not sent 0, outcome not known 1; THE LOG REACHES 2026-10-05T12:40:00.000Z AND NOT THE END OF THE TIME RANGE"},
 		// Before the log began, and after its end.
 		{"before all", edit(func(q *Question) { q.Since, q.Until = "2026-09-01T00:00:00Z", "2026-10-01T00:00:00Z" }),
 			`{"after":1,"before":0,"covered":true,"decisions":0,"destination":0,"found":0,"gaps":0,"matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":0,"no":0,"unknown":0,"yes":0},"records":1,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`, ""},
 		{"after all", edit(func(q *Question) { q.Since, q.Until = "2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z" }),
-			`{"after":0,"before":1,"covered":true,"decisions":0,"destination":0,"found":0,"gaps":0,"matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":0,"no":0,"unknown":0,"yes":0},"records":1,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`, ""},
+			`{"after":0,"before":1,"covered":false,"decisions":0,"destination":0,"found":0,"gaps":0,"last":"2026-10-05T12:40:00.000Z","matched":{"decisions":0,"exposed":0,"findings":0,"masked":0,"not_sent":0,"synthetic":0},"observed":0,"outcomes":{"missing":0,"no":0,"unknown":0,"yes":0},"records":1,"refused":0,"uninspected":0,"unplaced":0,"untimed":0}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, a := attest(t, list, l, c.q)
@@ -277,8 +284,6 @@ func TestAttestRefuses(t *testing.T) {
 	}
 }
 
-// A log on disk, with personal parts, gives an attestation; nothing of the personal
-// parts is in it.
 // Nothing is attested of a time some of whose records are not under the checkpoint.
 func TestRangeUnsigned(t *testing.T) {
 	list := events(t, book)
@@ -297,6 +302,8 @@ func TestRangeUnsigned(t *testing.T) {
 	}
 }
 
+// A log on disk, with personal parts, gives an attestation; nothing of the personal
+// parts is in it.
 func TestAttestLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	l, err := audit.Open(dir, audit.Options{Origin: "test.example/log", Segment: 1 << 20})
@@ -337,12 +344,34 @@ func TestAttestLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	a, err := AttestLog(&out, dir, health, trust.Key, signer)
+	r, err := audit.OpenReader(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached, err := Reached(r.Records(0), trustSize(t, trust.Checkpoint))
+	if err != nil || reached.Format(timeForm) != "2026-10-05T08:31:00.001Z" {
+		t.Fatalf("it reaches %v, %v", reached, err)
+	}
+	if _, err := Reached(r.Records(0), 0); err == nil {
+		t.Error("a log without records under a checkpoint reaches a time")
+	}
+	q := health
+	q.Until = reached.Format(time.RFC3339Nano)
+	a, err := AttestLog(&out, dir, q, trust.Key, signer)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a.Figures.Decisions != 600 || a.Figures.Destination != 0 || a.Figures.Found != 600 || a.State != StateNone {
 		t.Errorf("figures are %+v", a.Figures)
+	}
+	// Of a time that is not over the same log attests no more than until then.
+	open, err := AttestLog(io.Discard, dir, health, trust.Key, signer)
+	if err != nil || open.State != StateKnown || open.Figures.Covered || open.Figures.Last != "2026-10-05T08:31:00.000Z" {
+		t.Errorf("of a time that is not over: %+v, %v", open, err)
+	}
+	var page bytes.Buffer
+	if err := open.Report().Write(&page, "markdown"); err != nil || !strings.Contains(page.String(), "NOT OVER in the log: what is under this checkpoint reaches 2026-10-05T08:31:00.000Z") {
+		t.Errorf("%v\n%s", err, &page)
 	}
 	got, bundle, err := Verify(bytes.NewReader(out.Bytes()), Keys{Trust: proof.Trust{Key: trust.Key, Seen: trust.Checkpoint}})
 	if err != nil || got.Sentence() != a.Sentence() || bundle.Records < 1200 {
@@ -509,3 +538,13 @@ func replaceFile(t testing.TB, b []byte, name string, content []byte) []byte {
 }
 
 func removeFile(t testing.TB, b []byte, name string) []byte { return replaceFile(t, b, name, nil) }
+
+// trustSize gives the number of records under a checkpoint.
+func trustSize(t *testing.T, signed []byte) int64 {
+	t.Helper()
+	c, err := audit.PeekCheckpoint(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Size
+}

@@ -33,9 +33,12 @@ func (a *Attestation) Report() *Report {
 		{Text("events whose time cannot be read"), N(f.Untimed)},
 	}
 	cover := fmt.Sprintf("The bundle has all %s records from index %s to before %s; %s are earlier than the time range and %s later.", digits(f.Records), digits(a.First), digits(a.End), digits(f.Before), digits(f.After))
-	if f.Covered {
+	switch {
+	case f.Covered:
 		cover += " On each side stands a record from outside the time range, or the log begins or ends there: the range is whole, as far as the recording host's clock was right."
-	} else {
+	case f.Last != "":
+		cover += fmt.Sprintf(" The time range is NOT OVER in the log: what is under this checkpoint reaches %s. Nothing is said of the time behind that; ask again once the log has a later record, or for the time until then.", f.Last)
+	default:
 		cover += " They do NOT cover the whole time range: records before or behind them may belong to it."
 	}
 	limits := []string{

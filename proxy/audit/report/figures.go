@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ostiary/ostiary/proxy"
 )
@@ -14,10 +15,11 @@ type Figures struct {
 	After       int64    `json:"after"`  // records of the bundle that are later than the time range
 	Before      int64    `json:"before"` // or earlier
 	Covered     bool     `json:"covered"`
-	Decisions   int64    `json:"decisions"`   // in the time range; all below are of these
-	Destination int64    `json:"destination"` // released to such a pool
-	Found       int64    `json:"found"`       // with such findings, wherever they went
-	Gaps        int64    `json:"gaps"`        // events that tell of something sent or lost that no decision covers
+	Decisions   int64    `json:"decisions"`      // in the time range; all below are of these
+	Destination int64    `json:"destination"`    // released to such a pool
+	Found       int64    `json:"found"`          // with such findings, wherever they went
+	Gaps        int64    `json:"gaps"`           // events that tell of something sent or lost that no decision covers
+	Last        string   `json:"last,omitempty"` // latest time that the log reaches, where the time range goes on behind it; else empty
 	Matched     Matched  `json:"matched"`
 	Observed    int64    `json:"observed"` // in observe mode: what policy asked for was not done
 	Outcomes    Outcomes `json:"outcomes"`
@@ -69,7 +71,10 @@ func (f *Figures) sentence(q *Question) string {
 	s := fmt.Sprintf("%s, from %s to before %s: %s of %s decisions; gaps %s, not inspected %s, not sent %s, outcome not known %s",
 		q, q.Since, q.Until, digits(f.Matched.Exposed), digits(f.Decisions), digits(f.Gaps), digits(f.Uninspected),
 		digits(f.Outcomes.No), digits(f.Outcomes.Missing+f.Outcomes.Unknown))
-	if !f.Covered {
+	switch {
+	case f.Last != "":
+		s += "; THE LOG REACHES " + f.Last + " AND NOT THE END OF THE TIME RANGE"
+	case !f.Covered:
 		s += "; THE RECORDS DO NOT COVER THE TIME RANGE"
 	}
 	return s
@@ -86,6 +91,15 @@ func digits(n int64) string {
 	return strings.Join(append([]string{s}, parts...), ",")
 }
 
+// behind gives the first time that is later than one: events have milliseconds.
+func behind(at string) string {
+	t, err := time.Parse(timeForm, at)
+	if err != nil {
+		return ""
+	}
+	return t.Add(time.Millisecond).Format(timeForm)
+}
+
 // counter counts figures over the records of a bundle, in order.
 type counter struct {
 	q       Question // normal
@@ -96,12 +110,14 @@ type counter struct {
 	figures Figures
 	open    map[idKey]bool // released to such a pool and no outcome yet; true where it would be exposed
 	covers  struct{ start, end bool }
+	ends    bool   // the last record is the log's
+	latest  string // time of the records
 }
 
 func newCounter(q Question, first, end, size int64) *counter {
 	c := &counter{q: q, span: q.span(), size: size, first: first, open: map[idKey]bool{}}
 	c.min, _ = proxy.ParseLikelihood(q.Likelihood)
-	c.covers.start, c.covers.end = first == 0, end == size
+	c.covers.start, c.ends = first == 0, end == size
 	return c
 }
 
@@ -124,7 +140,10 @@ func (c *counter) add(index int64, core []byte) error {
 	}
 	// Of the last record, whether it is later than the range.
 	late := c.span.after(ev.Time)
-	c.covers.end = late || index+1 == c.size
+	c.covers.end = late
+	if timed(ev.Time) {
+		c.latest = max(c.latest, ev.Time)
+	}
 	inside := !c.span.before(ev.Time) && !late
 	switch {
 	case ev.Outcome != nil:
@@ -213,6 +232,14 @@ func (c *counter) end() Figures {
 	f := c.figures
 	f.Outcomes.Missing = int64(len(c.open))
 	f.Matched.Exposed = f.Matched.Decisions - f.Matched.Masked - f.Matched.NotSent
+	// Where the log ends within the range it covers no more than the time that it
+	// reaches: what came later, or comes yet, is not under the checkpoint. An older
+	// state of a log attests nothing of a time that came after it.
+	if !c.covers.end && c.ends {
+		if c.covers.end = behind(c.latest) >= c.span.until; !c.covers.end {
+			f.Last = c.latest
+		}
+	}
 	f.Covered = c.covers.start && c.covers.end
 	return f
 }

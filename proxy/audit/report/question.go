@@ -192,6 +192,28 @@ func Range(records iter.Seq2[audit.Record, error], q Question, size int64) (firs
 	return max(first-1, start), min(end+1, size), nil
 }
 
+// Reached gives the end of the time that the first size records of a log reach: the
+// first millisecond behind the latest of their times. An attestation of a time until
+// then claims what is under the checkpoint and no more. The records are to be those
+// that [Range] takes. It fails where none of them has a time.
+func Reached(records iter.Seq2[audit.Record, error], size int64) (time.Time, error) {
+	latest := ""
+	for rec, err := range records {
+		if err != nil {
+			return time.Time{}, err
+		}
+		if rec.Index >= size {
+			break
+		}
+		latest = max(latest, timeOf(rec.JSON))
+	}
+	t, err := time.Parse(timeForm, behind(latest))
+	if err != nil {
+		return time.Time{}, errors.New("report: the log has no records with a time under its checkpoint yet")
+	}
+	return t, nil
+}
+
 // timeOf gives the time of a canonical event without decoding it, "" where it has
 // none of the usual form. In canonical JSON only "timing" and "v" stand behind the
 // event's own "time", and inside a string its quotation marks would be escaped.
