@@ -42,6 +42,12 @@ type program struct {
 	sites    map[string]map[string]*Rule // by policy and rule id
 }
 
+// decides reports whether any policy contributes to verdicts. Those that only speak
+// of hosts do not.
+func (pr *program) decides() bool {
+	return slices.ContainsFunc(pr.policies, func(p Policy) bool { return len(p.Sets) > 0 })
+}
+
 // parse parses modules and finds what is wrong with them.
 func parse(texts map[string]string) (map[string]*ast.Module, Problems) {
 	out := map[string]*ast.Module{}
@@ -186,7 +192,7 @@ func Example() *proxy.Facts {
 		Principal: proxy.PrincipalFacts{Application: proxy.Unknown, Asserted: proxy.Unknown, Groups: []string{}, Method: "peer", Team: proxy.Unknown},
 		Request: proxy.RequestFacts{
 			Body: "inspected", Bytes: 256, Dialect: proxy.DialectOpenAI, Method: "POST", Model: proxy.Other, Needs: []string{},
-			Operation: string(proxy.OpChat), Segments: 12, Tokens: 40, ToolKinds: []string{},
+			Operation: string(proxy.OpChat), Segments: 12, Tokens: 40, ToolKinds: []string{}, Way: "base",
 		},
 		Spend:       proxy.SpendFacts{Budget: proxy.Unknown},
 		State:       []string{},

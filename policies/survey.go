@@ -142,6 +142,9 @@ func (s Study) edges() []edge {
 		f.Request.Stream, f.Request.Needs = true, strings.Fields("audio files images json tools")
 		f.Request.ToolKinds = []string{"mcp", proxy.Other}
 	})
+	for _, way := range []string{proxy.WayProxy, proxy.WayRedirect, proxy.Unknown} {
+		add("way "+way, func(f *proxy.Facts) { f.Request.Way = way })
+	}
 	add("model not known", func(f *proxy.Facts) { f.Request.Model = proxy.Unknown })
 	add("method GET", func(f *proxy.Facts) { f.Request.Method = "GET" })
 	add("state elsewhere", func(f *proxy.Facts) { f.State = []string{"file_id", "previous_response_id"} })

@@ -4,12 +4,9 @@ package proxy
 const FactsVersion = 1
 
 // Unknown stands in Facts wherever something is not known. It is never absent
-// and never empty, so that a rule can ask for it.
-const Unknown = "unknown"
-
-// Other stands in Facts, events, metrics and spans for a name that a client
-// chose and no configuration lists.
-const Other = "other"
+// and never empty, so that a rule can ask for it. Other stands in Facts, events,
+// metrics and spans for a name that a client chose and no configuration lists.
+const Unknown, Other = "unknown", "other"
 
 // Facts is everything that a policy may know of a request, and all that it is
 // decided on: closed, bounded, without content and without person. It is
@@ -145,6 +142,7 @@ type RequestFacts struct {
 	Tokens    int      `json:"tokens"` // estimate of the prompt's length
 	ToolKinds []string `json:"tool_kinds"`
 	Tools     int      `json:"tools"` // how many tools are declared
+	Way       string   `json:"way"`   // base, proxy, redirect: whether the client knows of Ostiary
 }
 
 // SpendFacts says what was spent. Not counted yet: unknown.

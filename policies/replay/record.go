@@ -363,7 +363,7 @@ func blank() *proxy.Facts {
 		Opaque:       proxy.OpaqueFacts{Kinds: map[string]int{}},
 		Pools:        []proxy.PoolFacts{},
 		Principal:    proxy.PrincipalFacts{Application: u, Asserted: u, Groups: []string{}, Method: u, Team: u},
-		Request:      proxy.RequestFacts{Body: u, Dialect: u, Method: u, Model: u, Needs: []string{}, Operation: u, ToolKinds: []string{}},
+		Request:      proxy.RequestFacts{Body: u, Dialect: u, Method: u, Model: u, Needs: []string{}, Operation: u, ToolKinds: []string{}, Way: u},
 		Spend:        proxy.SpendFacts{Budget: u},
 		State:        []string{},
 		Time:         proxy.TimeFacts{Office: u, Weekday: u},

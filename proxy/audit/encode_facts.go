@@ -166,6 +166,8 @@ func putRequestFacts(c *canon, r *proxy.RequestFacts) {
 	c.texts(r.ToolKinds)
 	c.lit(`,"tools":`)
 	c.integer(int64(r.Tools))
+	c.lit(`,"way":`)
+	c.text(r.Way)
 	c.lit(`}`)
 }
 

@@ -5,6 +5,7 @@
 package facts
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -67,7 +68,7 @@ func (s *Stater) Facts(in *proxy.Inspection) (proxy.Facts, error) {
 		Request: proxy.RequestFacts{
 			Body: "none", Bytes: in.Bytes, Dialect: x.Route.Dialect, Method: method(x.Head.Method), Model: s.model(p),
 			Needs: needs(p.Needs), Operation: string(x.Route.Operation), Segments: len(p.Segments), Stream: p.Stream,
-			Tokens: estimate(p.Segments), ToolKinds: sorted(p.ToolKinds), Tools: len(p.Tools),
+			Tokens: estimate(p.Segments), ToolKinds: sorted(p.ToolKinds), Tools: len(p.Tools), Way: cmp.Or(x.Head.Way, "base"),
 		},
 		Spend:       proxy.SpendFacts{Budget: proxy.Unknown},
 		State:       sorted(p.State),
