@@ -263,6 +263,7 @@ func (x *interceptor) tunnel(w http.ResponseWriter, r *http.Request, in arrival,
 	_ = c.SetWriteDeadline(time.Now().Add(x.plane.times.Hello))
 	if _, err := io.WriteString(c, established); err != nil {
 		t.end(&Connection{Passage: Refused, Why: WhySilent})
+		x.running.Done()
 		return
 	}
 	_ = c.SetWriteDeadline(time.Time{})

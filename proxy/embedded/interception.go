@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -51,9 +52,10 @@ const (
 	DefaultTunnelTimeout = 10 * time.Minute // without a byte in either direction of a passed connection
 	drainQuiet           = 5 * time.Second  // passed connections without a byte for so long are cut when we shut down
 	drainLook            = 50 * time.Millisecond
-	maxHello             = 64 << 10 // bytes of a ClientHello with its records; crypto/tls takes no longer message
-	smallBuffer          = 4 << 10  // of one direction of a passed connection at rest
-	suspectBody          = 64 << 10 // of a plain request, looked at
+	closeWait            = time.Second // for those that are cut, to be told of
+	maxHello             = 64 << 10    // bytes of a ClientHello with its records; crypto/tls takes no longer message
+	smallBuffer          = 4 << 10     // of one direction of a passed connection at rest
+	suspectBody          = 64 << 10    // of a plain request, looked at
 	proxyStreamWindow    = 256 << 10
 	proxyWindow          = 4 << 20
 	portHTTP             = 80
@@ -74,7 +76,8 @@ type Interception struct {
 	// networks unless AllowPrivate.
 	Dial func(ctx context.Context, name string, port uint16) (net.Conn, error)
 	// Connected is told of each connection that was not governed, at its end, and of
-	// each exchange over plain HTTP. It must not block.
+	// each exchange over plain HTTP, before Shutdown returns without an error. It
+	// must not block.
 	Connected func(Connection)
 	// Suspicious says whether a plain request looks like one to a model API. body is
 	// its beginning, at most 64 KiB, decoded where it came as gzip; not to be kept.
@@ -95,7 +98,8 @@ type Interception struct {
 	// HTTP.
 	Ports []uint16
 	// AllowPrivate lets passed names have addresses of this machine and of private
-	// networks.
+	// networks; of one link (169.254.0.0/16, fe80::/10), where clouds keep their
+	// machines' credentials, never.
 	AllowPrivate bool
 }
 
@@ -161,6 +165,9 @@ type interceptor struct {
 	plain *handoff      // redirected connections without TLS, for outer
 	out   *http.Transport
 	once  sync.Once
+	// running counts tunnels that are still to be told of, or to be handed on.
+	// What is added is added under mu and while not draining.
+	running sync.WaitGroup
 
 	mu        sync.Mutex
 	tunnels   map[*tunnel]struct{}      // guarded by mu
@@ -278,7 +285,7 @@ func (x *interceptor) passageOf(name string) (passage, why string) {
 	case Governed, Passed:
 		return passage, why
 	}
-	return Refused, why
+	return Refused, cmp.Or(why, "default")
 }
 
 // numeric reports whether a resolver could take a name for an address: one whose
@@ -340,15 +347,15 @@ func (x *interceptor) drain(ctx context.Context) error {
 		for _, t := range x.list() {
 			switch t.stage.Load() {
 			case stageHello:
-				t.cut() // nothing was begun
+				t.stop() // nothing was begun
 			case stagePassed:
 				if left++; t.quietFor() >= min(drainQuiet, x.plane.times.Tunnel) {
-					t.cut()
+					t.stop()
 				}
 			}
 		}
 		if left == 0 {
-			return nil
+			return x.settle(ctx)
 		}
 		select {
 		case <-look.C:
@@ -358,16 +365,30 @@ func (x *interceptor) drain(ctx context.Context) error {
 	}
 }
 
+// settle waits until whoever was cut has been told of.
+func (x *interceptor) settle(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() { x.running.Wait(); close(done) }() // ends with the last tunnel: all are cut, or nearly over
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (x *interceptor) close() error {
 	x.stopAccepting()
 	err := errors.Join(x.outer.Close(), x.inner.Close())
 	x.ended.shut()
 	x.plain.shut()
 	for _, t := range x.list() {
-		t.cut()
+		t.stop()
 	}
 	x.out.CloseIdleConnections()
-	return err
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	return errors.Join(err, x.settle(ctx))
 }
 
 func (x *interceptor) list() []*tunnel {

@@ -25,6 +25,17 @@ func TestIsPublic(t *testing.T) {
 	}
 }
 
+func TestIsReachable(t *testing.T) {
+	for address, want := range map[string]bool{
+		"8.8.8.8": true, "10.1.2.3": true, "127.0.0.1": true, "::1": true, "fd12::1": true, "::ffff:192.168.1.1": true,
+		"169.254.169.254": false, "::ffff:169.254.169.254": false, "fe80::1": false, "0.0.0.0": false, "::": false, "224.0.0.1": false, "ff02::1": false, "255.255.255.255": false,
+	} {
+		if got := isReachable(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s: reachable %v", address, got)
+		}
+	}
+}
+
 // FuzzAuthority: what is taken for a name and a port is no address, however it is
 // written, and holds nothing that would be read as another authority.
 func FuzzAuthority(f *testing.F) {

@@ -125,8 +125,10 @@ func openStreet(t *testing.T, change ...func(*street, *embedded.Options)) *stree
 					return embedded.Governed, "provider"
 				case name == vendor || name == other:
 					return embedded.Passed, "rule"
-				case strings.HasSuffix(name, ".odd.example"):
+				case name == "a.odd.example":
 					return "whatever", "default"
+				case name == "b.odd.example":
+					return "", ""
 				}
 				return embedded.Refused, "default"
 			},
@@ -338,6 +340,22 @@ func TestGoverned(t *testing.T) {
 	}
 }
 
+// A tunnel that was asked for to a passed name, or a client that dialled anything,
+// is governed all the same where the name inside is.
+func TestGovernedInAnyTunnel(t *testing.T) {
+	s := openStreet(t)
+	c, _, _ := s.connect(t, "CONNECT "+vendor+":443 HTTP/1.1\r\nHost: x\r\n\r\n")
+	inside := tls.Client(c, &tls.Config{ServerName: openai, RootCAs: s.ca.pool})
+	_, _ = io.WriteString(inside, "POST "+chat+" HTTP/1.1\r\nHost: "+openai+"\r\nConnection: close\r\nContent-Length: 11\r\n\r\nplease-deny")
+	resp, err := http.ReadResponse(bufio.NewReader(inside), nil)
+	if err != nil || resp.StatusCode != 403 {
+		t.Fatalf("answers %v, %v", resp, err)
+	}
+	if d, _ := s.account(t); len(d) != 1 || len(s.dials) != 0 {
+		t.Errorf("%d decisions; dialled %v", len(d), s.dials)
+	}
+}
+
 // Without a credential at the CONNECT there is none inside, whatever is said there.
 func TestNoCredentialButTheProxys(t *testing.T) {
 	s := openStreet(t)
@@ -469,13 +487,16 @@ func TestInside(t *testing.T) {
 		{"one byte", whole[:1], false, "silent", ""},
 		{"nothing", nil, false, "silent", ""},
 		{"nothing and the end", nil, true, "silent", ""},
+		{"a word that is none", named("b.odd.example"), false, "default", "b.odd.example"},
+		{"no word after the hello", named(openai), false, "handshake", openai},
 		{"name that nobody has", named(vendor), false, "unreachable", vendor},
 	} {
 		for _, way := range []string{proxy.WayProxy, proxy.WayRedirect} {
 			t.Run(tt.name+"/"+way, func(t *testing.T) {
 				t.Parallel()
+				handshake := tt.why == "handshake"
 				s := openStreet(t, func(_ *street, o *embedded.Options) {
-					if tt.why == "silent" {
+					if tt.why == "silent" || tt.why == "handshake" {
 						o.Timeouts.Hello = 60 * time.Millisecond
 					}
 				})
@@ -485,7 +506,7 @@ func TestInside(t *testing.T) {
 					_ = c.(*net.TCPConn).CloseWrite()
 				}
 				answer, _ := io.ReadAll(c) // a reset is an end too
-				if len(answer) > 0 && (len(answer) != 7 || answer[0] != 21) {
+				if len(answer) > 0 && !handshake && (len(answer) != 7 || answer[0] != 21) {
 					t.Errorf("answers %d bytes, want none or an alert", len(answer))
 				}
 				if got := s.hears(t, 1)[0]; got.Why != tt.why || got.Name != tt.is || got.Way != way || got.Sent != 0 || (got.Passage == embedded.Passed) != (tt.why == "unreachable") {
@@ -1157,6 +1178,7 @@ func TestOrganisationsProxy(t *testing.T) {
 	c = s.tunnel(t, proxy.WayProxy)
 	_, _ = c.Write(helloFor(t, &tls.Config{ServerName: other}))
 	_, _ = io.ReadAll(c)
+	s.hears(t, 2)
 	if resp, body := fetch(t, s.web(proxy.WayProxy, 1, nil), "GET", "http://"+vendor+"/x", ""); resp.StatusCode != 200 || body != "by proxy" {
 		t.Errorf("plain: %d", resp.StatusCode)
 	}
@@ -1313,7 +1335,9 @@ func TestDrainGoverned(t *testing.T) {
 
 // A thousand clients at once, of all kinds, each through its own connection.
 func TestThousand(t *testing.T) {
-	s := openStreet(t, func(_ *street, o *embedded.Options) { o.Timeouts.Hello, o.Timeouts.Header = 3*patience, 3*patience })
+	s := openStreet(t, func(_ *street, o *embedded.Options) {
+		o.Timeouts = embedded.Timeouts{Hello: 3 * patience, Header: 3 * patience, Connect: 3 * patience}
+	})
 	up := listen(t)
 	defer func() { _ = up.Close() }()
 	s.host(vendor, up.Addr().String())
@@ -1329,10 +1353,12 @@ func TestThousand(t *testing.T) {
 	const each = 250
 	hello := helloFor(t, &tls.Config{ServerName: vendor})
 	var wg, ready sync.WaitGroup
+	opening := make(chan struct{}, 100) // at once, so that a slow machine is not the test
 	hold := make(chan struct{})
 	for n := range 4 * each {
 		wg.Add(1)
 		ready.Add(1)
+		opening <- struct{}{}
 		go func() {
 			defer wg.Done()
 			way := []string{proxy.WayProxy, proxy.WayRedirect}[n%2]
@@ -1343,6 +1369,7 @@ func TestThousand(t *testing.T) {
 				if _, err := io.ReadFull(c, b); err != nil || !bytes.Equal(b, hello) {
 					t.Errorf("a passed connection: %v", err)
 				}
+				<-opening
 				ready.Done()
 				<-hold
 				_ = c.Close()
@@ -1351,6 +1378,7 @@ func TestThousand(t *testing.T) {
 			c := s.web(way, 1+n/4%2, nil)
 			c.Timeout = 3 * patience
 			resp, err := c.Post("https://"+openai+chat, "application/json", strings.NewReader(`{"model":"m"}`))
+			<-opening
 			ready.Done()
 			if err != nil {
 				t.Error(err)

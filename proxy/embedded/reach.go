@@ -53,13 +53,16 @@ func (x *interceptor) reach(ctx context.Context, name string, port uint16) (net.
 	}
 	// As the system resolves it, with its hosts file. A search list could make
 	// another name of it; those it leads to are private, and not reached.
-	return x.connect(ctx, net.JoinHostPort(name, strconv.Itoa(int(port))), !x.AllowPrivate)
+	may := isPublic
+	if x.AllowPrivate {
+		may = isReachable
+	}
+	return x.connect(ctx, net.JoinHostPort(name, strconv.Itoa(int(port))), may)
 }
 
-// connect makes a connection of TCP. public keeps it from addresses that are
-// nobody's on the Internet; what counts is the address that is connected to, not an
-// answer of the resolver before.
-func (x *interceptor) connect(ctx context.Context, address string, public bool) (net.Conn, error) {
+// connect makes a connection of TCP to an address that may be reached. What counts
+// is the address that is connected to, not an answer of the resolver before.
+func (x *interceptor) connect(ctx context.Context, address string, may func(netip.Addr) bool) (net.Conn, error) {
 	d := net.Dialer{Timeout: x.plane.times.Connect, KeepAlive: probe, Control: func(_, to string, _ syscall.RawConn) error {
 		a, err := netip.ParseAddrPort(to)
 		switch {
@@ -67,7 +70,7 @@ func (x *interceptor) connect(ctx context.Context, address string, public bool) 
 			return err
 		case x.plane.own.listens(a):
 			return errOurselves
-		case public && !isPublic(a.Addr()):
+		case !may(a.Addr()):
 			return errPrivate
 		}
 		return nil
@@ -81,7 +84,7 @@ func (x *interceptor) connect(ctx context.Context, address string, public bool) 
 
 // through connects by the organisation's proxy (RFC 9110, 9.3.6).
 func (x *interceptor) through(ctx context.Context, target string) (net.Conn, error) {
-	c, err := x.connect(ctx, proxyAddress(x.Proxy), false)
+	c, err := x.connect(ctx, proxyAddress(x.Proxy), isReachable)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +125,7 @@ func (x *interceptor) ask(c net.Conn, target string) error {
 // proxy, which then gets the request.
 func (x *interceptor) dialPlain(ctx context.Context, _, address string) (net.Conn, error) {
 	if x.Dial == nil && x.Proxy != nil {
-		return x.connect(ctx, address, false)
+		return x.connect(ctx, address, isReachable)
 	}
 	name, port, ok := split(address)
 	if !ok {
@@ -189,6 +192,13 @@ func isPublic(a netip.Addr) bool {
 		return isPublic(netip.AddrFrom4([4]byte(b[2:6])))
 	}
 	return global.Contains(a)
+}
+
+// isReachable reports whether an address is one of a host somewhere, and not of
+// whoever is on the same link.
+func isReachable(a netip.Addr) bool {
+	a = a.Unmap()
+	return a.IsLoopback() || a.IsGlobalUnicast() && a.Zone() == ""
 }
 
 // ourselves is what the plane knows of its own ends of connections, so that it

@@ -34,22 +34,24 @@ var (
 type tunnel struct {
 	net.Conn
 	arrival
-	x      *interceptor
-	began  time.Time
-	seen   []byte // read and not given yet; owned by the reader
-	stage  atomic.Int32
-	target netip.AddrPort // where a redirected connection was going
-	moved  atomic.Int64   // when the last byte passed, in nanoseconds since began
-	ctx    context.Context
-	cancel context.CancelFunc
-	once   sync.Once
-	closed error
+	x       *interceptor
+	began   time.Time
+	seen    []byte // read and not given yet; owned by the reader
+	stage   atomic.Int32
+	stopped atomic.Bool    // by our shutting down
+	target  netip.AddrPort // where a redirected connection was going
+	moved   atomic.Int64   // when the last byte passed, in nanoseconds since began
+	ctx     context.Context
+	cancel  context.CancelFunc
+	once    sync.Once
+	closed  error
 
 	mu sync.Mutex
 	to net.Conn // the other end of a passed tunnel; guarded by mu
 }
 
-// admit makes a tunnel of a connection; nil where there are too many, or none
+// admit makes a tunnel of a connection, which must be run, or ended and taken off
+// x.running; nil where there are too many, or none
 // should be any more.
 func (x *interceptor) admit(c net.Conn, a arrival) *tunnel {
 	t := &tunnel{Conn: c, arrival: a, x: x, began: time.Now()}
@@ -59,6 +61,7 @@ func (x *interceptor) admit(c net.Conn, a arrival) *tunnel {
 		return nil
 	}
 	x.tunnels[t] = struct{}{}
+	x.running.Add(1)
 	t.ctx, t.cancel = context.WithCancel(context.Background()) // until Close
 	return t
 }
@@ -90,6 +93,12 @@ func (t *tunnel) Close() error {
 	return t.closed
 }
 
+// stop cuts the tunnel because we shut down.
+func (t *tunnel) stop() {
+	t.stopped.Store(true)
+	t.cut()
+}
+
 // cut breaks the tunnel off at both ends.
 func (t *tunnel) cut() {
 	_ = t.Close()
@@ -110,6 +119,7 @@ func (t *tunnel) quietFor() time.Duration {
 // run decides by the name that the client's TLS gives, and carries it out. It
 // returns when the connection is over, or a server of ours has it.
 func (t *tunnel) run() {
+	defer t.x.running.Done()
 	defer func() {
 		// A fault of ours takes one connection, not the process. The cause is not
 		// told: it could hold what a client sent.
@@ -129,8 +139,8 @@ func (t *tunnel) run() {
 	case why == WhyPlainText && t.way == proxy.WayRedirect && t.port != portHTTPS && t.x.mayReach(t.port, portHTTP):
 		why = t.speak()
 	}
-	if why != "" && t.ctx.Err() != nil {
-		why = WhyCrowded // we cut it ourselves
+	if why != "" && t.stopped.Load() {
+		why = WhyCrowded
 	}
 	if why != "" {
 		t.end(&Connection{Name: name, Passage: Refused, Why: why})
@@ -259,7 +269,7 @@ func (t *tunnel) govern(name string) (why string) {
 		client = t.piped()
 	}
 	c := tls.Server(client, t.x.ends)
-	ctx, cancel := context.WithTimeout(t.ctx, handshakeTimeout)
+	ctx, cancel := context.WithTimeout(t.ctx, t.x.plane.times.Hello)
 	defer cancel()
 	err := c.HandshakeContext(ctx)
 	switch {
@@ -418,6 +428,7 @@ func (x *interceptor) redirected(c net.Conn) {
 	}
 	if t.target = to; x.plane.own.listens(to) {
 		t.end(&Connection{Passage: Refused, Why: WhyLoop})
+		x.running.Done()
 		return
 	}
 	t.run()
