@@ -45,7 +45,7 @@ func auditKeepCommands() []*cobra.Command {
 }
 
 // whyFlags say why something is done. It is recorded.
-type whyFlags struct{ reason, ticket, approver string }
+type whyFlags struct{ reason, ticket, approver, approverFile string }
 
 // add adds them. Without a usual reason they have to be given.
 func (f *whyFlags) add(c *cobra.Command, usual string) {
@@ -63,7 +63,42 @@ func (f *whyFlags) request() console.ActRequest {
 }
 
 func (f *whyFlags) addApprover(c *cobra.Command) {
-	c.Flags().StringVar(&f.approver, "approver", "", "`NAME` of the second person who agreed; recorded as you say it")
+	p := c.Flags()
+	p.StringVar(&f.approver, "approver", "", "`NAME` of the second person who agreed, recorded as you say it; with -, it comes from standard input")
+	p.StringVar(&f.approverFile, "approver-file", "", "`FILE` with the name of the second person")
+	c.MarkFlagsMutuallyExclusive("approver", "approver-file")
+}
+
+// whyApprover says, in the help of commands that take an approver, how the name is best
+// given.
+const whyApprover = `A name on the command line stands in the list of processes, where every user of
+the machine sees it, and in the history of your shell. --approver - takes it from
+standard input, --approver-file from a file.`
+
+// readApprover reads the name of the second person from where the flags say. taken says
+// what standard input is there for already; empty where it is free.
+func (f *whyFlags) readApprover(c *cobra.Command, in *bufio.Reader, taken string) error {
+	const what = "name of the second person"
+	switch {
+	case f.approver == "-" && taken != "":
+		return fmt.Errorf("--approver -: standard input has the %s: give the name by --approver-file FILE", taken)
+	case f.approver == "-":
+		name, err := valueOf(c, in, what)
+		f.approver = name
+		return err
+	case f.approverFile == "":
+		return nil
+	}
+	b, err := readFile(f.approverFile, keepValue)
+	if err != nil {
+		return fmt.Errorf("--approver-file: %w", err)
+	}
+	name := strings.TrimSpace(string(b))
+	if name == "" || !utf8.ValidString(name) || strings.ContainsAny(name, "\r\n") {
+		return fmt.Errorf("--approver-file %s: want one line with the %s, in UTF-8", f.approverFile, what)
+	}
+	f.approver = name
+	return nil
 }
 
 // valueOf reads a value from standard input: all of it, or one line of somebody at a
@@ -167,11 +202,12 @@ opens it with your private key, which does not leave this process. That you aske
 recorded, with the reason, before anything is given.
 
   ostiary audit reveal 01JDQ7ZK3M9V0000000000000 --key dpo.key --reason investigation --ticket INC-4
-  ostiary audit reveal 01JDQ7ZK3M9V0000000000000 --key dpo.key --reason incident --ticket INC-4 \
-    --approver "the name of the second person"
+  ostiary audit reveal 01JDQ7ZK3M9V0000000000000 --key dpo.key --reason incident --ticket INC-4 --approver -
 
 'ostiary audit key' makes the key; evidence is sealed where log.evidence of the
 configuration says so. What is printed is content: mind where it goes.
+
+` + whyApprover + `
 
 Exit status: 0 opened, 1 there is none or it was erased, 2 could not be opened.`,
 		Args: cobra.ExactArgs(1),
@@ -179,6 +215,9 @@ Exit status: 0 opened, 1 there is none or it was erased, 2 could not be opened.`
 			// Nothing is recorded of a reveal that could not be opened for want of a key.
 			key, err := readEvidenceKey(keyFile)
 			if err != nil {
+				return err
+			}
+			if err := why.readApprover(c, bufio.NewReader(c.InOrStdin()), ""); err != nil {
 				return err
 			}
 			id := strings.ToUpper(strings.TrimSpace(args[0]))
@@ -358,12 +397,24 @@ standard input. --dry-run says how many there are and is recorded as a look. Of 
 somebody did to the log nothing is erased, and nothing that a hold keeps. Copies that
 were made of the log have personal parts of their own.
 
+` + whyApprover + `
+
 Exit status: 0 all is erased, 1 there was none or a hold keeps some, 2 could not.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			in := bufio.NewReader(c.InOrStdin())
 			requests, err := e.requests(c, in)
 			if err != nil {
+				return err
+			}
+			taken := ""
+			switch {
+			case e.subject != "":
+				taken = "name of the subject"
+			case e.fingerprint != "":
+				taken = "fingerprints"
+			}
+			if err := why.readApprover(c, in, taken); err != nil {
 				return err
 			}
 			if !e.yes && !e.dry && !isTerminal(c.InOrStdin()) {

@@ -221,11 +221,16 @@ func keepRecords(t *testing.T, running bool) {
 	if running {
 		serveBook(t, p)
 	}
+	second := filepath.Join(t.TempDir(), "second")
+	if err := os.WriteFile(second, []byte("Second Person\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range []struct{ stdin, args string }{
 		{keepAddress, "hash --type EMAIL_ADDRESS --ticket T-1"},
 		{"", "reveal " + bookID(0) + " --key " + key + " --reason incident --ticket T-2 --approver second"},
+		{"Somebody Else\n", "reveal " + bookID(0) + " --key " + key + " --reason incident --ticket T-2 --approver -"},
 		{keepSubject, "erase --subject - --dry-run --reason review --ticket T-3"},
-		{keepSubject, "erase --subject - --yes --reason subject_request --ticket T-4"},
+		{keepSubject, "erase --subject - --yes --reason subject_request --ticket T-4 --approver-file " + second},
 		{"", "hold set case-1 --reason litigation --ticket T-5"},
 		{"", "hold release case-1 --reason litigation --ticket T-6"},
 		{"", "rotate --reason incident --ticket T-7"},
@@ -268,14 +273,46 @@ func keepRecords(t *testing.T, running bool) {
 	want := []string{
 		"access hash subject_request dpo 3 T-1",
 		"access reveal incident dpo 2 T-2second",
+		"access reveal incident dpo 2 T-2Somebody Else",
 		"access erase review dpo 3 T-3",
-		"erasure erase subject_request dpo 3 T-4",
+		"erasure erase subject_request dpo 3 T-4Second Person",
 		"retention hold litigation dpo 0 T-5",
 		"retention release litigation dpo 0 T-6",
 		"admin rotate incident admin 0 T-7",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("recorded:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// The name of a second person comes from one place, and from one that has it.
+func TestAuditApprover(t *testing.T) {
+	p, key := keepBook(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"two": "One\nTwo\n", "blank": " \n", "latin": "Andr\xe9\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const why = " --reason subject_request --ticket T-1 "
+	before := len(readAll(t, p.log))
+	for _, c := range []struct{ stdin, args, diag string }{
+		{"Name\n", "erase --subject - --yes --approver -" + why, "standard input has the name of the subject: give the name by --approver-file FILE"},
+		{"print\n", "erase --fingerprint - --yes --approver -" + why, "standard input has the fingerprints"},
+		{"", "erase --id " + bookID(0) + " --yes --approver -" + why, "no name of the second person on standard input"},
+		{"Name\n", "erase --id " + bookID(0) + " --yes --approver - --approver-file two" + why, "none of the others can be"},
+		{"", "reveal " + bookID(0) + " --key " + key + why + "--approver-file " + filepath.Join(dir, "two"), "want one line"},
+		{"", "reveal " + bookID(0) + " --key " + key + why + "--approver-file " + filepath.Join(dir, "blank"), "want one line"},
+		{"", "reveal " + bookID(0) + " --key " + key + why + "--approver-file " + filepath.Join(dir, "latin"), "in UTF-8"},
+		{"", "reveal " + bookID(0) + " --key " + key + why + "--approver-file " + filepath.Join(dir, "none"), "--approver-file: open"},
+	} {
+		status, out, diag := told(c.stdin, append(append([]string{"audit"}, strings.Fields(c.args)...), "--log", p.log)...)
+		if status != exitUnknown || out != "" || !strings.Contains(diag, c.diag) {
+			t.Errorf("audit %s: status %d, want %q\n%s%s", c.args, status, c.diag, out, diag)
+		}
+	}
+	if n := len(readAll(t, p.log)); n != before {
+		t.Errorf("%d events were recorded of what was not done", n-before)
 	}
 }
 
