@@ -75,7 +75,7 @@ func (f *Found) Owners() (uids, gids []uint32) {
 func (f *Found) To() uint16 {
 	for _, c := range f.chains {
 		for _, r := range c.rules {
-			if r.verdict == arrive {
+			if r.verdict == arrive && r.port != 53 {
 				return r.landing
 			}
 		}

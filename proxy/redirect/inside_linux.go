@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -219,7 +220,11 @@ func open(port uint16, six bool) (out []socket, err error) {
 		{dnsStream, "tcp4", "127.0.0.1:53"},
 	}
 	if six {
-		want = append(want, struct{ name, network, address string }{arrived6, "tcp6", "[::1]:" + at})
+		want = append(want, []struct{ name, network, address string }{
+			{arrived6, "tcp6", "[::1]:" + at},
+			{dnsPacket, "udp6", "[::1]:53"},
+			{dnsStream, "tcp6", "[::1]:53"},
+		}...)
 	}
 	var lc net.ListenConfig
 	for _, w := range want {
@@ -295,8 +300,30 @@ func become(o order) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("capabilities: %w", err)
 	}
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	err = syscall.Exec(file, o.Command, o.Env)
 	return fmt.Errorf("%s: %w", o.Command[0], err)
+}
+
+// closeInherited lets the command have the standard streams and nothing else that
+// whoever began this left open: a socket among it would lead out.
+func closeInherited() error {
+	err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
+	if err == nil {
+		return nil
+	}
+	list, err := os.ReadDir("/proc/self/fd") // a kernel before 5.11
+	if err != nil {
+		return fmt.Errorf("descriptors: %w", err)
+	}
+	for _, e := range list {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // lookUp finds a program in the PATH of an environment.

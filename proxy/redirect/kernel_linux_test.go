@@ -82,6 +82,11 @@ func cases() map[string]struct {
 			{ours1337, 1, "tcp/" + other4 + ":8443", "outside 8443"}, {ours1337, 1, "tcp/[" + other6 + "]:8443", "outside 8443"},
 			{somebody, 1, "tcp/" + outside4 + ":8443", "outside 8443"},
 			{somebody, 1, "tcp/127.0.0.1:11434", "refused"}, {ours1337, 1, "tcp/127.0.0.1:11434", "model"}}},
+		"dns": {with(func(r *Rules) { r.Only, r.DNS = true, 15053 }), slices.Concat(
+			both(somebody, "tcp", "53", "dns"),
+			both(somebody, "udp", "53", "dns"),
+			both(ours1337, "udp", "53", "outside 53"),
+			both(somebody, "tcp", "443", "ostiary 15001 for ADDRESS"))},
 		"only": {with(func(r *Rules) {
 			r.Only, r.Except = true, []netip.Prefix{netip.MustParsePrefix(other4 + "/32")}
 		}), slices.Concat(
@@ -116,6 +121,10 @@ func servedWorld(t *testing.T) *world {
 	w := newWorld(t)
 	w.ostiary(t, "15001")
 	serve(t, w.inside, "tcp", "127.0.0.1:11434", func(net.Conn) string { return "model" })
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		serve(t, w.inside, "tcp", net.JoinHostPort(host, "15053"), func(net.Conn) string { return "dns" })
+		echo(t, w.inside, net.JoinHostPort(host, "15053"), "dns")
+	}
 	return w
 }
 

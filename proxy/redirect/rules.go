@@ -34,15 +34,18 @@ type Rules struct {
 	// Protect are TCP addresses that only exempt owners reach, such as the servers of
 	// in-house pools. They win over Except and loopback.
 	Protect []netip.AddrPort
-	// Only lets nothing leave but what is redirected, excepted, DNS (port 53), and
-	// answers to connections from outside.
+	// DNS, unless 0, is the port on loopback to which questions (UDP and TCP, port 53)
+	// to every resolver are redirected. With 0 they are left alone.
+	DNS uint16
+	// Only lets nothing leave but what is redirected, excepted, DNS where it is left
+	// alone, and answers to connections from outside.
 	Only bool
 }
 
 // Canonical gives the rules sorted, without repetitions, and with prefixes masked.
 // The error names what cannot be asked for.
 func (r Rules) Canonical() (Rules, error) {
-	out := Rules{To: r.To, Only: r.Only}
+	out := Rules{To: r.To, DNS: r.DNS, Only: r.Only}
 	if r.To == 0 {
 		return out, fmt.Errorf("there is no port to redirect to")
 	}
@@ -211,6 +214,12 @@ func (r Rules) chains() []chain {
 		in.rules = append(in.rules, rule{proto: protoTCP, port: p, counted: true, verdict: arrive, landing: r.To})
 	}
 
+	if r.DNS != 0 {
+		for _, proto := range []uint8{protoUDP, protoTCP} {
+			in.rules = append(in.rules, rule{proto: proto, port: 53, verdict: arrive, landing: r.DNS})
+		}
+	}
+
 	guard := chain{name: chainGuard, kind: "filter", priority: priorityGuard, rules: slices.Clone(exempt)}
 	for _, p := range r.Protect {
 		guard.rules = append(guard.rules, rule{to: netip.PrefixFrom(p.Addr(), p.Addr().BitLen()), proto: protoTCP, port: p.Port(), counted: true, verdict: reset})
@@ -218,10 +227,10 @@ func (r Rules) chains() []chain {
 	guard.rules = append(guard.rules, local...)
 	guard.rules = append(guard.rules, rule{proto: protoUDP, port: 443, counted: true, verdict: unreachable})
 	if r.Only {
-		guard.rules = append(guard.rules,
-			rule{answers: true, verdict: pass},
-			rule{proto: protoUDP, port: 53, verdict: pass},
-			rule{proto: protoTCP, port: 53, verdict: pass})
+		guard.rules = append(guard.rules, rule{answers: true, verdict: pass})
+		if r.DNS == 0 {
+			guard.rules = append(guard.rules, rule{proto: protoUDP, port: 53, verdict: pass}, rule{proto: protoTCP, port: 53, verdict: pass})
+		}
 		for _, t := range neighbours {
 			guard.rules = append(guard.rules, rule{proto: protoICMPv6, icmp: t, verdict: pass})
 		}
@@ -239,6 +248,8 @@ func (r rule) meaning() string {
 		return "Ostiary itself"
 	case r.device != "" || r.to == loopback4 || r.to == loopback6:
 		return "this machine"
+	case r.verdict == arrive && r.port == 53:
+		return "DNS"
 	case r.verdict == arrive:
 		return "to Ostiary"
 	case r.verdict == pass && r.to.IsValid():

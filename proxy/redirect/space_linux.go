@@ -27,8 +27,8 @@ type Space struct {
 	cmd     *exec.Cmd
 	control *net.UnixConn
 	arrived *merged
-	packet  net.PacketConn
-	stream  net.Listener
+	packets []net.PacketConn
+	stream  *merged
 }
 
 // StartSpace makes a space and a process in it that waits for [Space.Go]. It is
@@ -37,7 +37,7 @@ func StartSpace(o SpaceOptions) (*Space, error) {
 	if len(o.Self) == 0 || len(o.Command) == 0 {
 		return nil, errors.New("no command")
 	}
-	rules, err := Rules{To: Port, Ports: o.Ports, Only: true}.Canonical()
+	rules, err := Rules{To: Port, Ports: o.Ports, DNS: 53, Only: true}.Canonical()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func StartSpace(o SpaceOptions) (*Space, error) {
 	return s, err
 }
 
-func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (_ *Space, err error) {
+func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (started *Space, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -97,11 +97,12 @@ func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (_ *Space, 
 			_ = s.cmd.Wait()
 		}
 	}()
-	if _, err := write.Write(text); err != nil {
-		return nil, fmt.Errorf("the process in the namespace did not take its order: %w", err)
-	}
+	_, _ = write.Write(text) // one that does not take it says why, or has ended, which is seen next
 	closeAll(write)
-	return s, s.receive()
+	if err := s.receive(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // report is what the one inside says of itself: which sockets come with it, or why
@@ -129,11 +130,12 @@ const (
 	arrived6  = "arrived6"
 	dnsPacket = "dns/udp"
 	dnsStream = "dns/tcp"
+	sockets6  = 6 // the most that there are
 )
 
 // receive takes the sockets that were opened inside.
-func (s *Space) receive() error {
-	text, rights := make([]byte, maxReport), make([]byte, unix.CmsgSpace(4*8))
+func (s *Space) receive() (err error) {
+	text, rights := make([]byte, maxReport), make([]byte, unix.CmsgSpace(4*sockets6))
 	n, oobn, _, _, err := s.control.ReadMsgUnix(text, rights)
 	if err != nil {
 		return fmt.Errorf("the process in the namespace ended before it was ready: %w", err)
@@ -158,37 +160,46 @@ func (s *Space) receive() error {
 	case len(r.Sockets) != len(files):
 		return errors.New("sockets of the namespace were lost: too many open files?")
 	}
-	var listeners []net.Listener
+	var connections, streams []net.Listener
+	defer func() {
+		if err != nil {
+			closeAll(connections...)
+			closeAll(streams...)
+		}
+	}()
 	for n, name := range r.Sockets {
-		switch name {
-		case arrived4, arrived6:
-			l, err := net.FileListener(files[n])
-			if err != nil {
-				closeAll(listeners...)
-				return err
+		var l net.Listener
+		var p net.PacketConn
+		if name == dnsPacket {
+			if p, err = net.FilePacketConn(files[n]); err == nil {
+				s.packets = append(s.packets, p)
 			}
-			listeners = append(listeners, l)
-		case dnsPacket:
-			s.packet, err = net.FilePacketConn(files[n])
-		case dnsStream:
-			s.stream, err = net.FileListener(files[n])
+		} else if l, err = net.FileListener(files[n]); err == nil {
+			if name == dnsStream {
+				streams = append(streams, l)
+			} else {
+				connections = append(connections, l)
+			}
 		}
 		if err != nil {
-			closeAll(listeners...)
 			return err
 		}
 	}
-	s.arrived = merge(listeners)
+	if len(connections) == 0 || len(streams) == 0 {
+		return errors.New("sockets of the namespace are missing")
+	}
+	s.arrived, s.stream = merge(connections), merge(streams)
 	return nil
 }
 
-// Connections are those that arrive from the command. It is the listener's caller
-// who closes it; [Original] says where each was to go.
+// Connections are those that arrive from the command; [Original] says where each was
+// to go. [Space.Close] closes the listener, and so may the one who serves it.
 func (s *Space) Connections() net.Listener { return s.arrived }
 
-// DNS gives the sockets at which the command's questions arrive, to be closed by
-// the caller, for [Relay.ServePacket] and [Relay.ServeStream].
-func (s *Space) DNS() (net.PacketConn, net.Listener) { return s.packet, s.stream }
+// DNS gives the sockets at which the command's questions arrive, whichever resolver
+// it asks, for [Relay.ServePacket] and [Relay.ServeStream]. [Space.Close] closes
+// them.
+func (s *Space) DNS() ([]net.PacketConn, net.Listener) { return s.packets, s.stream }
 
 // Go lets the command begin, when everything is served. The error says why it could
 // not.
@@ -266,9 +277,7 @@ func (s *Space) Close() {
 	if s.arrived != nil {
 		closeAll(s.arrived)
 	}
-	if s.packet != nil {
-		closeAll(s.packet)
-	}
+	closeAll(s.packets...)
 	if s.stream != nil {
 		closeAll(s.stream)
 	}

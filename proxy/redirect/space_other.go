@@ -24,7 +24,7 @@ func Inside() error { return errSpace }
 func (*Space) Connections() net.Listener { return nil }
 
 // DNS gives the sockets at which the command's questions arrive.
-func (*Space) DNS() (net.PacketConn, net.Listener) { return nil, nil }
+func (*Space) DNS() ([]net.PacketConn, net.Listener) { return nil, nil }
 
 // Go lets the command begin.
 func (*Space) Go() error { return errSpace }
