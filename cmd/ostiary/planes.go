@@ -90,6 +90,7 @@ func (p *policyServer) start(ctx context.Context) error {
 
 func (p *policyServer) stop(ctx context.Context) error {
 	p.extproc.Drain()
+	p.sds.End() // no stream of it ends by itself
 	done := make(chan struct{})
 	go func() { p.grpc.GracefulStop(); close(done) }()
 	select {

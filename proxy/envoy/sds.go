@@ -37,6 +37,8 @@ type SDS struct {
 	mu      sync.Mutex
 	version uint64
 	changed chan struct{} // closed at the next change; guarded by mu
+	over    bool          // guarded by mu
+	ended   chan struct{} // closed by End
 }
 
 // Bounds of one stream.
@@ -51,7 +53,7 @@ func NewSDS(s Secrets, log *slog.Logger) *SDS {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &SDS{secrets: s, log: log, version: 1, changed: make(chan struct{})}
+	return &SDS{secrets: s, log: log, version: 1, changed: make(chan struct{}), ended: make(chan struct{})}
 }
 
 // Register adds the service to a gRPC server.
@@ -71,6 +73,17 @@ func (s *SDS) now() (version uint64, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.version, s.changed
+}
+
+// End ends every stream, and those that are opened afterwards: they have no end of
+// their own, and a server that stops waits for them.
+func (s *SDS) End() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.over = true
+		close(s.ended)
+	}
 }
 
 // StreamSecrets implements the service; gRPC calls it.
@@ -98,6 +111,8 @@ func (s *SDS) StreamSecrets(stream grpc.BidiStreamingServer[discoveryv3.Discover
 		select {
 		case <-stream.Context().Done():
 			return stream.Context().Err()
+		case <-s.ended:
+			return status.Error(codes.Unavailable, "the server stops")
 		case err := <-failed:
 			return err
 		case r := <-requests:

@@ -156,3 +156,20 @@ func TestValidSecret(t *testing.T) {
 		}
 	}
 }
+
+// TestSDSEnds: a server that stops does not wait for streams that never end.
+func TestSDSEnds(t *testing.T) {
+	s := NewSDS(&mapSecrets{m: map[string]string{"k": "v"}}, nil)
+	stream := dialSDS(t, s)
+	if err := stream.Send(&discoveryv3.DiscoveryRequest{ResourceNames: []string{"k"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	s.End()
+	s.End()
+	if _, err := stream.Recv(); grpcstatus.Code(err) != codes.Unavailable {
+		t.Errorf("the stream ends with %v", err)
+	}
+}
