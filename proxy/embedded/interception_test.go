@@ -496,8 +496,11 @@ func TestInside(t *testing.T) {
 				t.Parallel()
 				handshake := tt.why == "handshake"
 				s := openStreet(t, func(_ *street, o *embedded.Options) {
-					if tt.why == "silent" || tt.why == "handshake" {
+					switch tt.why {
+					case "silent":
 						o.Timeouts.Hello = 60 * time.Millisecond
+					case "handshake": // its hello must have come by then
+						o.Timeouts.Hello = 2 * time.Second
 					}
 				})
 				c := s.tunnel(t, way)
@@ -625,7 +628,9 @@ func TestEagerClient(t *testing.T) {
 // A passed connection at rest is cut after a while; one that flows in one
 // direction only is not.
 func TestTunnelIdle(t *testing.T) {
-	s := openStreet(t, func(_ *street, o *embedded.Options) { o.Timeouts.Tunnel = 300 * time.Millisecond })
+	t.Parallel()
+	const rest = 1500 * time.Millisecond
+	s := openStreet(t, func(_ *street, o *embedded.Options) { o.Timeouts.Tunnel = rest })
 	up := listen(t)
 	defer func() { _ = up.Close() }()
 	s.host(vendor, up.Addr().String())
@@ -637,7 +642,7 @@ func TestTunnelIdle(t *testing.T) {
 	}
 	defer func() { _ = far.Close() }()
 	began := time.Now()
-	for time.Since(began) < 900*time.Millisecond {
+	for time.Since(began) < rest+time.Second {
 		if _, err := far.Write([]byte("x")); err != nil {
 			t.Fatal("a connection that flows is cut")
 		}
@@ -1227,7 +1232,8 @@ func TestRedirectedPorts(t *testing.T) {
 // Shutting down ends what is at rest, waits for what flows, and gives up with its
 // context; Close cuts.
 func TestDrainTunnels(t *testing.T) {
-	s := openStreet(t, func(_ *street, o *embedded.Options) { o.Timeouts.Tunnel = 400 * time.Millisecond })
+	t.Parallel()
+	s := openStreet(t)
 	up := listen(t)
 	defer func() { _ = up.Close() }()
 	s.host(vendor, up.Addr().String())
@@ -1277,10 +1283,14 @@ func TestDrainTunnels(t *testing.T) {
 	}
 	close(stop)
 	fed.Wait()
+	// Half of it has ended, nothing moves any more, and nobody says so.
 	if err := s.plane.Shutdown(context.Background()); err != nil {
 		t.Error(err)
 	}
-	s.hears(t, 2)
+	if told := s.hears(t, 2); !slices.ContainsFunc(told, func(c embedded.Connection) bool { return c.Why == embedded.WhyCrowded }) ||
+		!slices.ContainsFunc(told, func(c embedded.Connection) bool { return c.Why == "rule" && c.Received > 0 }) {
+		t.Errorf("told %+v", told)
+	}
 
 	s = openStreet(t)
 	s.host(vendor, up.Addr().String())
