@@ -387,7 +387,13 @@ func (s *server) stop() error {
 	cancel()
 	last, cancel := context.WithTimeout(context.Background(), recordTime)
 	defer cancel()
-	err = errors.Join(err, s.engine.Admin(last, proxy.EventAdmin, "stop", ""), s.engine.Close(last), s.ledger.stop(last))
+	open := s.engine.Close(last)
+	err = errors.Join(err, open, s.ledger.stop(last))
+	if open == nil {
+		// The last of what this process records: behind it no outcome is missing. Where one
+		// is, the next start looks for it.
+		err = errors.Join(err, s.engine.Admin(last, proxy.EventAdmin, "stop", ""))
+	}
 	return errors.Join(err, s.audit.Close(), s.closeTelemetry(last))
 }
 
