@@ -478,12 +478,10 @@ func (g *collecting) Size() (int64, error) { return 0, nil }
 func (g *collecting) openAPI() error {
 	api := g.cfg.API
 	var searcher console.Searcher = console.OfUnion(g.union)
-	var follower console.Follower = unionTail{g}
 	if g.store != nil {
-		s := stored{g.store}
-		searcher, follower = s, s
+		searcher = stored{g.store}
 	}
-	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: searcher, Follower: follower, Grants: grants(api.Roles)}
+	o := console.Options{Hosts: api.Hosts, Formats: exportTypes(), Log: g.out, Recorder: g.own, Records: g, Searcher: searcher, Follower: g.follower(), Grants: grants(api.Roles)}
 	o.Exporter = &console.Extractor{Searcher: searcher, Records: g, Open: func(w io.Writer, format string, _ bool) (console.RecordWriter, error) {
 		return export.New(format, w, export.Options{Version: version})
 	}}
@@ -495,6 +493,14 @@ func (g *collecting) openAPI() error {
 		return fmt.Errorf("api: %w", err)
 	}
 	return nil
+}
+
+// follower gives what the live tail is made of.
+func (g *collecting) follower() console.Follower {
+	if g.store != nil {
+		return stored{g.store}
+	}
+	return unionTail{g}
 }
 
 // listen begins to serve pushes and the API.

@@ -30,15 +30,102 @@ func writeCollect(t *testing.T, text string) string {
 // collectFrom starts a collector from a file.
 func collectFrom(t *testing.T, file string) *collecting {
 	t.Helper()
+	return collectTelling(t, file, &syncBuffer{})
+}
+
+// collectTelling is collectFrom with what the collector tells its operator.
+func collectTelling(t *testing.T, file string, out *syncBuffer) *collecting {
+	t.Helper()
 	cfg, err := loadCollect(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := startCollect(context.Background(), cfg, slog.New(slog.NewTextHandler(&syncBuffer{}, nil)))
+	g, err := startCollect(context.Background(), cfg, slog.New(slog.NewTextHandler(out, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return g
+}
+
+// collectedLogs is what some proxies decided: the ids of their decisions, two of each, and the
+// origins of their logs.
+type collectedLogs struct{ ids, origins []string }
+
+// pushLogs starts two proxies that push to a collector and lets them decide.
+func pushLogs(t *testing.T, g *collecting, log string) collectedLogs {
+	t.Helper()
+	var out collectedLogs
+	for range 2 {
+		in := launchLog(t, "embedded", log, "")
+		for _, prompt := range []string{ordinary, personal} {
+			out.ids = append(out.ids, in.post("/v1/chat/completions", chat(prompt)).header.Get(proxy.HeaderDecisionID))
+		}
+		origin := in.audit.Origin()
+		out.origins = append(out.origins, origin)
+		eventually(t, "the collector has what was decided, and has signed", func() bool {
+			for _, s := range g.collector.Status(context.Background()) {
+				if s.Origin == origin {
+					return s.Size >= 5 && s.Cosigned >= 5 && s.Trouble == ""
+				}
+			}
+			return false
+		})
+	}
+	return out
+}
+
+// ask asks a collector over the logs.
+func (logs collectedLogs) ask(t *testing.T, g *collecting) {
+	t.Helper()
+	ctx := context.Background()
+	api := controlOf(t, filepath.Join(g.cfg.Dir, "keys"))
+	for i, id := range logs.ids {
+		eventually(t, "an event of a proxy can be asked for", func() bool {
+			got, err := api.Event(ctx, id, false)
+			return err == nil && len(got.Events) >= 2 && got.Events[0].Origin == logs.origins[i/2]
+		})
+	}
+	var page console.Events
+	err := patiently(t, func() (err error) { page, err = api.Events(ctx, console.Search{Query: "kind:decision"}); return err })
+	if err != nil || len(page.Events) != len(logs.ids) {
+		t.Errorf("%d decisions, %v", len(page.Events), err)
+	}
+	err = patiently(t, func() error { _, err := api.Facets(ctx, console.Search{}, []string{"colour"}, 0); return err })
+	if codeOf(err) != "query" {
+		t.Errorf("an unknown field: %v", err)
+	}
+	var columns console.Histogram
+	err = patiently(t, func() (err error) {
+		columns, err = api.Histogram(ctx, console.Search{Query: "kind:decision"}, 4, "")
+		return err
+	})
+	var sum int64
+	for _, n := range columns.Counts {
+		sum += n
+	}
+	if err != nil || sum != int64(len(logs.ids)) {
+		t.Errorf("a histogram of %d decisions: %v", sum, err)
+	}
+	// Nobody has personal parts or the keys of fingerprints here.
+	if _, err := api.Event(ctx, logs.ids[0], true); err == nil {
+		t.Error("personal parts are given")
+	}
+	if _, err := api.Hash(ctx, console.HashRequest{Type: "EMAIL_ADDRESS", Value: keepAddress}); err == nil {
+		t.Error("fingerprints are given")
+	}
+	var b strings.Builder
+	before := g.own.Size()
+	var n int64
+	err = patiently(t, func() (err error) {
+		n, err = api.Export(ctx, &b, "jsonl", console.Search{Query: "kind:decision"})
+		return err
+	})
+	if err != nil || n != int64(len(logs.ids)) || strings.Count(b.String(), "\n") != len(logs.ids) {
+		t.Errorf("an export of %d events: %v", n, err)
+	}
+	if g.own.Size() == before {
+		t.Error("an export is not recorded")
+	}
 }
 
 // Two proxies push to a collector and have it sign; it answers over both, records who
@@ -58,82 +145,13 @@ tokens:
   ship:
     - {name: collector, to: collector, url: "http://%[1]s", secret: {env: OSTIARY_TEST_PUSH}}
 `, g.address, filepath.Join(dir, "witness.key.pub"))
-	var ids []string
-	var origins []string
-	for range 2 {
-		in := launchLog(t, "embedded", log, "")
-		for _, prompt := range []string{ordinary, personal} {
-			ids = append(ids, in.post("/v1/chat/completions", chat(prompt)).header.Get(proxy.HeaderDecisionID))
-		}
-		origin := in.audit.Origin()
-		origins = append(origins, origin)
-		eventually(t, "the collector has what was decided, and has signed", func() bool {
-			for _, s := range g.collector.Status(context.Background()) {
-				if s.Origin == origin {
-					return s.Size >= 5 && s.Cosigned >= 5 && s.Trouble == ""
-				}
-			}
-			return false
-		})
-	}
-	ctx := context.Background()
-	ask := func(g *collecting) {
-		t.Helper()
-		api := controlOf(t, filepath.Join(dir, "keys"))
-		for i, id := range ids {
-			eventually(t, "an event of a proxy can be asked for", func() bool {
-				got, err := api.Event(ctx, id, false)
-				return err == nil && len(got.Events) >= 2 && got.Events[0].Origin == origins[i/2]
-			})
-		}
-		var page console.Events
-		err := patiently(t, func() (err error) { page, err = api.Events(ctx, console.Search{Query: "kind:decision"}); return err })
-		if err != nil || len(page.Events) != len(ids) {
-			t.Errorf("%d decisions, %v", len(page.Events), err)
-		}
-		err = patiently(t, func() error { _, err := api.Facets(ctx, console.Search{}, []string{"colour"}, 0); return err })
-		if codeOf(err) != "query" {
-			t.Errorf("an unknown field: %v", err)
-		}
-		var columns console.Histogram
-		err = patiently(t, func() (err error) {
-			columns, err = api.Histogram(ctx, console.Search{Query: "kind:decision"}, 4, "")
-			return err
-		})
-		var sum int64
-		for _, n := range columns.Counts {
-			sum += n
-		}
-		if err != nil || sum != int64(len(ids)) {
-			t.Errorf("a histogram of %d decisions: %v", sum, err)
-		}
-		// Nobody has personal parts or the keys of fingerprints here.
-		if _, err := api.Event(ctx, ids[0], true); err == nil {
-			t.Error("personal parts are given")
-		}
-		if _, err := api.Hash(ctx, console.HashRequest{Type: "EMAIL_ADDRESS", Value: keepAddress}); err == nil {
-			t.Error("fingerprints are given")
-		}
-		var b strings.Builder
-		before := g.own.Size()
-		var n int64
-		err = patiently(t, func() (err error) {
-			n, err = api.Export(ctx, &b, "jsonl", console.Search{Query: "kind:decision"})
-			return err
-		})
-		if err != nil || n != int64(len(ids)) || strings.Count(b.String(), "\n") != len(ids) {
-			t.Errorf("an export of %d events: %v", n, err)
-		}
-		if g.own.Size() == before {
-			t.Error("an export is not recorded")
-		}
-	}
-	ask(g)
+	logs := pushLogs(t, g, log)
+	logs.ask(t, g)
 	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
 	g = collectFrom(t, file)
-	ask(g)
+	logs.ask(t, g)
 	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -227,6 +245,15 @@ func TestCollectConfig(t *testing.T) {
 		"dir: x\norigins: [{nam: o}]":   "nam",
 		"dir: x\ntokens: [{secret: a}]": "secret",
 		"dir: x\ndir: y":                "dir",
+		// The YAML module panics on this one.
+		"dir: x\norigins: !x ": "cannot be read as YAML",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nreaders: [{origins: a}]":                                  "readers: number 1",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {to: mysql}":                                       "store: to: write postgres or clickhouse",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {daily: true}":                                     "store: to: write postgres or clickhouse",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {to: postgres}":                                    "store: secret",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {to: postgres, secret: {env: A}, url: 'http://x'}": "store: url",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {to: clickhouse}":                                  "store: url",
+		"dir: x\norigins: [{name: o, keys: [k]}]\nstore: {to: clickhouse, url: 'http://x', daily: true}":    "store: daily",
 	} {
 		status, out, diag := told("", "collect", "--config", writeCollect(t, text))
 		if status != 2 || out != "" || !strings.Contains(diag, says) || !strings.Contains(diag, "collect.yaml") {
