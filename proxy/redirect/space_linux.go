@@ -29,6 +29,7 @@ type Space struct {
 	arrived *merged
 	packets []net.PacketConn
 	stream  *merged
+	signals chan os.Signal
 }
 
 // StartSpace makes a space and a process in it that waits for [Space.Go]. It is
@@ -82,7 +83,7 @@ func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (started *S
 	if err != nil {
 		return nil, err
 	}
-	s := &Space{cmd: exec.Command(o.Self[0], o.Self[1:]...), control: conn.(*net.UnixConn)}
+	s := &Space{cmd: exec.Command(o.Self[0], o.Self[1:]...), control: conn.(*net.UnixConn), signals: make(chan os.Signal, 16)}
 	s.cmd.Env, s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = []string{}, o.Stdin, o.Stdout, o.Stderr
 	s.cmd.ExtraFiles, s.cmd.SysProcAttr = []*os.File{theirs, read}, attr
 	if err := s.cmd.Start(); err != nil {
@@ -90,6 +91,8 @@ func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (started *S
 		return nil, err
 	}
 	closeAll(theirs, read)
+	// From now on, so that none is lost between the command's beginning and Wait.
+	signal.Notify(s.signals, passedOn...)
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -221,18 +224,19 @@ func (s *Space) Go() error {
 	return failure{r}
 }
 
+var passedOn = []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT}
+
 // Wait waits for the command's end and gives its exit status, 128 and the signal's
 // number if one ended it. Signals that this process gets meanwhile are passed on,
-// but for those that the terminal sends to both.
+// but for those that the terminal sends to both; it begins to keep them when the space
+// is made.
 func (s *Space) Wait() (status int, err error) {
-	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH, syscall.SIGCONT)
 	done := make(chan struct{})
 	var passing sync.WaitGroup
 	passing.Go(func() {
 		for {
 			select {
-			case got := <-signals:
+			case got := <-s.signals:
 				if !(shared(got) && onTerminal()) {
 					_ = s.cmd.Process.Signal(got)
 				}
@@ -242,7 +246,7 @@ func (s *Space) Wait() (status int, err error) {
 		}
 	})
 	err = s.cmd.Wait()
-	signal.Stop(signals)
+	signal.Stop(s.signals)
 	close(done)
 	passing.Wait()
 	var exit *exec.ExitError
@@ -273,6 +277,7 @@ func onTerminal() bool {
 
 // Close closes the sockets that are still open. It does not end the command.
 func (s *Space) Close() {
+	signal.Stop(s.signals)
 	closeAll(s.control)
 	if s.arrived != nil {
 		closeAll(s.arrived)
