@@ -122,20 +122,40 @@ of and kept as evidence.
   ostiary audit verify --all /srv/collect/origins
 
 Proxies push to it (log.ship with to: collector) and have it sign (log.witnesses with
-the key in DIR/witness.key.pub). The read API is on DIR/keys/control.sock, and on HTTPS
-where api.listen says so; who asks for what is recorded in a log of the collector's own,
-DIR/log.`,
+the key in DIR/witness.key.pub). The read API, with a live tail over all logs, is on
+DIR/keys/control.sock, and on HTTPS where api.listen says so; who asks for what is
+recorded in a log of the collector's own, DIR/log.
+
+Where the indices of one machine are not enough, store names a PostgreSQL (12 or later)
+or a ClickHouse: the events of all logs go there as well, once each, and the API answers
+from there in the same language with the same answers. The copies on disk stay the
+proof. A collector needs a table of its own there, ostiary_gathered where into names no
+other; it makes it. How far each log is copied stands in DIR/copies.
+
+With readers, each log can be read as tiles (C2SP tlog-tiles), records included: GET
+/logs/ on the address of pushes lists them, and below /logs/NAME/ are checkpoint and
+tile/. A reader shows its token, and the certificate that client_ca asks for.`,
 		Example: `  # collect.yaml
   dir: /srv/collect
   listen: 0.0.0.0:8486
   tls: {cert: collect.pem, key: collect.key}
+  client_ca: proxies.pem                     # who connects needs a certificate of it
   origins:
     - {name: proxy1.example/log, keys: [proxy1.pub]}
   tokens:
-    - {secret: {file: push.token}, origins: "*.example/*", enrol: false}
+    - {secret: {file: push.token}, origins: "proxy1.example/*", enrol: false}
+  readers:
+    - {secret: {file: monitor.token}, origins: "*"}
+  store: {to: postgres, secret: {file: postgres.dsn}, daily: true}
+  # store: {to: clickhouse, url: "https://ch:8443/", within: audit, user: ostiary, secret: {file: ch.password}, ca: ch.pem}
   api:
+    listen: 0.0.0.0:8487
+    tls: {cert: collect.pem, key: collect.key}
+    hosts: [collect.example]
+    oidc: {issuer: "https://login.example", audience: ostiary-collect}
     roles:
-      - {uid: 1000, roles: [viewer]}`,
+      - {uid: 1000, roles: [viewer]}
+      - {group: auditors, roles: [reviewer]}`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadCollect(file)

@@ -129,7 +129,10 @@ func (g *collecting) copyAlarm(err error) {
 		return
 	}
 	ev := proxy.NewEvent(proxy.EventAdmin, time.Now())
-	ev.Admin = &proxy.AdminRecord{Action: "copy_failing", Detail: e.Sink, From: e.Index}
+	ev.Admin = &proxy.AdminRecord{Action: "copy_failing", Detail: e.Sink + ": " + string(e.Kind), From: e.Index}
+	if e.Stopped {
+		ev.Admin.Action = "copy_stopped"
+	}
 	g.done.Go(func() { // the copy is not to wait for the log
 		ctx, cancel := context.WithTimeout(context.Background(), recordTime)
 		defer cancel()
