@@ -43,7 +43,7 @@ type Field struct {
 // Peer is the other end of the client's connection.
 type Peer struct {
 	Addr       netip.AddrPort // invalid for a unix socket
-	UID        int            // -1 where not known
+	UID, PID   int            // of the other end of a unix socket; -1 and 0 where not known
 	ServerName string         // SNI, where the client used TLS
 }
 

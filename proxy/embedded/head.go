@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"context"
 	"crypto/x509"
 	"net"
 	"net/http"
@@ -125,18 +124,13 @@ func peer(r *http.Request) proxy.Peer {
 	p := proxy.Peer{UID: -1}
 	// A unix socket has no address: the zero value says so.
 	p.Addr, _ = netip.ParseAddrPort(r.RemoteAddr)
-	if uid, ok := contextUID(r.Context()); ok {
-		p.UID = uid
+	if c, ok := r.Context().Value(peerKey{}).(credentials); ok {
+		p.UID, p.PID = c.uid, c.pid
 	}
 	if r.TLS != nil {
 		p.ServerName = r.TLS.ServerName
 	}
 	return p
-}
-
-func contextUID(ctx context.Context) (int, bool) {
-	uid, ok := ctx.Value(uidKey{}).(int)
-	return uid, ok
 }
 
 // sameName reports whether the name of a TLS connection is that of the request's

@@ -27,23 +27,23 @@ const (
 // Why a connection was refused, or came to nothing, for a reason that the data
 // plane itself sees. Beside them there are the words of [Interception.Name].
 const (
-	WhyNoName      = "no_name"       // no server name (SNI), no Host
-	WhyAddress     = "address"       // an address instead of a name
-	WhySuspect     = "suspect"       // a plain request that looks like one to a model API
-	WhyPlainHTTP   = "plain_http"    // a governed name without TLS
-	WhyPlainText   = "plain_text"    // something other than TLS where TLS is due
-	WhyUnreadable  = "unreadable"    // a ClientHello that cannot be read
-	WhySilent      = "silent"        // the client sent nothing, or not enough in time
-	WhyHandshake   = "handshake"     // a governed name, but the client would not have our certificate
-	WhyNoLeaf      = "no_leaf"       // a governed name for which there is no certificate
-	WhyPort        = "port"          // a port that is not listed
-	WhyPrivate     = "private"       // the name has no address but of this machine or the organisation's networks
-	WhyLoop        = "loop"          // a connection to ourselves
-	WhyUnreachable = "unreachable"   // nobody could be reached under the name
-	WhyUpgrade     = "upgrade"       // a protocol upgrade over plain HTTP
-	WhyForm        = "form"          // no form of request that a proxy takes
-	WhyCredentials = "no_credential" // the proxy's own credentials are asked for
-	WhyCrowded     = "crowded"       // too many connections, or shutting down
+	WhyNoName      = "no_name"             // no server name (SNI), no Host
+	WhyAddress     = "address"             // an address instead of a name
+	WhyModelPath   = "model_path"          // a plain request that looks like one to a model API
+	WhyPlain       = "plain"               // a governed name without TLS
+	WhyPlainText   = "plain_text"          // something other than TLS where TLS is due
+	WhyUnreadable  = "unreadable"          // a ClientHello that cannot be read
+	WhySilent      = "silent"              // the client sent nothing, or not enough in time
+	WhyHandshake   = "certificate_refused" // a governed name, but the client would not have our certificate
+	WhyNoLeaf      = "no_leaf"             // a governed name for which there is no certificate
+	WhyPort        = "port"                // a port that is not listed
+	WhyPrivate     = "private"             // the name has no address but of this machine or the organisation's networks
+	WhyLoop        = "loop"                // a connection to ourselves
+	WhyUnreachable = "unreachable"         // nobody could be reached under the name
+	WhyUpgrade     = "upgrade"             // a protocol upgrade over plain HTTP
+	WhyForm        = "form"                // no form of request that a proxy takes
+	WhyCredentials = "no_credential"       // the proxy's own credentials are asked for
+	WhyCrowded     = "crowded"             // too many connections, or shutting down
 )
 
 // Bounds of connections for names that are not ours.
@@ -223,22 +223,22 @@ type arrival struct {
 	way        string
 	credential string // of the proxy, as the CONNECT carried it
 	port       uint16 // where a redirected connection was going
-	uid        int
+	peer       credentials
 }
 
 // arrivalKey is the key of a connection's arrival in its context.
 type arrivalKey struct{}
 
-// arrived puts the arrival of a connection, and the uid of its peer, in its
+// arrived puts the arrival of a connection, and who its peer is, in its
 // context.
 func arrived(ctx context.Context, c net.Conn) context.Context {
-	a := &arrival{way: proxy.WayProxy, uid: -1}
+	a := &arrival{way: proxy.WayProxy, peer: nobody}
 	if t := within(c); t != nil {
 		a = &t.arrival
 	} else {
-		a.uid = peerUID(c)
+		a.peer = peerOf(c)
 	}
-	return context.WithValue(context.WithValue(ctx, arrivalKey{}, a), uidKey{}, a.uid)
+	return context.WithValue(context.WithValue(ctx, arrivalKey{}, a), peerKey{}, a.peer)
 }
 
 // within finds the tunnel below a connection and its TLS.

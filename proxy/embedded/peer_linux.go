@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// peerUID gives the uid of the process at the other end of a unix socket
-// (SO_PEERCRED, unix(7)), or -1.
-func peerUID(c net.Conn) int {
+// peerOf gives the process at the other end of a unix socket (SO_PEERCRED,
+// unix(7)), or nobody.
+func peerOf(c net.Conn) credentials {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
@@ -17,20 +17,20 @@ func peerUID(c net.Conn) int {
 	}
 	u, ok := c.(*net.UnixConn)
 	if !ok {
-		return -1
+		return nobody
 	}
 	raw, err := u.SyscallConn()
 	if err != nil {
-		return -1
+		return nobody
 	}
-	uid := -1
+	out := nobody
 	err = raw.Control(func(fd uintptr) {
 		if cred, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED); err == nil {
-			uid = int(cred.Uid)
+			out = credentials{int(cred.Uid), int(cred.Pid)}
 		}
 	})
 	if err != nil {
-		return -1
+		return nobody
 	}
-	return uid
+	return out
 }

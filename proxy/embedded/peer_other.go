@@ -4,5 +4,5 @@ package embedded
 
 import "net"
 
-// peerUID gives -1: the peer of a unix socket is known on Linux only.
-func peerUID(net.Conn) int { return -1 }
+// peerOf gives nobody: the peer of a unix socket is known on Linux only.
+func peerOf(net.Conn) credentials { return nobody }

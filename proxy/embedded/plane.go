@@ -133,7 +133,7 @@ func New(o Options) *Plane {
 			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: streamWindow, MaxReceiveBufferPerConnection: connectionWindow,
 		},
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, uidKey{}, peerUID(c))
+			return context.WithValue(ctx, peerKey{}, peerOf(c))
 		},
 	}
 	if i := o.Interception; i != nil && i.Certificate != nil && i.Name != nil {
@@ -234,8 +234,14 @@ func (c *slotted) CloseWrite() error {
 	return nil
 }
 
-// uidKey is the key of the peer's uid in a connection's context.
-type uidKey struct{}
+// peerKey is the key of the peer's credentials in a connection's context.
+type peerKey struct{}
+
+// credentials are those of the process at the other end of a unix socket.
+type credentials struct{ uid, pid int }
+
+// nobody is a peer that is not known.
+var nobody = credentials{uid: -1}
 
 // buffers lends the buffers that answers are copied through.
 type buffers struct{ pool sync.Pool }

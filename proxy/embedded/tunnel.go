@@ -420,7 +420,7 @@ func (x *interceptor) redirects(l *limited) error {
 // redirected takes one redirected connection.
 func (x *interceptor) redirected(c net.Conn) {
 	to := x.original(c)
-	t := x.admit(c, arrival{way: proxy.WayRedirect, port: to.Port(), uid: -1})
+	t := x.admit(c, arrival{way: proxy.WayRedirect, port: to.Port(), peer: nobody})
 	if t == nil {
 		_ = c.Close()
 		x.tell(&Connection{Way: proxy.WayRedirect, Passage: Refused, Why: WhyCrowded})

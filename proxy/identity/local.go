@@ -153,7 +153,13 @@ func (l *Local) look(p proxy.Peer, way string, process bool) (LocalPeer, error) 
 		if p.UID < 0 {
 			return LocalPeer{}, ErrNoPeer
 		}
-		return LocalPeer{UID: p.UID}, nil
+		peer := LocalPeer{UID: p.UID, PID: p.PID}
+		if process {
+			// The uid is sure. A pid can have gone to another process of it since, and
+			// processes of one uid are not kept apart by the system either.
+			byPID(&peer)
+		}
+		return peer, nil
 	}
 	// The right address, or none: another connection from the same port to another
 	// address of ours may be somebody else's.

@@ -256,6 +256,22 @@ func findProcess(p *LocalPeer) error {
 	return nil
 }
 
+// byPID fills in what a process is whose uid and pid the kernel told, if it still is
+// one of that uid.
+func byPID(p *LocalPeer) {
+	if p.PID <= 0 {
+		return
+	}
+	info, err := os.Stat(filepath.Join("/proc", strconv.Itoa(p.PID)))
+	if err != nil {
+		return
+	}
+	if s, ok := info.Sys().(*syscall.Stat_t); !ok || int(s.Uid) != p.UID {
+		return
+	}
+	describe(p)
+}
+
 // describe fills in the executable and the container of a process.
 func describe(p *LocalPeer) bool {
 	dir := filepath.Join("/proc", strconv.Itoa(p.PID))

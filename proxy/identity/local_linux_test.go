@@ -332,3 +332,31 @@ func BenchmarkLocal(b *testing.B) {
 		}
 	})
 }
+
+// TestLocalPeerOfASocket: of a unix socket the kernel tells uid and pid.
+func TestLocalPeerOfASocket(t *testing.T) {
+	me, pid := os.Getuid(), os.Getpid()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := copyOf(t, "other")
+	for name, tt := range map[string]struct {
+		peer proxy.Peer
+		rule identity.LocalRule
+		want string
+	}{
+		"its executable":             {proxy.Peer{UID: me, PID: pid}, identity.LocalRule{Exe: self, Application: "tool"}, "tool"},
+		"another executable":         {proxy.Peer{UID: me, PID: pid}, identity.LocalRule{Exe: other, Application: "tool"}, ""},
+		"a pid of another uid":       {proxy.Peer{UID: me + 1, PID: pid}, identity.LocalRule{Exe: self, Application: "tool"}, ""},
+		"a pid that is nobody's":     {proxy.Peer{UID: me, PID: 1 << 30}, identity.LocalRule{Exe: self, Application: "tool"}, ""},
+		"no pid":                     {proxy.Peer{UID: me}, identity.LocalRule{Exe: self, Application: "tool"}, ""},
+		"the uid, whatever the pid":  {proxy.Peer{UID: me, PID: 1 << 30}, identity.LocalRule{UID: &me, Application: "tool"}, "tool"},
+		"nobody known, rules by uid": {proxy.Peer{UID: -1}, identity.LocalRule{UID: &me, Application: "tool"}, ""},
+	} {
+		p, err := newLocal(t, netip.AddrPort{}, tt.rule).Prove(&proxy.Head{Peer: tt.peer})
+		if err != nil || p.Application != tt.want {
+			t.Errorf("%s: %+v, %v; want %q", name, p, err, tt.want)
+		}
+	}
+}
