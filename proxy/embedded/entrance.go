@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -41,22 +42,25 @@ type denial struct {
 
 // denials by why; those of rules and of the list of providers are told as others.
 var denials = map[string]denial{
-	WhyAddress:     {403, "host_refused", "Addresses are not reached through this proxy. Ask for the host by its name."},
+	WhyAddress:     {403, proxy.CodeHostNotAllowed, "Addresses are not reached through this proxy. Ask for the host by its name."},
 	WhyNoName:      {400, "bad_request", "The request names no host. Name one."},
 	WhyForm:        {400, "bad_request", "The request has no form that a proxy takes: CONNECT HOST:443 for https, an absolute http:// URL for plain HTTP. Check the client's proxy settings."},
-	WhyPort:        {403, "port_refused", "This port is not reached through this proxy. Use 443, or ask the operator to list the port under intercept."},
-	WhyLoop:        {403, "loop_refused", "The request leads back to this proxy. Ask for the host itself."},
-	WhyPrivate:     {403, "host_refused", "The host has no address but in private networks, which are not reached through this proxy. Reach it without the proxy."},
-	WhyPlainHTTP:   {403, "https_required", "Requests to this host are inspected and go by https only. Use an https:// URL."},
-	WhySuspect:     {403, "model_api_refused", "The request looks like one to a model API that this organisation does not govern. Use one of the governed providers, or ask the operator to add this one."},
+	WhyPort:        {403, proxy.CodeHostNotAllowed, "This port is not reached through this proxy. Use https on 443 or http on 80, or ask the operator for the port."},
+	WhyLoop:        {403, proxy.CodeHostNotAllowed, "The request leads back to this proxy. Ask for the host itself."},
+	WhyPrivate:     {403, proxy.CodeHostNotAllowed, "The host has no address but in private networks, which are not reached through this proxy. Reach it without the proxy."},
+	WhyPlain:       {403, proxy.CodeHostNotAllowed, "This name is governed and is reached over https only. Use an https:// URL."},
+	WhyModelPath:   {403, proxy.CodeHostNotAllowed, "The request looks like one to a model API that is not governed. Ask the operator for a pool, or for a rule that governs the host."},
 	WhyUpgrade:     {403, proxy.CodeUpgradeRefused, "Tunnels and protocol upgrades cannot be inspected and are not supported."},
 	WhyCrowded:     {503, proxy.CodeOverloaded, "Too many connections are open, or the proxy is shutting down. Try again."},
-	WhyUnreachable: {502, "host_unreachable", "The host cannot be reached. Check its name, and try again later."},
-	WhyCredentials: {407, "proxy_credential_required", "This proxy wants to know who asks. Put the application's name and key into the client's proxy settings."},
+	WhyUnreachable: {502, "upstream_unavailable", "The host cannot be reached. Check its name, and try again later."},
+	WhyCredentials: {407, proxy.CodeUnknownKey, "This proxy wants to know who asks. Put the application's name and key into the client's proxy settings."},
 	WhySilent:      {408, "request_timeout", "The request did not arrive in time and was not forwarded. Send it again."},
 }
 
-var otherDenial = denial{403, "host_refused", "The organisation does not permit connections to this host. Ask the operator to list it, if it is needed."}
+// errorTypes are what the model APIs call errors of a status.
+var errorTypes = map[int]string{400: "invalid_request_error", 403: "permission_error", 407: "authentication_error", 408: "timeout_error"}
+
+var otherDenial = denial{403, proxy.CodeHostNotAllowed, "Policy does not let connections to this host pass. Ask the operator for a rule, or for a pool where it is a model API."}
 
 // refuse answers a request that goes no further, and tells of it.
 func (x *interceptor) refuse(w http.ResponseWriter, c *Connection) {
@@ -70,7 +74,7 @@ func (p *Plane) decline(w http.ResponseWriter, why string) {
 	if !ok {
 		d = otherDenial
 	}
-	body, err := json.Marshal(map[string]map[string]string{"error": {"type": "ostiary_refused", "code": d.code, "message": d.message}})
+	body, err := json.Marshal(map[string]map[string]string{"error": {"type": cmp.Or(errorTypes[d.status], "api_error"), "code": d.code, "message": d.message}})
 	if err != nil {
 		p.log.Error("a refusal cannot be written") // never: three constants
 	}
@@ -151,7 +155,7 @@ func (x *interceptor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case passage == Governed:
-		no(name, WhyPlainHTTP)
+		no(name, WhyPlain)
 	case !x.mayReach(port, portHTTP):
 		no(name, WhyPort)
 	case upgrades(r.Header):
@@ -340,7 +344,7 @@ func (e *errand) look(control *http.ResponseController, r *http.Request) (body i
 	}
 	_ = control.SetReadDeadline(time.Time{}) // as above
 	if e.x.Suspicious(e.name, r.Method, r.URL.Path, decoded(r.Header, seen)) {
-		return nil, WhySuspect
+		return nil, WhyModelPath
 	}
 	return &struct {
 		io.Reader

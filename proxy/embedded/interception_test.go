@@ -379,15 +379,15 @@ func TestConnect(t *testing.T) {
 		{"without Host", "CONNECT " + openai + ":443 HTTP/1.1\r\n\r\n", 200, "", "", ""},
 		{"large letters, dot of the root", "CONNECT API.OpenAI.com.:443 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "", "", ""},
 		{"listed port", "CONNECT " + vendor + ":8443 HTTP/1.1\r\nHost: x\r\n\r\n", 200, "", "", ""},
-		{"refused", "CONNECT " + evil + ":443 HTTP/1.1\r\nHost: " + openai + "\r\n\r\n", 403, "default", "host_refused", evil},
-		{"word that is none", "CONNECT a.odd.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "default", "host_refused", "a.odd.example"},
-		{"address", "CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_refused", "192.0.2.1"},
-		{"address as one number", "CONNECT 3221225985:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_refused", "3221225985"},
-		{"address in hexadecimal", "CONNECT 0xC0.0x0.2.0x1:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_refused", "0xc0.0x0.2.0x1"},
-		{"address of IPv6", "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_refused", "[2001:db8::1]"},
+		{"refused", "CONNECT " + evil + ":443 HTTP/1.1\r\nHost: " + openai + "\r\n\r\n", 403, "default", "host_not_allowed", evil},
+		{"word that is none", "CONNECT a.odd.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "default", "host_not_allowed", "a.odd.example"},
+		{"address", "CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_not_allowed", "192.0.2.1"},
+		{"address as one number", "CONNECT 3221225985:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_not_allowed", "3221225985"},
+		{"address in hexadecimal", "CONNECT 0xC0.0x0.2.0x1:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_not_allowed", "0xc0.0x0.2.0x1"},
+		{"address of IPv6", "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "address", "host_not_allowed", "[2001:db8::1]"},
 		{"user in a URL", "GET http://a:b@" + vendor + "/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, "form", "bad_request", vendor},
-		{"other port", "CONNECT " + openai + ":22 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "port", "port_refused", openai},
-		{"plain port", "CONNECT " + vendor + ":80 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "port", "port_refused", vendor},
+		{"other port", "CONNECT " + openai + ":22 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "port", "host_not_allowed", openai},
+		{"plain port", "CONNECT " + vendor + ":80 HTTP/1.1\r\nHost: x\r\n\r\n", 403, "port", "host_not_allowed", vendor},
 		{"no port", "CONNECT " + openai + " HTTP/1.1\r\nHost: x\r\n\r\n", 400, "form", "bad_request", openai},
 		{"port 0", "CONNECT " + openai + ":0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "form", "bad_request", ""},
 		{"port with a sign", "CONNECT " + openai + ":+443 HTTP/1.1\r\nHost: x\r\n\r\n", 400, "", "", ""},
@@ -488,18 +488,18 @@ func TestInside(t *testing.T) {
 		{"nothing", nil, false, "silent", ""},
 		{"nothing and the end", nil, true, "silent", ""},
 		{"a word that is none", named("b.odd.example"), false, "default", "b.odd.example"},
-		{"no word after the hello", named(openai), false, "handshake", openai},
+		{"no word after the hello", named(openai), false, "certificate_refused", openai},
 		{"name that nobody has", named(vendor), false, "unreachable", vendor},
 	} {
 		for _, way := range []string{proxy.WayProxy, proxy.WayRedirect} {
 			t.Run(tt.name+"/"+way, func(t *testing.T) {
 				t.Parallel()
-				handshake := tt.why == "handshake"
+				handshake := tt.why == "certificate_refused"
 				s := openStreet(t, func(_ *street, o *embedded.Options) {
 					switch tt.why {
 					case "silent":
 						o.Timeouts.Hello = 60 * time.Millisecond
-					case "handshake": // its hello must have come by then
+					case "certificate_refused": // its hello must have come by then
 						o.Timeouts.Hello = 2 * time.Second
 					}
 				})
@@ -834,11 +834,11 @@ func TestPlain(t *testing.T) {
 			header: []string{"Proxy-Connection", "keep-alive", "Proxy-Authorization", "Basic eA==", "X-Forwarded-For", "192.0.2.9", "Via", "1.1 x", "Forwarded", "for=x", "Te", "trailers", "Connection", "x-hop", "X-Hop", "1", "X-Keep", "2", "X-Ostiary-Pool", "x", "Upgrade", "h2c", "Http2-Settings", "AAMAAABkAAQAAP__"}},
 		{name: "passed, a long body", host: vendor, path: "/", body: long, status: 201, why: "rule", passage: embedded.Passed},
 		{name: "passed, no body", host: vendor, path: "/", status: 201, why: "rule", passage: embedded.Passed},
-		{name: "governed", host: openai, path: chat, body: "{}", status: 403, why: "plain_http", passage: embedded.Refused},
+		{name: "governed", host: openai, path: chat, body: "{}", status: 403, why: "plain", passage: embedded.Refused},
 		{name: "refused", host: evil, path: "/", status: 403, why: "default", passage: embedded.Refused},
 		{name: "address", host: "192.0.2.1", path: "/", status: 403, why: "address", passage: embedded.Refused},
-		{name: "a model API", host: vendor, path: "/v1/chat", body: `{"messages":[]}`, status: 403, why: "suspect", passage: embedded.Refused},
-		{name: "a model API, packed", host: vendor, path: "/v1/chat", body: packed.String(), header: []string{"Content-Encoding", "gzip"}, status: 403, why: "suspect", passage: embedded.Refused},
+		{name: "a model API", host: vendor, path: "/v1/chat", body: `{"messages":[]}`, status: 403, why: "model_path", passage: embedded.Refused},
+		{name: "a model API, packed", host: vendor, path: "/v1/chat", body: packed.String(), header: []string{"Content-Encoding", "gzip"}, status: 403, why: "model_path", passage: embedded.Refused},
 		{name: "WebSocket", host: vendor, path: "/", header: []string{"Connection", "Upgrade", "Upgrade", "websocket"}, status: 403, why: "upgrade", passage: embedded.Refused},
 		{name: "nobody there", host: other, path: "/", status: 502, why: "unreachable", passage: embedded.Passed},
 	} {
@@ -1118,7 +1118,7 @@ func TestPrivate(t *testing.T) {
 			resp, body := fetch(t, c, "GET", "http://localhost:"+u.Port()+"/", "")
 			return fmt.Sprint(resp.StatusCode, code(body))
 		}()
-		want := map[bool]string{false: "403host_refused", true: "200"}[allowed]
+		want := map[bool]string{false: "403host_not_allowed", true: "200"}[allowed]
 		if got != want {
 			t.Errorf("allowed %v: answers %s, want %s", allowed, got, want)
 		}
