@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -64,4 +65,30 @@ func TestSystemdIsTold(t *testing.T) {
 	await(p, "READY=1")
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	await(p, "STOPPING=1")
+}
+
+// TestSystemdUnit: systemd reads the unit without a word of complaint.
+func TestSystemdUnit(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "systemd", "ostiary.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := exec.LookPath("ostiary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := filepath.Join(t.TempDir(), "ostiary.service")
+	// The program and the user are not installed here.
+	changed := strings.NewReplacer("/usr/local/bin/ostiary", program, "User=ostiary", "User=root", "Group=ostiary", "Group=root").Replace(string(text))
+	if err := os.WriteFile(unit, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(analyze, "verify", "--man=no", unit).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "ostiary.service") {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
