@@ -55,9 +55,9 @@ type CatalogEntry struct {
 	Title   string `json:"title"`
 	Summary string `json:"summary"` // a sentence of its page
 	Shipped bool   `json:"shipped"` // in force where no policies are configured
-	Rules   []Rule `json:"-"`
-	Page    string `json:"-"` // Markdown
-	Files   []File `json:"-"` // below a policy directory, by path
+	Rules   []Rule `json:"-"`       // of pass and refuse too, whose id is the set's name
+	Page    string `json:"-"`       // Markdown
+	Files   []File `json:"-"`       // below a policy directory, by path
 }
 
 // CatalogEntries lists the catalog and the shipped policies, by name.
@@ -115,7 +115,7 @@ func FindEntry(name string) (CatalogEntry, error) {
 		var s *Set
 		if s, bad = build(src, &Options{}); len(bad) == 0 {
 			for _, p := range s.Policies() {
-				e.Title, e.Rules = p.Title, append(e.Rules, p.Rules...)
+				e.Title, e.Rules = p.Title, append(append(e.Rules, p.Rules...), p.Hosts...)
 			}
 			return e, nil
 		}

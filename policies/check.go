@@ -78,6 +78,7 @@ type Policy struct {
 	Title string // of its package, or empty
 	Sets  []string
 	Rules []Rule
+	Hosts []Rule // of the sets pass and refuse, which are no part of a verdict
 }
 
 // Rule is one rule that contributes to a verdict.
@@ -159,7 +160,7 @@ func (pr *program) contract(modules map[string]*ast.Module, known *Known) Proble
 		pol := found[name]
 		slices.Sort(pol.Sets)
 		pol.Sets = slices.Compact(pol.Sets)
-		if len(pol.Sets) == 0 {
+		if len(pol.Sets)+len(pol.Hosts) == 0 {
 			bad = append(bad, Problem{File: firstFile(modules, name), What: "the policy " + name + " says nothing", Remedy: "Define one of " + strings.Join(setNames, ", ") + ": deny contains {\"rule\": …, \"message\": …} if …"})
 		}
 		pr.policies = append(pr.policies, *pol)
@@ -207,7 +208,7 @@ func packageOf(m *ast.Module) (name string, rest bool, bad *Problem) {
 func strays(m *ast.Module, what, remedy string) Problems {
 	var bad Problems
 	for _, r := range m.Rules {
-		if name := r.Head.Ref()[0].Value.String(); r.Head.RuleKind() == ast.MultiValue && slices.Contains(setNames, name) {
+		if name := r.Head.Ref()[0].Value.String(); r.Head.RuleKind() == ast.MultiValue && (slices.Contains(setNames, name) || slices.Contains(hostSets, name)) {
 			bad = append(bad, problemAt(r.Location, what+", so nothing reads its set "+name, remedy))
 		}
 	}
@@ -218,6 +219,9 @@ func strays(m *ast.Module, what, remedy string) Problems {
 func (pr *program) rule(pol *Policy, r *ast.Rule, notes *ast.AnnotationSet, known *Known) Problems {
 	ref := r.Head.Ref()
 	set := ref[0].Value.String()
+	if slices.Contains(hostSets, set) {
+		return pr.hostRule(pol, r, notes)
+	}
 	objects := contributionsIn(r)
 	if !slices.Contains(setNames, set) {
 		var bad Problems

@@ -72,6 +72,9 @@ func (s Study) rules() (map[string]*noted, map[string]string) {
 			text := strings.TrimSuffix(bare.String(), " if { true }")
 			set := r.Head.Ref()[0].Value.String()
 			objects := contributionsIn(r)
+			if name != "" && slices.Contains(hostSets, set) {
+				continue // see [Comparison.Hosts]
+			}
 			if name == "" || !slices.Contains(setNames, set) || len(objects) == 0 {
 				helpers[strings.TrimPrefix(m.Package.Path.String(), "data.")+"."+set] += text + "\n"
 				continue
@@ -142,6 +145,7 @@ type Comparison struct {
 	Changed []ChangedRule  `json:"changed"`
 	Helpers []ChangedText  `json:"helpers"` // rules that contribute nothing themselves, by PACKAGE.NAME
 	Data    []ChangedValue `json:"data"`
+	Hosts   []ChangedHost  `json:"hosts"` // what policies say of names, as it was evaluated
 }
 
 // ChangedRule is a rule that is there before and after, and not the same.
@@ -166,9 +170,40 @@ type ChangedValue struct {
 	After  json.RawMessage `json:"after"`
 }
 
+// ChangedHost is a name or pattern of which the policies say something else; a
+// side on which they say nothing is null.
+type ChangedHost struct {
+	Host   string    `json:"host"`
+	Before *HostRule `json:"before"`
+	After  *HostRule `json:"after"`
+}
+
+// changedHosts compares what is in force of each pattern: the rule that refuses
+// before the one that passes. Where a rule stands does not count.
+func changedHosts(before, after Study) []ChangedHost {
+	byHost := func(s Study) map[string]*HostRule {
+		out := map[string]*HostRule{}
+		for i := range s.hosts {
+			if h := &s.hosts[i]; out[h.Host] == nil {
+				out[h.Host] = h
+			}
+		}
+		return out
+	}
+	a, b := byHost(before), byHost(after)
+	out := []ChangedHost{}
+	for _, host := range slices.Compact(slices.Sorted(slices.Values(append(sortedKeys(a), sortedKeys(b)...)))) {
+		x, y := a[host], b[host]
+		if x == nil || y == nil || x.Pass != y.Pass || x.Reason != y.Reason || x.Site.Policy != y.Site.Policy {
+			out = append(out, ChangedHost{host, x, y})
+		}
+	}
+	return out
+}
+
 // Empty reports whether nothing changed.
 func (c *Comparison) Empty() bool {
-	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.Helpers)+len(c.Data) == 0
+	return len(c.Added)+len(c.Removed)+len(c.Changed)+len(c.Helpers)+len(c.Data)+len(c.Hosts) == 0
 }
 
 // Compare says what changed from one set to another: rules by their ids, whatever
@@ -213,6 +248,7 @@ func Compare(before, after Study) Comparison {
 			out.Helpers = append(out.Helpers, ChangedText{name, helpersA[name], helpersB[name]})
 		}
 	}
+	out.Hosts = changedHosts(before, after)
 	out.Data = changes(before.data, after.data, "data", nil)
 	if out.Data == nil {
 		out.Data = []ChangedValue{}

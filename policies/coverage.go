@@ -31,7 +31,7 @@ func NewMeter() *Meter {
 // [Set.Decide]; what was used until then is counted.
 func (s Study) Measure(ctx context.Context, f *proxy.Facts, m *Meter) error {
 	m.note(f)
-	if len(s.program.policies) == 0 {
+	if len(s.sets) == 0 {
 		return nil
 	}
 	_, err := s.query.Eval(ctx, rego.EvalParsedInput(s.plan.value(f, s.memo)), rego.EvalQueryTracer(m.cover))

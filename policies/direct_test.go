@@ -170,7 +170,7 @@ func TestDirectIsOPA(t *testing.T) {
 				fired++
 			}
 		}
-		if fired < n/100 {
+		if fired < n/100 && len(s.sets) > 0 {
 			t.Errorf("rules spoke of %d of %d facts only", fired, n)
 		}
 	}

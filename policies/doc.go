@@ -31,6 +31,13 @@
 // Passing takes a positive statement: without policies, with one missing that
 // was expected, or on facts that are not known, the verdict is a denial.
 //
+// A policy may also, or instead, say what becomes of connections to names that are
+// not governed, in the sets pass and refuse: {"host": "*.debian.org", "reason": …}.
+// host is a name, *.SUFFIX for all names below a suffix, or *; reason is optional.
+// They are evaluated once at load, without input ([Set.Hosts]); what depends on a
+// request is an error. They are no part of a verdict: a directory of such policies
+// alone refuses every request.
+//
 // Data for policies lies beside them in data.json, mounted by
 // directory as OPA does: residency/data.json is data.residency. A policy may
 // define a set named invalid; it is evaluated once at load, and every message

@@ -22,7 +22,7 @@ type Study struct{ *Set }
 // Spoke lists the rules that contribute to the verdict on facts, lifted and
 // merely observed ones included, by policy and line.
 func (s Study) Spoke(ctx context.Context, f *proxy.Facts) ([]Rule, error) {
-	if len(s.program.policies) == 0 {
+	if len(s.sets) == 0 {
 		return nil, nil
 	}
 	all, err := s.evaluate(ctx, s.plan.value(f, s.memo))

@@ -265,7 +265,7 @@ func (s *Set) own(rule, title, message string) proxy.Reason {
 func (s *Set) incomplete(v *view) *proxy.Reason {
 	var r proxy.Reason
 	switch {
-	case len(s.program.policies) == 0:
+	case len(s.sets) == 0:
 		r = s.own("no_policies", "No policies loaded", "No data policy is loaded, so no request is let through. Tell the operator of the proxy.")
 	case len(s.absent) > 0:
 		r = s.own("policies_incomplete", "An expected policy is not loaded: "+strings.Join(s.absent, ", "),

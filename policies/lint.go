@@ -64,6 +64,7 @@ var lints = []lint{
 	{"no-owner", "A rule without an owner in its metadata or in its policy's (custom.owner).", (*linting).noOwner},
 	{"no-test", "A policy that neither a unit test nor a fixture names.", (*linting).noTest},
 	{"no-title", "A rule without a title in its metadata.", (*linting).noTitle},
+	{"passes-all", "A rule that lets every name pass: what looks like a model API of nobody known passes with it (advice).", (*linting).passesAll},
 	{"print", "print left over from trying things (advice).", (*linting).prints},
 	{"unconditional", "A denial without a condition: it refuses every request.", (*linting).unconditional},
 	{"unknown-passes", "A comparison with yes or no that passes over what is unknown (advice).", (*linting).unknownPasses},
@@ -138,6 +139,13 @@ func (l *linting) noTitle() {
 			l.say(at(n, "the rule "+id+" has no title", "Write above it: # METADATA, # title: …"))
 		}
 	})
+	for _, p := range l.Policies() {
+		for _, r := range p.Hosts {
+			if r.Title == r.ID {
+				l.say(Problem{File: r.File, Line: r.Line, What: "the rule " + p.Name + "." + r.ID + " has no title", Remedy: "Write above it: # METADATA, # title: …"})
+			}
+		}
+	}
 }
 
 func (l *linting) noOwner() {
@@ -294,8 +302,8 @@ func (l *linting) noTest() {
 	for _, p := range l.Policies() {
 		if !tested(p.Name) {
 			f := Problem{What: "no unit test and no fixture names the policy " + p.Name, Remedy: "Write a fixture with expect: {rules: [" + p.Name + ".…]}"}
-			if len(p.Rules) > 0 {
-				f.File, f.Line = p.Rules[0].File, 1
+			if all := slices.Concat(p.Rules, p.Hosts); len(all) > 0 {
+				f.File, f.Line = all[0].File, 1
 			}
 			l.say(f)
 		}
@@ -365,6 +373,14 @@ func (l *linting) camelCase() {
 			if name := r.Head.Ref()[0].Value.String(); camel.MatchString(name) {
 				l.say(problemAt(r.Location, name+" is written with capitals", "Write it in small letters with underscores"))
 			}
+		}
+	}
+}
+
+func (l *linting) passesAll() {
+	for _, h := range l.hosts {
+		if h.Pass && h.Host == "*" {
+			l.advise(Problem{File: h.Site.File, Line: h.Site.Line, What: "every name passes, also what looks like a model API", Remedy: "Without the rule other names pass all the same, and look-alikes and likely model APIs are refused"})
 		}
 	}
 }
@@ -447,7 +463,7 @@ func (l *linting) unused() {
 		policy, _, _ := packageOf(m)
 		for _, r := range m.Rules {
 			name := r.Head.Ref()[0].Value.String()
-			if used[name] || policy != "" && (slices.Contains(setNames, name) || name == "invalid") {
+			if used[name] || policy != "" && (slices.Contains(setNames, name) || slices.Contains(hostSets, name) || name == "invalid") {
 				continue
 			}
 			l.say(problemAt(r.Location, "no rule asks the helper "+name, "Take it out; a helper for tests belongs into a file NAME_test.rego"))

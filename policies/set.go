@@ -62,6 +62,7 @@ type Set struct {
 	libraryLine int
 	texts       map[string]string // of the policies, by file
 	data        map[string]any    // never written
+	hosts       []HostRule
 }
 
 var _ proxy.Decider = (*Set)(nil)
@@ -140,11 +141,14 @@ func build(src *source, o *Options) (*Set, Problems) {
 	if bad := s.invalid(); len(bad) > 0 {
 		return nil, bad
 	}
+	if bad := s.evaluateHosts(); len(bad) > 0 {
+		return nil, bad
+	}
 	return s, nil
 }
 
 func (s *Set) warn() {
-	if len(s.program.policies) == 0 {
+	if !s.program.decides() {
 		s.warnings = append(s.warnings, "no policies loaded: every request is refused")
 	}
 	for _, m := range s.modes {
@@ -156,7 +160,7 @@ func (s *Set) warn() {
 		s.warnings = append(s.warnings, "the policy "+name+" is expected and not loaded: every request is refused")
 	}
 	for _, p := range s.program.policies {
-		for _, r := range p.Rules {
+		for _, r := range slices.Concat(p.Rules, p.Hosts) {
 			if r.Title == r.ID {
 				s.warnings = append(s.warnings, r.File+":"+strconv.Itoa(r.Line)+": the rule "+p.Name+"."+r.ID+" has no title (# METADATA, # title: …)")
 			}
@@ -260,7 +264,7 @@ func (s *Set) Decide(ctx context.Context, f *proxy.Facts) (verdict proxy.Verdict
 		return proxy.Verdict{}, undecided(errTimeout)
 	}
 	v := viewOf(f)
-	if len(s.program.policies) == 0 {
+	if len(s.sets) == 0 {
 		return s.fold(nil, &v)
 	}
 	input := s.plan.value(f, s.memo)

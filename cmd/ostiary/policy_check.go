@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,6 +71,7 @@ type checkReport struct {
 	Warnings []string           `json:"warnings"`
 	Policies []string           `json:"policies"`
 	Rules    int                `json:"rules"`
+	Hosts    int                `json:"hosts"` // names and patterns that pass or are refused
 	Fixtures int                `json:"fixtures"`
 	Survey   policies.Survey    `json:"survey"`
 	Revision string             `json:"revision"`
@@ -96,11 +98,11 @@ func checkPolicies(ctx context.Context, f *policyFlags, dir string) (*checkRepor
 	if err != nil {
 		return nil, err
 	}
-	r.Revision = set.Revision()
+	r.Revision, r.Hosts = set.Revision(), len(set.Hosts())
 	for _, p := range set.Policies() {
 		r.Policies = append(r.Policies, p.Name)
 		r.Rules += len(p.Rules)
-		for _, rule := range p.Rules {
+		for _, rule := range slices.Concat(p.Rules, p.Hosts) {
 			if rule.Title == rule.ID {
 				r.Problems = append(r.Problems, policies.Problem{File: rule.File, Line: rule.Line, What: "the rule " + p.Name + "." + rule.ID + " has no title", Remedy: "Write above it: # METADATA, # title: …"})
 			}
@@ -159,8 +161,12 @@ func (r *checkReport) print(w io.Writer) {
 		fmt.Fprintf(w, "FAILED: %d problems, %d warnings\n", len(r.Problems), len(r.Warnings))
 		return
 	}
-	fmt.Fprintf(w, "ok: %d policies (%s), %d rules, %d fixtures; %d requests at the edges of the facts are all decided; revision %s\n",
-		len(r.Policies), first(strings.Join(r.Policies, ", "), "none"), r.Rules, r.Fixtures, r.Survey.Tried, r.Revision)
+	hosts := ""
+	if r.Hosts > 0 {
+		hosts = fmt.Sprintf(", %d hosts", r.Hosts)
+	}
+	fmt.Fprintf(w, "ok: %d policies (%s), %d rules, %d fixtures%s; %d requests at the edges of the facts are all decided; revision %s\n",
+		len(r.Policies), first(strings.Join(r.Policies, ", "), "none"), r.Rules, r.Fixtures, hosts, r.Survey.Tried, r.Revision)
 }
 
 func policyFmtCommand() *cobra.Command {

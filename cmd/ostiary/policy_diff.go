@@ -21,8 +21,8 @@ func policyDiffCommand() *cobra.Command {
 		Short: "Say which rules and data were added, removed or changed",
 		Long: `Diff compares two policy directories or bundles rule by rule, by POLICY.RULE, whatever
 file a rule stands in: added, removed, changed, each with the owner and the last
-day of its metadata (custom.owner, custom.expires). Helpers and data that changed
-are listed too. Layout, comments, tests and fixtures do not count. What a change
+day of its metadata (custom.owner, custom.expires). Helpers, data, and names of hosts
+that pass or are refused are listed too where they changed. Layout, comments, tests and fixtures do not count. What a change
 would have done to recorded requests is told by 'ostiary policy replay'.
 
 Of two revisions in git:
@@ -122,7 +122,33 @@ func printComparison(w io.Writer, c *policies.Comparison) {
 			fmt.Fprintf(w, "~ %s: %s → %s\n", d.Path, d.Before, d.After)
 		}
 	}
-	fmt.Fprintf(w, "%d rules added, %d removed, %d changed; %d helpers, %d values of data\n", len(c.Added), len(c.Removed), len(c.Changed), len(c.Helpers), len(c.Data))
+	for _, h := range c.Hosts {
+		switch {
+		case h.Before == nil:
+			fmt.Fprintf(w, "+ host %s: %s\n", h.Host, describeHost(h.After))
+		case h.After == nil:
+			fmt.Fprintf(w, "- host %s: %s\n", h.Host, describeHost(h.Before))
+		default:
+			fmt.Fprintf(w, "~ host %s: %s → %s\n", h.Host, describeHost(h.Before), describeHost(h.After))
+		}
+	}
+	hosts := ""
+	if len(c.Hosts) > 0 {
+		hosts = fmt.Sprintf(", %d hosts", len(c.Hosts))
+	}
+	fmt.Fprintf(w, "%d rules added, %d removed, %d changed; %d helpers, %d values of data%s\n", len(c.Added), len(c.Removed), len(c.Changed), len(c.Helpers), len(c.Data), hosts)
+}
+
+// describeHost is what a policy says of a host in one line.
+func describeHost(h *policies.HostRule) string {
+	word := "refused"
+	if h.Pass {
+		word = "passes"
+	}
+	if h.Reason != "" {
+		word += fmt.Sprintf(" (%q)", h.Reason)
+	}
+	return word + ", " + h.Site.Policy + "  " + h.Site.Title + "  " + h.Place()
 }
 
 // indented prints a difference without its head.
