@@ -7,8 +7,8 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// tellSystemd says how the service stands (sd_notify(3), Type=notify-reload or
-// notify). Without systemd it says nothing to nobody.
+// tellSystemd says how the service stands (sd_notify(3), Type=notify or
+// notify-reload). Without systemd it says nothing to nobody.
 func tellSystemd(state string, log *slog.Logger) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		log.Warn("systemd could not be told how the service stands", "error", err)
