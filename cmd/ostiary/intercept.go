@@ -289,7 +289,13 @@ func bothLoopbacks(address string) []string {
 var errNoInterception = errors.New("intercept was added or taken away, or its addresses or authority changed: restart Ostiary to apply it")
 
 // hostRules gives what the policies say of names.
-func hostRules(*policies.Set) []pools.HostRule { return nil }
+func hostRules(set *policies.Set) []pools.HostRule {
+	var out []pools.HostRule
+	for _, h := range set.Hosts() {
+		out = append(out, pools.HostRule{Host: h.Host, Pass: h.Pass, Rule: h.Place()})
+	}
+	return out
+}
 
 // digest changes whenever Envoy would do something else with a name.
 func (p *passages) digest() string {
