@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -30,8 +31,9 @@ const (
 	sideEither
 )
 
-// field is what can be asked of an event. The names are those of package index, and
-// a test holds the two lists against each other.
+// field is what can be asked of an event. The names are those of package index; a test
+// says which of its fields is missing here. A column that the index has no field for is
+// kept and not asked for.
 type field struct {
 	name  string
 	class class
@@ -50,6 +52,7 @@ func fields() []field {
 		{"decision", classKey, sideNone},
 		{"dialect", classText, sideDecision},
 		{"did", classText, sideNone},
+		{"domain", classText, sideNone},
 		{"duration_ms", classNumber, sideOutcome},
 		{"found", classNumber, sideDecision},
 		{"group", classText, sideDecision},
@@ -65,6 +68,7 @@ func fields() []field {
 		{"operation", classText, sideDecision},
 		{"policy", classText, sideDecision},
 		{"pool", classText, sideDecision},
+		{"provider", classText, sideNone},
 		{"reason", classText, sideOutcome},
 		{"revision", classText, sideDecision},
 		{"role", classText, sideDecision},
@@ -73,6 +77,7 @@ func fields() []field {
 		{"severity", classText, sideDecision},
 		{"shadow", classText, sideDecision},
 		{"status", classText, sideEither},
+		{"suspect", classText, sideNone},
 		{"team", classText, sideDecision},
 		{"time", classTime, sideNone},
 		{"tokens", classNumber, sideDecision},
@@ -80,6 +85,8 @@ func fields() []field {
 		{"ttfb_ms", classNumber, sideOutcome},
 		{"type", classText, sideDecision},
 		{"uninspected", classNumber, sideDecision},
+		{"way", classText, sideNone},
+		{"why", classText, sideNone},
 		{"would", classText, sideDecision},
 	}
 }
@@ -138,6 +145,7 @@ func read(core []byte) *values {
 		return v
 	}
 	v.shape, v.refers = shapeOther, e.DecisionID
+	v.connection(core)
 	if t, err := time.Parse(time.RFC3339, e.Time); err == nil {
 		v.ms = max(t.UnixMilli(), 0)
 	}
@@ -176,6 +184,30 @@ func (v *values) add(name string, list ...string) {
 			v.text[name] = append(v.text[name], s)
 		}
 	}
+}
+
+// connection reads what became of connections that no decision covers.
+func (v *values) connection(core []byte) {
+	var e struct {
+		Connection *struct {
+			Domain   string `json:"domain"`
+			Kind     string `json:"kind"`
+			Passage  string `json:"passage"`
+			Provider string `json:"provider"`
+			Way      string `json:"way"`
+			Why      string `json:"why"`
+		} `json:"connection"`
+	}
+	// Most events have none, and looking for its name is quicker than reading twice.
+	if !bytes.Contains(core, []byte(`"connection":{`)) || json.Unmarshal(core, &e) != nil || e.Connection == nil {
+		return
+	}
+	v.add("domain", e.Connection.Domain)
+	v.add("suspect", e.Connection.Kind)
+	v.add("did", e.Connection.Passage)
+	v.add("provider", e.Connection.Provider)
+	v.add("way", e.Connection.Way)
+	v.add("why", e.Connection.Why)
 }
 
 func (v *values) findings(e *proxy.Event) {

@@ -205,10 +205,11 @@ func (s *Store) Histogram(ctx context.Context, q *Query, buckets int, by string)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{dialect: s.dialect}
-	var n, least, most int64
-	err = s.engine.ask(ctx, "SELECT count(*), coalesce(min(t.ms), 0), coalesce(max(t.ms), 0) FROM "+s.dialect.from("t")+" WHERE "+b.base("t", snap), b.args,
-		func(scan func(...any) error) error { return scan(&n, &least, &most) })
+	least, some, err := s.edge(ctx, snap, "")
+	if err != nil {
+		return nil, err
+	}
+	most, _, err := s.edge(ctx, snap, " DESC")
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +220,7 @@ func (s *Store) Histogram(ctx context.Context, q *Query, buckets int, by string)
 	if hi == math.MaxInt64 {
 		hi = most + 1
 	}
-	if n == 0 || lo >= hi {
+	if !some || lo >= hi {
 		return &index.Histogram{Counts: make([]int64, buckets)}, nil
 	}
 	step := (hi-lo-1)/int64(buckets) + 1
@@ -252,6 +253,16 @@ func (s *Store) Histogram(ctx context.Context, q *Query, buckets int, by string)
 		out.Series = append(out.Series, index.Series{Value: v.Value, Counts: series[v.Value]})
 	}
 	return out, nil
+}
+
+// edge gives the first time of an event in an order, and whether there is one.
+func (s *Store) edge(ctx context.Context, snap int64, order string) (ms int64, some bool, err error) {
+	b := &builder{dialect: s.dialect}
+	err = s.engine.ask(ctx, "SELECT t.ms FROM "+s.dialect.from("t")+" WHERE "+b.base("t", snap)+" ORDER BY t.ms"+order+" LIMIT 1", b.args, func(scan func(...any) error) error {
+		some = true
+		return scan(&ms)
+	})
+	return ms, some, err
 }
 
 // grid is the columns of a histogram.

@@ -249,7 +249,8 @@ func (d *dice) query(logs []*memory) string {
 	}
 	around := func() string { return time.UnixMilli(event().ms).UTC().Format(time.RFC3339Nano) }
 	for range d.IntN(4) {
-		f := fields()[d.IntN(len(fields()))]
+		name, _, _ := strings.Cut(d.one(index.Fields()...), ":")
+		f, _ := lookupField(name)
 		not := map[bool]string{true: "-"}[d.IntN(4) == 0]
 		switch {
 		case f.class == classTime:

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ostiary/ostiary/proxy/audit/ship"
@@ -25,11 +26,15 @@ func Postgres(o postgres.Options) (*Store, error) {
 	return s.begin(&postgresEngine{sink, postgres.NewReader(o.Connection, readers)}, postgresDialect(table)), nil
 }
 
+// rowBytes is how long a row may be with its record in it: what is asked for has some
+// hundred bytes.
+const rowBytes = 256
+
 // postgresColumns are the columns of what can be asked for.
 func (s *Store) postgresColumns() *postgres.Extra {
 	x := &postgres.Extra{
 		Columns: []postgres.Column{{Name: "shape", Type: "smallint NOT NULL"}, {Name: "ms", Type: "bigint NOT NULL"}, {Name: "seq", Type: "bigint NOT NULL"}, {Name: "refers", Type: "text NOT NULL"}, {Name: "trace", Type: "text NOT NULL"}},
-		Indexes: []string{"ms", "id", "seq"},
+		Indexes: []string{"ms", "id", "seq"}, RowBytes: rowBytes,
 	}
 	numbers, texts := of(classNumber), of(classText)
 	for _, f := range numbers {
@@ -138,33 +143,59 @@ func postgresDialect(table string) *dialect {
 // postgresCounts is the statement that counts values. The records that were found come
 // first, then by the index of decisions the other halves of their exchanges.
 func postgresCounts(b *builder, table string, q *Query, snap int64, list []field) string {
-	var each, kinds []string
-	for i, f := range list {
-		one := fmt.Sprintf("SELECT %d AS f, unnest(t.%s) AS v", i, f.column())
-		if f.name == "kind" && !q.bare() {
-			kinds = append(kinds, one)
-		} else {
-			each = append(each, one)
-		}
-	}
-	count := func(from string, list []string) string {
-		return "SELECT x.f, x.v, count(*) FROM " + from + " CROSS JOIN LATERAL (" + strings.Join(list, " UNION ALL ") + ") x"
-	}
-	const groups = " GROUP BY 1, 2"
 	if q.bare() {
-		return count(table+" t", each) + " WHERE " + b.during("t", q, snap) + groups
+		return groupCounts(list, nil, table+" t WHERE "+b.during("t", q, snap))
 	}
 	with := "WITH found AS MATERIALIZED (SELECT t.origin, t.idx, t.shape, t.id, t.decision_id FROM " + table + " t WHERE " + b.found(q, snap) + "), keys AS (" +
 		"SELECT origin, idx FROM found UNION SELECT o.origin, o.idx FROM found f JOIN " + table + " o ON o.origin = f.origin AND o.decision_id = f.id" +
 		fmt.Sprintf(" WHERE f.shape = %d AND o.shape = %d AND %s", shapeDecision, shapeOutcome, b.during("o", q, snap)) +
 		" UNION SELECT d.origin, d.idx FROM found f JOIN " + table + " d ON d.origin = f.origin AND d.decision_id = f.decision_id" +
 		fmt.Sprintf(" WHERE f.shape = %d AND d.shape = %d AND %s) ", shapeOutcome, shapeDecision, b.during("d", q, snap))
+	kind := func(f field) bool { return f.name == "kind" }
 	var parts []string
-	if len(each) > 0 {
-		parts = append(parts, count("keys k JOIN "+table+" t ON t.origin = k.origin AND t.idx = k.idx", each)+groups)
+	if slices.ContainsFunc(list, func(f field) bool { return !kind(f) }) {
+		parts = append(parts, groupCounts(list, kind, "keys k JOIN "+table+" t ON t.origin = k.origin AND t.idx = k.idx"))
 	}
-	if len(kinds) > 0 {
-		parts = append(parts, count("found k JOIN "+table+" t ON t.origin = k.origin AND t.idx = k.idx", kinds)+groups)
+	if slices.ContainsFunc(list, kind) {
+		parts = append(parts, groupCounts(list, func(f field) bool { return !kind(f) }, "found k JOIN "+table+" t ON t.origin = k.origin AND t.idx = k.idx"))
 	}
 	return with + strings.Join(parts, " UNION ALL ")
+}
+
+// groupingLimit is how many columns one GROUPING may name.
+const groupingLimit = 31
+
+// groupCounts counts the values of fields, but for some, over the rows of t. It counts
+// each field's sets of values in a pass over the rows, and takes the sets apart then:
+// there are few of them.
+func groupCounts(list []field, but func(field) bool, from string) string {
+	var numbers []int
+	for i, f := range list {
+		if but == nil || !but(f) {
+			numbers = append(numbers, i)
+		}
+	}
+	var parts []string
+	for some := range slices.Chunk(numbers, groupingLimit) {
+		parts = append(parts, groupSome(list, some, from))
+	}
+	return strings.Join(parts, " UNION ALL ")
+}
+
+// groupSome counts the values of the fields with some numbers.
+func groupSome(list []field, numbers []int, from string) string {
+	var columns, sets []string
+	for _, i := range numbers {
+		columns = append(columns, "t."+list[i].column())
+		sets = append(sets, "(t."+list[i].column()+")")
+	}
+	// GROUPING has a bit for each column, the last one the lowest, which is 0 where the
+	// row is of the column's set.
+	all := 1<<len(columns) - 1
+	var names strings.Builder
+	for i, number := range numbers {
+		fmt.Fprintf(&names, " WHEN %d THEN %d", all&^(1<<(len(columns)-1-i)), number)
+	}
+	return "SELECT (CASE x.g" + names.String() + " END)::bigint, v, sum(x.n)::bigint FROM (SELECT GROUPING(" + strings.Join(columns, ", ") + ") AS g, coalesce(" + strings.Join(columns, ", ") +
+		") AS list, count(*) AS n FROM " + from + " GROUP BY GROUPING SETS (" + strings.Join(sets, ", ") + ")) x CROSS JOIN LATERAL unnest(x.list) v GROUP BY 1, 2"
 }

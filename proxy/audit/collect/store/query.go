@@ -327,7 +327,7 @@ func (a *alternative) times(now time.Time) error {
 // countable gives the fields whose values can be counted; no names are all of them.
 func countable(names []string) ([]field, error) {
 	if len(names) == 0 {
-		return of(classText), nil
+		names = index.FacetFields()
 	}
 	var out []field
 	for _, name := range names {

@@ -85,6 +85,9 @@ type Extra struct {
 	Columns []Column
 	// Indexes are lists of columns, by name, of further B-tree indices.
 	Indexes []string
+	// RowBytes is how long a row may be before its record is kept apart (TOAST), so
+	// that who looks at rows does not read records; 0 leaves that to the server.
+	RowBytes int
 	// Values gives a record's values, in the order of the columns. Text in them has
 	// no zeros; see [Text].
 	Values func(origin string, r ship.Record) []any
@@ -177,10 +180,18 @@ func (s *Sink) ddl(daily bool) []string {
 	status integer NOT NULL, sent text NOT NULL,
 	leaf bytea NOT NULL, core text NOT NULL,` + extra + `
 	PRIMARY KEY (origin, idx` + map[bool]string{true: ", day"}[daily] + `)
-)` + partition,
+)` + partition + s.storage(daily),
 		`CREATE INDEX IF NOT EXISTS ` + s.index("time") + ` ON ` + s.table + ` USING brin (time)`,
 		`CREATE INDEX IF NOT EXISTS ` + s.index("decision") + ` ON ` + s.table + ` (decision_id)`,
 	}, indexes...)
+}
+
+// storage says how rows are kept. A table by day has its partitions say it.
+func (s *Sink) storage(partitioned bool) string {
+	if x := s.opt.Extra; x != nil && x.RowBytes > 0 && !partitioned {
+		return fmt.Sprintf(" WITH (toast_tuple_target = %d)", x.RowBytes)
+	}
+	return ""
 }
 
 func (s *Sink) index(suffix string) string { return pgx.Identifier{s.name + "_" + suffix}.Sanitize() }
@@ -378,8 +389,8 @@ func (s *Sink) partitions(ctx context.Context, days map[string]bool) error {
 			return ship.Fail(ship.KindOther, "a day is none")
 		}
 		schema := strings.TrimSuffix(s.table, pgx.Identifier{s.name}.Sanitize())
-		statements = append(statements, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')`,
-			schema+pgx.Identifier{s.name + from.Format(partitionForm)}.Sanitize(), s.table, day, from.AddDate(0, 0, 1).Format(dayForm)))
+		statements = append(statements, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s PARTITION OF %s FOR VALUES FROM ('%s') TO ('%s')%s`,
+			schema+pgx.Identifier{s.name + from.Format(partitionForm)}.Sanitize(), s.table, day, from.AddDate(0, 0, 1).Format(dayForm), s.storage(false)))
 	}
 	if len(statements) == 0 {
 		return nil

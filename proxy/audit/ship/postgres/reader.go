@@ -69,8 +69,9 @@ func (r *Reader) connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	// By statement: poolers refuse parameters of the connection that they do not know.
-	// Statements take milliseconds: compiling them takes longer.
-	if _, err := conn.Exec(ctx, `SET default_transaction_read_only = on; SET jit = off`); err != nil {
+	// Compiling a statement takes longer than most of them do; and what is grouped
+	// should fit into memory.
+	if _, err := conn.Exec(ctx, `SET default_transaction_read_only = on; SET jit = off; SET work_mem = '64MB'`); err != nil {
 		closing, cancel := context.WithTimeout(context.Background(), closeTimeout)
 		defer cancel()
 		_ = conn.Close(closing)
