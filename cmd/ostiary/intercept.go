@@ -85,12 +85,17 @@ func newPassages(cfg *config.Config, l *pools.Providers, set *policies.Set) (*pa
 			rules = append(rules, pools.HostRule{Host: name, Rule: "pool " + p.Name})
 		}
 	}
+	rules = append(rules, pools.HostRule{Host: outerName, Rule: "what hides behind it cannot be seen (ECH)"})
 	hosts, err := pools.NewHosts(l, names.List(), rules)
 	if err != nil {
 		return nil, fmt.Errorf("intercept: %w", err)
 	}
 	return &passages{governed: names, hosts: hosts}, nil
 }
+
+// outerName is in the handshakes of clients that encrypt the name they ask for (ECH)
+// at Cloudflare, which has one outer name for all of its customers.
+const outerName = "cloudflare-ech.com"
 
 // authorityWarnings says what clients of governed names would meet for want of an
 // authority that may sign for them.
@@ -171,7 +176,7 @@ func newWays(s *server, b *built) (*ways, error) {
 	}
 	w := &ways{log: s.log, dir: dir, authority: a, names: b.passages.governed}
 	w.minter = intercept.NewMinter(a, w.names, intercept.MinterOptions{Log: s.log})
-	w.connections = newConnections(s.engine, func() *pools.Providers { return s.current.Load().providers }, s.log)
+	w.connections = newConnections(observed{s.outbox, s.tel}, func() *pools.Hosts { return s.current.Load().passages.hosts }, s.log)
 	return w, nil
 }
 
@@ -246,6 +251,8 @@ func (w *ways) seen(c *envoy.Connection) {
 		out.Passage, out.Why = string(pools.PassagePassed), "default"
 	case c.Chain == "":
 		out.Why = "no_name"
+	case c.Chain == "connect":
+		out.Why = "no_credential"
 	}
 	w.connections.Add(out)
 }
@@ -258,7 +265,13 @@ func interception(b *built, socket string) *envoy.Interception {
 	i := &b.cfg.Intercept
 	return &envoy.Interception{
 		Proxy: bothLoopbacks(i.Proxy), Redirect: bothLoopbacks(i.Redirect), SDS: socket, Matches: b.passages.matches(), Upstream: b.cfg.Upstream.Proxy,
+		Private: i.Private, Admit: admitting(b.cfg),
 	}
+}
+
+// admitting reports whether clients of the explicit proxy must be known.
+func admitting(cfg *config.Config) bool {
+	return cfg.Identity.Required || slices.ContainsFunc(cfg.Applications, func(a config.Application) bool { return len(a.Keys) > 0 })
 }
 
 // bothLoopbacks adds the IPv6 address to IPv4's where this machine has it: a

@@ -16,6 +16,7 @@ import (
 	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/embedded"
 	"github.com/ostiary/ostiary/proxy/pools"
+	"github.com/ostiary/ostiary/proxy/redirect"
 )
 
 // embeddedPlane is the data plane in pure Go.
@@ -60,10 +61,14 @@ func (p *embeddedPlane) start(ctx context.Context, b *built) error {
 	}
 	doors := []door{{l, p.plane.Serve}}
 	i := &b.cfg.Intercept
+	redirected := bothLoopbacks(i.Redirect)
+	if l := p.server.opts.redirected; l != nil {
+		redirected, doors = nil, append(doors, door{l, p.plane.ServeRedirect})
+	}
 	for _, w := range []struct {
 		addresses []string
 		serve     func(net.Listener) error
-	}{{bothLoopbacks(i.Proxy), p.plane.ServeProxy}, {bothLoopbacks(i.Redirect), p.plane.ServeRedirect}} {
+	}{{bothLoopbacks(i.Proxy), p.plane.ServeProxy}, {redirected, p.plane.ServeRedirect}} {
 		for _, a := range w.addresses {
 			l, err := net.Listen("tcp", a)
 			if err != nil {
@@ -98,15 +103,28 @@ func (p *embeddedPlane) interception(b *built) *embedded.Interception {
 	w := p.server.ways
 	out := &embedded.Interception{
 		Certificate: w.minter.GetCertificate,
+		Original:    redirect.Original,
 		Name: func(name string) (string, string) {
 			passage, why := p.table.Load().built.passages.hosts.Of(name)
 			return string(passage), why
 		},
-		Connected: func(c embedded.Connection) { w.connections.Add(Connection(c)) },
+		Connected: func(c embedded.Connection) {
+			w.connections.Add(Connection(c))
+			if told := p.server.opts.told; told != nil {
+				told(Connection(c))
+			}
+		},
 		Suspicious: func(host, method, path string, body []byte) bool {
 			seen := pools.Sight{Host: host, Method: method, Path: path, Shape: pools.ShapeOf(proxy.NewText(string(body)))}
 			return p.table.Load().built.providers.Suspect(seen).Likelihood >= proxy.Likely
 		},
+	}
+	out.Private = b.cfg.Intercept.Private
+	if admitting(b.cfg) {
+		out.Admit = func(h *proxy.Head) bool {
+			_, err := p.server.engine.Snapshot().Identifier.Identify(h)
+			return err == nil
+		}
 	}
 	if to, err := url.Parse(b.cfg.Upstream.Proxy); err == nil && to.Host != "" {
 		out.Proxy = to

@@ -50,6 +50,9 @@ type options struct {
 	accessLog string         // of an Envoy that we do not run
 	envoy     string         // binary
 	preset    *config.Config // in the place of a file; the demo's
+
+	redirected net.Listener     // of the embedded data plane, in the place of intercept.redirect
+	told       func(Connection) // of connections that were not governed; nil for none
 }
 
 // server is one running Ostiary.

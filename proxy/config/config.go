@@ -506,6 +506,7 @@ func Default() *Config {
 		Listen: DefaultListen, Mode: DefaultMode, Dataplane: DefaultDataplane,
 		Limits:    Limits{Body: DefaultBody, Decision: DefaultDecision, Commit: DefaultCommit, Exchanges: DefaultExchanges, Connections: DefaultConnections},
 		Envoy:     Envoy{LogLevel: DefaultLogLevel},
+		Access:    Access{Intercept: Intercept{Private: true}},
 		Telemetry: Telemetry{Sample: DefaultSample},
 		source:    newSource("", nil),
 	}

@@ -25,6 +25,9 @@ type Intercept struct {
 	// Names that are governed beside those of providers and pools. A * stands for
 	// a part of one label: *.llm.bank.example
 	Hosts []string `json:"hosts,omitempty"`
+	// Whether names that pass may lie in private networks; by default true. At this
+	// machine, and where clouds hand out credentials, they never do.
+	Private bool `json:"private"`
 }
 
 // On reports whether connections are intercepted at all.
@@ -37,6 +40,7 @@ func readIntercept(v value, i *Intercept) {
 		field{"ca", func(v value) { v.file(&i.CA) }},
 		field{"providers", func(v value) { v.texts(&i.Providers, providerWord) }},
 		field{"hosts", func(v value) { v.texts(&i.Hosts, hostPattern) }},
+		field{"private", func(v value) { v.boolean(&i.Private) }},
 	)
 	if len(seen) > 0 && !seen["proxy"] && !seen["redirect"] {
 		v.fail(v.what()+" has neither proxy nor redirect", "proxy: 127.0.0.1:3128, redirect: 127.0.0.1:15001, or both")

@@ -73,7 +73,7 @@ type Interception struct {
 	Name func(name string) (passage, why string)
 	// Dial connects to a passed name. Nil: by the system's resolver, through Proxy
 	// where there is one, never to an address of this machine or of private
-	// networks unless AllowPrivate.
+	// networks unless Private or Own says so.
 	Dial func(ctx context.Context, name string, port uint16) (net.Conn, error)
 	// Connected is told of each connection that was not governed, at its end, and of
 	// each exchange over plain HTTP, before Shutdown returns without an error. It
@@ -97,10 +97,10 @@ type Interception struct {
 	// Ports are those at which names may be reached besides 443, and 80 for plain
 	// HTTP.
 	Ports []uint16
-	// AllowPrivate lets passed names have addresses of this machine and of private
-	// networks; of one link (169.254.0.0/16, fe80::/10), where clouds keep their
-	// machines' credentials, never.
-	AllowPrivate bool
+	// Private lets passed names have addresses of private networks, Own those of
+	// this machine. Link-local addresses and those at which clouds hand out
+	// credentials are never reached.
+	Private, Own bool
 }
 
 // Connection is one that was not governed, or one exchange over plain HTTP.

@@ -1109,7 +1109,7 @@ func TestPrivate(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		s := openStreet(t, func(_ *street, o *embedded.Options) {
 			i := o.Interception
-			i.Dial, i.AllowPrivate = nil, allowed
+			i.Dial, i.Own = nil, allowed
 			i.Name = func(string) (string, string) { return embedded.Passed, "rule" }
 			i.Ports = []uint16{netip.MustParseAddrPort(u.Host).Port()}
 		})

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -53,11 +54,7 @@ func (x *interceptor) reach(ctx context.Context, name string, port uint16) (net.
 	}
 	// As the system resolves it, with its hosts file. A search list could make
 	// another name of it; those it leads to are private, and not reached.
-	may := isPublic
-	if x.AllowPrivate {
-		may = isReachable
-	}
-	return x.connect(ctx, net.JoinHostPort(name, strconv.Itoa(int(port))), may)
+	return x.connect(ctx, net.JoinHostPort(name, strconv.Itoa(int(port))), x.may)
 }
 
 // connect makes a connection of TCP to an address that may be reached. What counts
@@ -192,6 +189,22 @@ func isPublic(a netip.Addr) bool {
 		return isPublic(netip.AddrFrom4([4]byte(b[2:6])))
 	}
 	return global.Contains(a)
+}
+
+// credentialServers are addresses, beside link-local ones, at which clouds hand out
+// credentials to whoever asks from a machine of theirs: Azure, Alibaba, AWS.
+var credentialServers = []netip.Addr{netip.MustParseAddr("168.63.129.16"), netip.MustParseAddr("100.100.100.200"), netip.MustParseAddr("fd00:ec2::254")}
+
+// may reports whether a passed name may have an address.
+func (x *interceptor) may(a netip.Addr) bool {
+	a = a.Unmap()
+	switch {
+	case slices.Contains(credentialServers, a) || !isReachable(a):
+		return false
+	case a.IsLoopback():
+		return x.Own
+	}
+	return x.Private || isPublic(a)
 }
 
 // isReachable reports whether an address is one of a host somewhere, and not of

@@ -83,7 +83,7 @@ func shapes() []shape {
 			return envoy.Spec{
 				Listen: "127.0.0.1:8484", Socket: run + "/policy.sock", Admin: run + "/admin.sock", AccessLog: dir + "/access.jsonl",
 				Intercept: &envoy.Interception{
-					Redirect: []string{"127.0.0.1:15001"}, SDS: run + "/sds.sock", Upstream: "http://192.0.2.9:8080", Local: true,
+					Redirect: []string{"127.0.0.1:15001"}, SDS: run + "/sds.sock", Upstream: "http://192.0.2.9:8080", Private: true, Own: true, Admit: true,
 					Matches: []envoy.HostMatch{{Expr: `.*\.example`, Chain: envoy.Passed}},
 				},
 			}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
 	statevaluev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	dfpfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/dynamic_forward_proxy/v3"
+	extprocv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_proc/v3"
 	headermutationv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/set_filter_state/v3"
@@ -67,9 +69,13 @@ type Interception struct {
 	// Upstream is http://HOST:PORT of the organisation's proxy through which passed
 	// connections go; empty for none.
 	Upstream string
-	// Local lets names pass that resolve to this machine or to link-local
-	// addresses, where the metadata of clouds is. For tests.
-	Local bool
+	// Private lets names pass that lie in private networks, Own those of this machine.
+	// Link-local addresses and those at which clouds hand out credentials are never
+	// reached.
+	Private, Own bool
+	// Admit asks the policy server about each client of the explicit proxy; one whose
+	// credentials are not known, or has none where they are needed, gets 407.
+	Admit bool
 }
 
 // HostMatch says what becomes of the names that an expression matches.
@@ -99,6 +105,8 @@ const (
 
 	// WayHeader is gRPC metadata that says in which way a client came.
 	WayHeader = "x-ostiary-way"
+	// wayConnect in it asks whether a client may use the explicit proxy.
+	wayConnect = "connect"
 	// stateCredentials and statePeer are what the CONNECT says and from where it
 	// came, for the exchanges inside. PeerAttribute is how the policy server sees
 	// the latter.
@@ -388,21 +396,36 @@ func (b ways) names() *dfpv3.DnsCacheConfig {
 		Name: passedNames, DnsLookupFamily: clusterv3.Cluster_ALL, MaxHosts: u32(passedHosts), HostTtl: lasting(passedTTL), DnsRefreshRate: lasting(passedRefresh),
 		DnsCacheCircuitBreaker: &dfpv3.DnsCacheCircuitBreakers{MaxPendingRequests: u32(passedPending)},
 	}
-	if !b.spec.Intercept.Local {
-		c.ResolvedAddressFilter = &matcherv3.AddressMatcher{Ranges: ownRanges()}
-	}
+	c.ResolvedAddressFilter = &matcherv3.AddressMatcher{Ranges: forbidden(b.spec.Intercept)}
 	return c
 }
 
-// ownRanges are addresses at which a name that passes may not lie: this machine's,
-// of which the services trust whoever comes from it, and link-local ones, where
-// clouds hand out credentials (169.254.169.254). RFC 6890, and RFC 4291 for IPv6.
-func ownRanges() []*xdscore.CidrRange {
+// Addresses at which a name that passes may not lie: link-local ones and those where
+// clouds hand out credentials (Azure, Alibaba, AWS), never; this machine's, of which
+// the services trust whoever comes from it; and private networks. RFC 6890, IANA's
+// registries of special-purpose addresses.
+var (
+	neverRanges = []string{
+		"169.254.0.0/16", "fe80::/10", "168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128",
+		"224.0.0.0/4", "255.255.255.255/32", "ff00::/8", "::/128", "::ffff:0:0/96",
+	}
+	machineRanges = []string{"0.0.0.0/8", "127.0.0.0/8", "::1/128"}
+	privateRanges = []string{
+		"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+		"240.0.0.0/4", "fc00::/7", "2001:db8::/32",
+	}
+)
+
+func forbidden(i *Interception) []*xdscore.CidrRange {
+	list := slices.Clone(neverRanges)
+	if !i.Own {
+		list = append(list, machineRanges...)
+	}
+	if !i.Private {
+		list = append(list, privateRanges...)
+	}
 	var out []*xdscore.CidrRange
-	for _, s := range []string{
-		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
-		"::/128", "::1/128", "fe80::/10", "ff00::/8", "::ffff:0:0/96", "fd00:ec2::254/128",
-	} {
+	for _, s := range list {
 		p := netip.MustParsePrefix(s)
 		out = append(out, &xdscore.CidrRange{AddressPrefix: p.Addr().String(), PrefixLen: u32(p.Bits())})
 	}
@@ -504,7 +527,7 @@ func (b ways) forwarder(way string, routes []*routev3.Route) *hcmv3.HttpConnecti
 		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{b.earlyRemoval()},
 		AccessLog: []*accesslogv3.AccessLog{
 			b.when(b.connectionLog(way, "%ROUTE_NAME%", true), "xds.route_name == '"+Passed+"'"),
-			b.when(b.connectionLog(way, "%ROUTE_NAME%", false), "xds.route_name != '"+Passed+"' && xds.route_name != 'connect'"),
+			b.when(b.connectionLog(way, "%ROUTE_NAME%", false), "xds.route_name != '"+Passed+"' && (xds.route_name != 'connect' || response.code == 407)"),
 		},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name: "ostiary_" + way,
@@ -513,6 +536,9 @@ func (b ways) forwarder(way string, routes []*routev3.Route) *hcmv3.HttpConnecti
 				RequestHeadersToRemove: []string{"proxy-authorization", "proxy-connection", "x-forwarded-proto"},
 			}},
 		}},
+	}
+	if way == proxy.WayProxy && b.spec.Intercept.Admit {
+		m.HttpFilters = append(m.HttpFilters, b.filter(FilterExtProc, b.admission()))
 	}
 	if way == proxy.WayProxy {
 		m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{UpgradeType: "CONNECT"}}
@@ -530,6 +556,18 @@ func (b ways) forwarder(way string, routes []*routev3.Route) *hcmv3.HttpConnecti
 		b.filter(filterRouter, &routerv3.Router{SuppressEnvoyHeaders: true}),
 	)
 	return m
+}
+
+// admission asks the policy server, by the head of the request alone, whether the
+// client may use the proxy. Without its word nobody may.
+func (b ways) admission() *extprocv3.ExternalProcessor {
+	p := b.extProc(wayConnect)
+	p.ProcessingMode = &extprocv3.ProcessingMode{
+		RequestHeaderMode: extprocv3.ProcessingMode_SEND, ResponseHeaderMode: extprocv3.ProcessingMode_SKIP,
+		RequestTrailerMode: extprocv3.ProcessingMode_SKIP, ResponseTrailerMode: extprocv3.ProcessingMode_SKIP,
+	}
+	p.AllowModeOverride, p.AllowedOverrideModes, p.MetadataOptions = false, nil, nil
+	return p
 }
 
 // stateOf keeps something of a CONNECT for the connections inside.

@@ -69,7 +69,7 @@ func newIntercepting(t *testing.T) *intercepting {
 	t.Cleanup(w.leafs.Stop)
 	forward, redirect := freePort(t), freePort(t)
 	w.spec.Intercept = &envoy.Interception{
-		Proxy: []string{forward}, Redirect: []string{redirect}, SDS: socket, Local: true,
+		Proxy: []string{forward}, Redirect: []string{redirect}, SDS: socket, Own: true,
 		Matches: []envoy.HostMatch{
 			{Expr: `api\.vendor\.example`, Chain: envoy.Governed}, {Expr: `[a-z0-9-]+\.cloud\.example`, Chain: envoy.Governed},
 			{Expr: `paste\.example`, Chain: envoy.Refused + "rule"}, {Expr: `localhost|[a-z.]+\.localhost`, Chain: envoy.Passed},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"strings"
 	"time"
@@ -135,6 +136,9 @@ var (
 // Process implements the external processor: one HTTP exchange. It returns nil
 // only where Envoy ended a stream that was complete.
 func (s *Server) Process(stream grpc.BidiStreamingServer[extprocv3.ProcessingRequest, extprocv3.ProcessingResponse]) (err error) {
+	if w, _ := way(stream.Context()); w == wayConnect {
+		return s.admit(stream)
+	}
 	c := &conversation{server: s, stream: stream}
 	defer func() {
 		// A panic that reached gRPC would take every exchange down with the
@@ -188,6 +192,52 @@ func (s *Server) other(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// wayConnect in [WayKey] asks by the head of a CONNECT, or of a plain request, whether
+// the client may use the explicit proxy. The reply carries no verdict: it opens no
+// way to a pool.
+const wayConnect = "connect"
+
+// admit answers that question. Who may not is asked for credentials (RFC 9110,
+// 11.7.1).
+func (s *Server) admit(stream grpc.BidiStreamingServer[extprocv3.ProcessingRequest, extprocv3.ProcessingResponse]) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("panic in an exchange", "at", panicSite())
+			err = errFault
+		}
+	}()
+	m, err := stream.Recv()
+	if err != nil {
+		return receiveError(stream.Context(), err)
+	}
+	h := m.GetRequestHeaders()
+	if h == nil {
+		return errOutOfTurn
+	}
+	q, err := readHead(m, h)
+	if err != nil {
+		return err
+	}
+	q.head.Way = proxy.WayProxy
+	reply := proceed()
+	if _, err := s.engine.Snapshot().Identifier.Identify(&q.head); err != nil {
+		reply = immediate(proxy.Answer{
+			Status: http.StatusProxyAuthRequired,
+			Header: []proxy.Header{{Name: "content-type", Value: "application/json"}, {Name: "proxy-authenticate", Value: `Basic realm="ostiary"`}},
+			Body:   []byte(`{"error":{"type":"permission_error","code":"` + proxy.CodeUnknownKey + `","message":"The proxy wants to know who asks: HTTPS_PROXY=http://NAME:KEY@HOST:PORT with an application's key."}}`),
+			Detail: "ostiary_unknown_client",
+		})
+	}
+	if err := stream.Send(reply); err != nil {
+		return err
+	}
+	_, err = stream.Recv() // until Envoy ends it
+	if err == io.EOF {
+		return nil
+	}
+	return receiveError(stream.Context(), err)
 }
 
 // way gives the way in that the stream is for. A word that is not known is not
