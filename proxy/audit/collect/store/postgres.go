@@ -34,7 +34,7 @@ const rowBytes = 256
 func (s *Store) postgresColumns() *postgres.Extra {
 	x := &postgres.Extra{
 		Columns: []postgres.Column{{Name: "shape", Type: "smallint NOT NULL"}, {Name: "ms", Type: "bigint NOT NULL"}, {Name: "seq", Type: "bigint NOT NULL"}, {Name: "refers", Type: "text NOT NULL"}, {Name: "trace", Type: "text NOT NULL"}},
-		Indexes: []string{"ms", "id", "seq"}, RowBytes: rowBytes,
+		Indexes: []string{"ms", "id", "seq", "origin, decision_id"}, RowBytes: rowBytes,
 	}
 	numbers, texts := of(classNumber), of(classText)
 	for _, f := range numbers {

@@ -72,7 +72,7 @@ func (b *builder) found(q *Query, snap int64) string {
 	for i := range q.terms {
 		t := &q.terms[i]
 		met := b.meets("t", t)
-		if q.joined && t.side != sideNone {
+		if q.joined && t.side != sideNone && !ofDecisions(t.name) {
 			met = "(" + met + " OR " + b.answered(fmt.Sprintf("o.shape = %d AND %s AND %s", shapeOutcome, b.base("o", snap), b.meets("o", t))) + ")"
 		}
 		if out.WriteString(" AND "); t.not {
@@ -81,6 +81,16 @@ func (b *builder) found(q *Query, snap int64) string {
 		out.WriteString(met)
 	}
 	return out.String()
+}
+
+// ofDecisions says whether a field is read from a decision alone, so that no outcome has
+// it and none needs to be looked at.
+func ofDecisions(name string) bool {
+	switch name {
+	case "action", "asked", "boundary", "jurisdiction", "masked", "mode", "policy", "pool", "rule", "severity", "shadow", "team", "tokens", "uninspected", "would":
+		return true
+	}
+	return false
 }
 
 // meets says whether a record under an alias has a value of a term: true or false, and

@@ -33,6 +33,28 @@ func TestFieldsAreThoseOfTheIndex(t *testing.T) {
 	}
 }
 
+// No outcome has what is said to be read from decisions alone.
+func TestOutcomesHaveNothingOfDecisions(t *testing.T) {
+	d := newDice(9)
+	outcomes := 0
+	for _, row := range d.log("o", 2000).rows {
+		v := read(row)
+		if v.shape != shapeOutcome {
+			continue
+		}
+		outcomes++
+		for _, f := range fields() {
+			_, number := v.number[f.name]
+			if ofDecisions(f.name) && (number || len(v.text[f.name]) > 0) {
+				t.Fatalf("an outcome has %s: %s", f.name, row)
+			}
+		}
+	}
+	if outcomes < 100 {
+		t.Errorf("%d outcomes", outcomes)
+	}
+}
+
 // Connections that no decision covers are asked for by what became of them.
 func TestConnections(t *testing.T) {
 	v := read([]byte(`{"connection":{"count":3,"domain":"vendor.example","kind":"unknown","passage":"passed","provider":"p","way":"redirect","why":"rule"},"id":"x","kind":"connection","time":"2026-11-24T09:00:00.000Z","v":1}`))
