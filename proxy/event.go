@@ -16,26 +16,28 @@ const (
 	EventErasure    = "erasure"           // personal parts were erased
 	EventRetention  = "retention"         // segments were removed, holds set or lifted
 	EventCheckpoint = "checkpoint_ack"    // a witness signed a checkpoint
+	EventConnection = "connection"        // what became of intercepted connections that no decision covers
 )
 
 // Event is one entry of the audit log. It holds no content. Its fields stand in
 // the order of their JSON names (see [Facts]). A recorder fills Origin.
 type Event struct {
-	Admin      *AdminRecord    `json:"admin,omitempty"`
-	Decision   *DecisionRecord `json:"decision,omitempty"`
-	DecisionID string          `json:"decision_id,omitempty"` // of an outcome: the id of its decision
-	Findings   []FindingRecord `json:"findings,omitempty"`
-	ID         string          `json:"id"` // ULID
-	Kind       string          `json:"kind"`
-	Opaque     []OpaqueRecord  `json:"opaque,omitempty"`
-	Origin     string          `json:"origin,omitempty"`
-	Outcome    *OutcomeRecord  `json:"outcome,omitempty"`
-	Personal   *PersonalRecord `json:"personal,omitempty"`
-	Policy     *PolicyRecord   `json:"policy,omitempty"`
-	Request    *RequestRecord  `json:"request,omitempty"`
-	Time       string          `json:"time"` // RFC 3339, UTC, milliseconds
-	Timing     *TimingRecord   `json:"timing,omitempty"`
-	V          int             `json:"v"`
+	Admin      *AdminRecord      `json:"admin,omitempty"`
+	Connection *ConnectionRecord `json:"connection,omitempty"`
+	Decision   *DecisionRecord   `json:"decision,omitempty"`
+	DecisionID string            `json:"decision_id,omitempty"` // of an outcome: the id of its decision
+	Findings   []FindingRecord   `json:"findings,omitempty"`
+	ID         string            `json:"id"` // ULID
+	Kind       string            `json:"kind"`
+	Opaque     []OpaqueRecord    `json:"opaque,omitempty"`
+	Origin     string            `json:"origin,omitempty"`
+	Outcome    *OutcomeRecord    `json:"outcome,omitempty"`
+	Personal   *PersonalRecord   `json:"personal,omitempty"`
+	Policy     *PolicyRecord     `json:"policy,omitempty"`
+	Request    *RequestRecord    `json:"request,omitempty"`
+	Time       string            `json:"time"` // RFC 3339, UTC, milliseconds
+	Timing     *TimingRecord     `json:"timing,omitempty"`
+	V          int               `json:"v"`
 }
 
 // AdminRecord is what was done to the process or to the log: the kinds of events
@@ -50,6 +52,25 @@ type AdminRecord struct {
 	Role   string `json:"role,omitempty"`   // in which it was done: viewer, reviewer, dpo, admin
 	Signed string `json:"signed,omitempty"` // a signed note (C2SP signed-note) that proves it
 	To     int64  `json:"to,omitempty"`     // index behind the last
+}
+
+// ConnectionRecord counts intercepted connections that no decision covers and that
+// are alike. A name that a client chose does not stand in it.
+type ConnectionRecord struct {
+	Count      int64    `json:"count"`
+	Domain     string   `json:"domain,omitempty"`     // of those that passed: the registrable domain of the name (publicsuffix.org)
+	First      string   `json:"first"`                // when the first of them began
+	Kind       string   `json:"kind,omitempty"`       // what the name is taken for: known_api, known_app, look_alike, unknown
+	Label      string   `json:"label,omitempty"`      // the pattern of a rule that decided
+	Last       string   `json:"last"`                 // when the last of them ended
+	Likelihood string   `json:"likelihood,omitempty"` // that it is a model API
+	Passage    string   `json:"passage"`              // passed, refused
+	Provider   string   `json:"provider,omitempty"`   // in the list of providers: whose it is, or whose it can be taken for
+	Reasons    []string `json:"reasons,omitempty"`    // of the likelihood, constant words
+	Received   int64    `json:"received_bytes"`
+	Sent       int64    `json:"sent_bytes"`
+	Way        string   `json:"way"` // proxy, redirect
+	Why        string   `json:"why"` // a constant word: default, rule, suspect, look_alike, no_name, address …
 }
 
 // DecisionRecord is a decision as it was carried out.

@@ -124,6 +124,16 @@ func (p *eventPrinter) summary(ev *proxy.Event) string {
 		if o.Reason != "" {
 			add("%s", o.Reason)
 		}
+	case ev.Connection != nil:
+		c := ev.Connection
+		add("%d %s %s: %s", c.Count, c.Way, c.Passage, c.Why)
+		if where := first(c.Domain, c.Label); where != "" {
+			add("%s", where)
+		}
+		if c.Kind != "" {
+			add("%s", strings.TrimSpace(c.Kind+" "+c.Provider+" "+c.Likelihood))
+		}
+		add("%d bytes sent, %d received", c.Sent, c.Received)
 	case ev.Admin != nil:
 		add("%s %s", ev.Kind, ev.Admin.Action)
 		if ev.Admin.Detail != "" {

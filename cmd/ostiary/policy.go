@@ -47,7 +47,7 @@ could not tell.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(policyCheckCommand(), policyFmtCommand(), policyLintCommand(), policyTestCommand(), policyBenchCommand(), policyCoverageCommand(),
-		policyDiffCommand(), policyEvalCommand(), policyInitCommand(), policySuppressCommand(), policyCatalogCommand())
+		policyDiffCommand(), policyEvalCommand(), policyHostsCommand(), policyInitCommand(), policySuppressCommand(), policyCatalogCommand())
 	c.AddCommand(policyReplayCommand(), policyShadowCommand(), policyCanaryCommand(), policyPromoteCommand(), policyRollbackCommand())
 	c.AddCommand(policyBundleCommand())
 	return c

@@ -34,6 +34,10 @@ func putEvent(c *canon, ev *proxy.Event) {
 		c.lit(`,"admin":`)
 		putAdmin(c, ev.Admin)
 	}
+	if ev.Connection != nil {
+		c.lit(`,"connection":`)
+		putConnection(c, ev.Connection)
+	}
 	if ev.Decision != nil {
 		c.lit(`,"decision":`)
 		putDecision(c, ev.Decision)
@@ -113,6 +117,32 @@ func putAdmin(c *canon, r *proxy.AdminRecord) {
 	optional(c, `,"role":`, r.Role)
 	optional(c, `,"signed":`, r.Signed)
 	optionalInt(c, `,"to":`, r.To)
+	c.lit(`}`)
+}
+
+func putConnection(c *canon, r *proxy.ConnectionRecord) {
+	c.lit(`{"count":`)
+	c.integer(r.Count)
+	optional(c, `,"domain":`, r.Domain)
+	c.lit(`,"first":`)
+	c.text(r.First)
+	optional(c, `,"kind":`, r.Kind)
+	optional(c, `,"label":`, r.Label)
+	c.lit(`,"last":`)
+	c.text(r.Last)
+	optional(c, `,"likelihood":`, r.Likelihood)
+	c.lit(`,"passage":`)
+	c.text(r.Passage)
+	optional(c, `,"provider":`, r.Provider)
+	optionalTexts(c, `,"reasons":`, r.Reasons)
+	c.lit(`,"received_bytes":`)
+	c.integer(r.Received)
+	c.lit(`,"sent_bytes":`)
+	c.integer(r.Sent)
+	c.lit(`,"way":`)
+	c.text(r.Way)
+	c.lit(`,"why":`)
+	c.text(r.Why)
 	c.lit(`}`)
 }
 

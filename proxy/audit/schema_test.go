@@ -196,6 +196,7 @@ commitment alone.
 | erasure | personal parts were erased | admin, personal |
 | retention | segments were removed; holds were set or lifted | admin, personal |
 | checkpoint_ack | somebody else signed a checkpoint | admin |
+| connection | what became of intercepted connections that no decision covers, counted each minute | connection |
 | gap | something was sent or lost that no decision covers | admin |
 
 | field | type | what it is |

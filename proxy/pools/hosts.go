@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
+
 	"github.com/ostiary/ostiary/proxy"
 )
 
@@ -253,6 +255,23 @@ func (h *Hosts) Look(name string) HostMatch {
 		return HostMatch{Passage: PassageRefused, Why: WhySuspect, Label: s.Provider}
 	}
 	return h.matches[len(h.matches)-1]
+}
+
+// Suspect says whose a name seems to be, and whether it is likely a model API's.
+func (h *Hosts) Suspect(name string) Suspicion { return h.list.Suspect(Sight{ServerName: name}) }
+
+// Registrable gives the part of a name that somebody registered: a public suffix
+// (publicsuffix.org) and the label before it. It is empty for what is no name, or a
+// suffix alone.
+func Registrable(name string) string {
+	if _, why := nameLabels(name); why != "" {
+		return ""
+	}
+	domain, err := publicsuffix.EffectiveTLDPlusOne(name)
+	if err != nil {
+		return ""
+	}
+	return domain
 }
 
 func (p *hostPattern) matches(labels []string) bool {

@@ -353,6 +353,8 @@ func (w *walker) event() {
 		switch string(w.key()) {
 		case "admin":
 			w.admin()
+		case "connection":
+			w.connection()
 		case "decision":
 			w.decision()
 		case "decision_id":
@@ -438,6 +440,31 @@ func (w *walker) admin() {
 			w.e.add(textDid, w.str())
 		case "code":
 			w.e.add(textCode, w.str())
+		default:
+			w.skip()
+		}
+	}
+}
+
+func (w *walker) connection() {
+	if w.peek() == 'n' {
+		w.null()
+		return
+	}
+	for ok := w.enter('{'); ok; ok = w.next('{') {
+		switch string(w.key()) {
+		case "domain":
+			w.e.add(textDomain, w.str())
+		case "kind":
+			w.e.add(textSuspect, w.str())
+		case "passage":
+			w.e.add(textDid, w.str())
+		case "provider":
+			w.e.add(textProvider, w.str())
+		case "way":
+			w.e.add(textWay, w.str())
+		case "why":
+			w.e.add(textWhy, w.str())
 		default:
 			w.skip()
 		}

@@ -11,6 +11,7 @@ const (
 	textCode
 	textDialect
 	textDid
+	textDomain
 	textGroup
 	textInspected
 	textJurisdiction
@@ -21,6 +22,7 @@ const (
 	textOperation
 	textPolicy
 	textPool
+	textProvider
 	textReason
 	textRevision
 	textRole
@@ -29,8 +31,11 @@ const (
 	textSeverity
 	textShadow
 	textStatus
+	textSuspect
 	textTeam
 	textType
+	textWay
+	textWhy
 	textWould
 	textCount
 )
@@ -95,7 +100,8 @@ func fields() []field {
 		{"code", "code of a refusal; why something else was done", classText, textCode, sideDecision},
 		{"decision", "id of the decision that an outcome belongs to", classKey, keyDecision, sideNone},
 		{"dialect", "dialect of the request", classText, textDialect, sideDecision},
-		{"did", "what was done by an event that is no decision: start, reload, search, reveal, erase and so on", classText, textDid, sideNone},
+		{"did", "what was done by an event that is no decision: start, reload, search, reveal, erase and so on; of connections passed, refused", classText, textDid, sideNone},
+		{"domain", "registrable domain of connections that passed", classText, textDomain, sideNone},
 		{"duration_ms", "time until the answer's end", classNumber, numDuration, sideOutcome},
 		{"found", "how much was found, of every likelihood", classNumber, numFound, sideDecision},
 		{"group", "group of a finding", classText, textGroup, sideDecision},
@@ -111,6 +117,7 @@ func fields() []field {
 		{"operation", "operation of the request", classText, textOperation, sideDecision},
 		{"policy", "policy of a reason", classText, textPolicy, sideDecision},
 		{"pool", "pool that a request went to", classText, textPool, sideDecision},
+		{"provider", "provider to whom connections seemed to go", classText, textProvider, sideNone},
 		{"reason", "why an outcome is not known or an answer was not inspected", classText, textReason, sideOutcome},
 		{"revision", "revision of the policies that decided", classText, textRevision, sideDecision},
 		{"role", "role in which a finding stood", classText, textRole, sideDecision},
@@ -119,6 +126,7 @@ func fields() []field {
 		{"severity", "the greatest of what was found: none, low, medium, high, critical", classText, textSeverity, sideDecision},
 		{"shadow", "what a candidate of the policies would have done", classText, textShadow, sideDecision},
 		{"status", "HTTP status that the client got", classText, textStatus, sideEither},
+		{"suspect", "what the name of connections is taken for: known_api, known_app, look_alike, unknown", classText, textSuspect, sideNone},
 		{"team", "team of the application", classText, textTeam, sideDecision},
 		{"time", "time of the event", classTime, 0, sideNone},
 		{"tokens", "estimate of the prompt's length", classNumber, numTokens, sideDecision},
@@ -126,6 +134,8 @@ func fields() []field {
 		{"ttfb_ms", "time until the answer's first byte", classNumber, numTTFB, sideOutcome},
 		{"type", "type of a finding", classText, textType, sideDecision},
 		{"uninspected", "how many texts could not be inspected", classNumber, numUninspected, sideDecision},
+		{"way", "in which way connections came that no decision covers: proxy, redirect", classText, textWay, sideNone},
+		{"why", "why connections passed or were refused: default, rule, suspect, look_alike and so on", classText, textWhy, sideNone},
 		{"would", "in observe mode: what would have been done", classText, textWould, sideDecision},
 	}
 }

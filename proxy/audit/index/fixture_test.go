@@ -171,6 +171,13 @@ func (d *dice) event() *proxy.Event {
 	default:
 		e.Kind = d.one(proxy.EventAdmin, proxy.EventAccess, "of a later version")
 		if d.IntN(5) > 0 {
+			if d.IntN(2) == 0 {
+				e.Kind, e.Connection = proxy.EventConnection, &proxy.ConnectionRecord{
+					Count: 3, Domain: d.one("", "debian.org"), First: e.Time, Kind: d.one("", "look_alike"), Last: e.Time, Passage: d.one("passed", "refused"),
+					Provider: d.one("", "openai"), Reasons: d.some("name"), Sent: 1 << 40, Way: d.one("proxy", "redirect"), Why: d.one("rule", "default"),
+				}
+				break
+			}
 			e.Admin = &proxy.AdminRecord{Action: d.one("start", "reload", "search"), Code: d.one("", "review"), Count: 7, Signed: "a\nb \u2014 c {["}
 		}
 	}
@@ -286,6 +293,9 @@ func plainValues(e *proxy.Event, name string) []string {
 		if e.Admin != nil {
 			add(e.Admin.Action)
 		}
+		if e.Connection != nil {
+			add(e.Connection.Passage)
+		}
 	case "code":
 		if e.Admin != nil {
 			add(e.Admin.Code)
@@ -305,6 +315,20 @@ func plainValues(e *proxy.Event, name string) []string {
 			num(int64(o.Status))
 		} else if d != nil && d.Status != 0 {
 			num(int64(d.Status))
+		}
+	}
+	if c := e.Connection; c != nil {
+		switch name {
+		case "domain":
+			add(c.Domain)
+		case "provider":
+			add(c.Provider)
+		case "suspect":
+			add(c.Kind)
+		case "way":
+			add(c.Way)
+		case "why":
+			add(c.Why)
 		}
 	}
 	if r != nil {
