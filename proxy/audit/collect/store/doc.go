@@ -25,6 +25,14 @@
 // A statement is made of constants of this package and of placeholders. What a query
 // says reaches the database as the value of a parameter alone.
 //
+// # What takes how long
+//
+// Pages, ids, histograms and facets of a query go by indices where the query bounds a
+// time or an id, and else through the rows. Facets of everything count every set of
+// values of every field: on PostgreSQL that is some microseconds for each event and
+// field, so over millions of events ask for few fields or a span of time, or take
+// ClickHouse.
+//
 // # What it is not
 //
 // It is no evidence: whoever can write to the database can make it lie. The
