@@ -11,17 +11,18 @@ type Pool struct {
 	Name         string
 	Boundary     Boundary
 	Jurisdiction string // ISO 3166-1 alpha-2 or EU, EEA; empty where not stated
-	Retention    string // what the owner says: none, 30d …; empty where not stated
-	Training     string // yes, no; empty where not stated
-	Dialects     []string
-	Endpoints    []string // operations, or path patterns with a trailing *; empty means those of its dialects
-	Models       []ModelAlias
-	Context      int // tokens; 0 where not stated
-	Abilities    Abilities
-	Credential   CredentialMode
-	Labels       []string // configured words for policies
-	Hosts        []string // names by which intercepted clients dial it, in lower case; * for a part of one label
-	Price        PriceFacts
+	// Retention is none, 30d …, Training yes or no, as the owner says; empty where
+	// not stated.
+	Retention, Training string
+	Dialects            []string
+	Endpoints           []string // operations, or path patterns with a trailing *; empty means those of its dialects
+	Models              []ModelAlias
+	Context             int // tokens; 0 where not stated
+	Abilities           Abilities
+	Credential          CredentialMode
+	Labels              []string // configured words for policies
+	Hosts               []string // names by which intercepted clients dial it, in lower case; * for a part of one label
+	Price               PriceFacts
 }
 
 // ModelAlias gives the name that a pool knows a model by. Pattern may end in *.
@@ -31,11 +32,7 @@ type ModelAlias struct{ Pattern, Name string }
 type Ability int8
 
 // An ability that is not stated does not exclude the pool.
-const (
-	NotStated Ability = iota
-	Can
-	Cannot
-)
+const NotStated, Can, Cannot Ability = 0, 1, 2
 
 // Abilities of a pool, of which [Needs] may ask.
 type Abilities struct{ Tools, Images, Audio, Files, JSON Ability }

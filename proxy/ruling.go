@@ -18,10 +18,8 @@ const (
 
 // Names of the headers on answers. Requests may not carry any of the prefix.
 const (
-	HeaderPrefix     = "x-ostiary-"
-	HeaderDecisionID = "x-ostiary-decision-id"
-	HeaderAction     = "x-ostiary-action"
-	HeaderPool       = "x-ostiary-pool"
+	HeaderPrefix                               = "x-ostiary-"
+	HeaderDecisionID, HeaderAction, HeaderPool = "x-ostiary-decision-id", "x-ostiary-action", "x-ostiary-pool"
 	// HeaderKey carries an application key where the client's own credential
 	// must pass to its provider.
 	HeaderKey = "ostiary-key"

@@ -13,22 +13,6 @@ type ResponseHead struct {
 	ContentType string
 }
 
-// ResponsePlan says how a data plane treats an answer.
-type ResponsePlan struct {
-	Set  []Header // headers to add
-	Body BodyMode
-}
-
-// BodyMode is how an answer's body is to be given to the Session.
-type BodyMode uint8
-
-// The modes. Answers are not inspected yet: always BodyNone.
-const (
-	BodyNone BodyMode = iota
-	BodyStreamed
-	BodyBuffered
-)
-
 // Session is one exchange, from its head to the head of its answer. It is owned
 // by one goroutine of a data plane.
 type Session struct {
@@ -143,8 +127,9 @@ func (s *Session) Reject(code string) (r Ruling) {
 }
 
 // Responded tells the head of the answer. It may be called once. On an exchange
-// without a release it is the data plane's own refusal: the denial is recorded.
-func (s *Session) Responded(h ResponseHead) (plan ResponsePlan) {
+// without a release it is the data plane's own refusal: the denial is recorded. It gives
+// the headers to add to the answer, which passes as it comes.
+func (s *Session) Responded(h ResponseHead) []Header {
 	switch s.state {
 	case stateReleased:
 		s.reported = true
@@ -160,7 +145,7 @@ func (s *Session) Responded(h ResponseHead) (plan ResponsePlan) {
 		}
 		s.refuse(d)
 	}
-	return ResponsePlan{Set: s.answered, Body: BodyNone}
+	return s.answered
 }
 
 // Close ends the session. Where no decision was made, it records that the

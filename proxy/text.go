@@ -54,14 +54,8 @@ func (t Text) GoString() string { return redacted }
 // LogValue implements [slog.LogValuer]: a placeholder.
 func (t Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON fails with [ErrContent].
-func (t Text) MarshalJSON() ([]byte, error) { return nil, ErrContent }
-
 // MarshalText fails with [ErrContent]; XML and YAML encoders use it.
 func (t Text) MarshalText() ([]byte, error) { return nil, ErrContent }
 
 // MarshalBinary fails with [ErrContent].
 func (t Text) MarshalBinary() ([]byte, error) { return nil, ErrContent }
-
-// GobEncode fails with [ErrContent].
-func (t Text) GobEncode() ([]byte, error) { return nil, ErrContent }

@@ -203,11 +203,7 @@ func (x *passage) modify(resp *http.Response) error {
 			delete(resp.Header, name) // alt-svc would lead the client past this proxy
 		}
 	}
-	plan := x.session.Responded(proxy.ResponseHead{Status: resp.StatusCode, ContentType: resp.Header.Get("content-type")})
-	if plan.Body != proxy.BodyNone {
-		return errors.New("answers are not read yet: none may pass that should be")
-	}
-	for _, h := range plan.Set {
+	for _, h := range x.session.Responded(proxy.ResponseHead{Status: resp.StatusCode, ContentType: resp.Header.Get("content-type")}) {
 		resp.Header.Set(h.Name, h.Value)
 	}
 	if resp.Body != nil {
@@ -258,7 +254,7 @@ func (x *passage) tell(_ http.ResponseWriter, f proxy.Refusal) {
 	plan := x.session.Responded(proxy.ResponseHead{Status: f.Status})
 	f.DecisionID = x.session.ID()
 	a := x.plane.shape(x.head, f)
-	a.Header = append(a.Header, plan.Set...)
+	a.Header = append(a.Header, plan...)
 	answer(x.out, a)
 }
 

@@ -118,7 +118,7 @@ func (p *Plane) refuse(w http.ResponseWriter, s *proxy.Session, h *proxy.Head, f
 	plan := s.Responded(proxy.ResponseHead{Status: f.Status})
 	f.DecisionID = s.ID()
 	a := p.shape(h, f)
-	a.Header = append(a.Header, plan.Set...)
+	a.Header = append(a.Header, plan...)
 	answer(w, a)
 }
 

@@ -60,7 +60,7 @@ func (c *conversation) message(m *extprocv3.ProcessingRequest) error {
 			// Envoy refused the request before any filter saw it, a WebSocket
 			// for instance. There is nothing to inspect and nothing was released.
 			c.state = stateDone
-			return c.reply(passOn(proxy.ResponsePlan{}, nil))
+			return c.reply(passOn(nil, nil))
 		}
 		return errOutOfTurn
 	}
@@ -190,11 +190,7 @@ func (c *conversation) responseHeaders(h *extprocv3.HttpHeaders) error {
 			forged = append(forged, name)
 		}
 	}
-	plan := c.session.Responded(r)
-	if plan.Body != proxy.BodyNone {
-		return errFault // answers are not read yet: none may pass that should be
-	}
-	if err := c.reply(passOn(plan, forged)); err != nil {
+	if err := c.reply(passOn(c.session.Responded(r), forged)); err != nil {
 		return err
 	}
 	c.state = stateDone

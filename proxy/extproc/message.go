@@ -199,11 +199,11 @@ func immediate(a proxy.Answer) *extprocv3.ProcessingResponse {
 
 // passOn lets an answer go to the client, with our headers and without forged
 // ones.
-func passOn(p proxy.ResponsePlan, forged []string) *extprocv3.ProcessingResponse {
+func passOn(set []proxy.Header, forged []string) *extprocv3.ProcessingResponse {
 	common := &extprocv3.CommonResponse{}
-	if len(p.Set)+len(forged) > 0 {
-		common.HeaderMutation = &extprocv3.HeaderMutation{SetHeaders: options(p.Set)}
-		common.HeaderMutation.RemoveHeaders = without(p.Set, forged)
+	if len(set)+len(forged) > 0 {
+		common.HeaderMutation = &extprocv3.HeaderMutation{SetHeaders: options(set)}
+		common.HeaderMutation.RemoveHeaders = without(set, forged)
 	}
 	return &extprocv3.ProcessingResponse{Response: &extprocv3.ProcessingResponse_ResponseHeaders{
 		ResponseHeaders: &extprocv3.HeadersResponse{Response: common},
