@@ -44,7 +44,7 @@ type Event struct {
 // beside decisions and outcomes have it. Who did it, and in which words, stands in
 // the personal part.
 type AdminRecord struct {
-	Action string `json:"action"`           // start, stop, reload …; search, show, export, hash, reveal, erase, hold, release, retain, rotate …
+	Action string `json:"action"`           // start, stop, reload …; search, show, export, hash, reveal, erase, hold, release, retain, rotate, copy_stopped, copy_failing …
 	Code   string `json:"code,omitempty"`   // why, of a closed list: subject_request, incident, litigation, review, retention …
 	Count  int64  `json:"count,omitempty"`  // of events that it was about
 	Detail string `json:"detail,omitempty"` // in words of ours: a place, a revision, the id of a grant or of a hold
@@ -171,7 +171,7 @@ type EvidenceRecord struct {
 
 // PolicyRecord says which revisions decided.
 type PolicyRecord struct {
-	Binary   string `json:"binary,omitempty"`
+	Binary   string `json:"binary,omitempty"` // version, and sha256: with SHA-256 over the file of the program that ran
 	Config   string `json:"config"`
 	Policies string `json:"policies"`
 	Suite    string `json:"suite"`

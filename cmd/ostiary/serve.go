@@ -142,6 +142,7 @@ func checkListen(cfg *config.Config) error {
 }
 
 func newServer(o options, out, diag io.Writer) *server {
+	thisProgram() // its file is read while the policies load
 	return &server{opts: o, out: out, log: telemetry.Logger(diag, slog.LevelInfo, false), offers: make(chan *offer)}
 }
 
@@ -403,7 +404,7 @@ func (s *server) stop() error {
 // known adds what only the process knows to the state of the log.
 func (s *server) known(st *console.Stats) {
 	if b := s.current.Load(); b != nil {
-		st.Revisions = []string{"configuration " + b.snap.Revision, "policies " + b.snap.Decider.Revision(), "suite " + b.snap.Classifier.Revision()}
+		st.Revisions = []string{"configuration " + b.snap.Revision, "policies " + b.snap.Decider.Revision(), "suite " + b.snap.Classifier.Revision(), "program " + b.snap.Binary}
 	}
 }
 
