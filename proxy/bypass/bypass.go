@@ -38,6 +38,7 @@ const (
 	Elsewhere    = "elsewhere"     // the host was reached whose name was given, not the provider
 	NotThere     = "not_there"     // no such socket can be seen from here
 	NoPermission = "no_permission" // it can, but not be opened
+	NotTLS       = "not_tls"       // TLS was answered in plain HTTP
 	NoName       = "no_name"       // the resolver does not know the name
 )
 

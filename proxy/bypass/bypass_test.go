@@ -50,7 +50,7 @@ func TestOpen(t *testing.T) {
 	}
 	for name, detail := range map[string]string{
 		bypass.Ordinary: bypass.ProvidersCertificate, "fronting_out": bypass.ProvidersAnswer, "fronting_out_http2": bypass.ProvidersAnswer, "plain_80": bypass.ProvidersAnswer,
-		"quic": bypass.Datagram, "port_80": bypass.Undecided, "dns_udp": bypass.Resolved, "proxy_absolute": bypass.ProvidersAnswer, "ech_real": bypass.ProvidersCertificate,
+		"quic": bypass.Datagram, "port_80": bypass.ProvidersAnswer, "dns_udp": bypass.Resolved, "proxy_absolute": bypass.ProvidersAnswer, "ech_real": bypass.ProvidersCertificate,
 	} {
 		if row := rowOf(t, r, name); row.Detail != detail {
 			t.Errorf("%s: %s, not %s", name, row.Detail, detail)

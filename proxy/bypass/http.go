@@ -29,7 +29,7 @@ var decisionID = regexp.MustCompile(`^[0-7][0-9A-HJKMNP-TV-Z]{25}$`)
 
 // refusalCodes are those with which Envoy itself tells, in Ostiary's words, that
 // it did not forward a request: its answers carry no decision.
-var refusalCodes = []string{"no_verdict", "request_too_large", "upgrade_not_supported", "pool_unavailable", "overloaded", "request_timeout", "bad_request"}
+var refusalCodes = []string{proxy.CodeHostNotAllowed, "no_verdict", "request_too_large", "upgrade_not_supported", "pool_unavailable", "overloaded", "request_timeout", "bad_request"}
 
 // body is the content of a request that Ostiary refuses in every mode: one that two
 // parsers could read differently.
@@ -63,9 +63,9 @@ func (t *Target) ask(ctx context.Context, c net.Conn, request []byte) Outcome {
 	return answers[0].judge()
 }
 
-// askBadly sends what no client should, and judges every answer, up to n. TLS must
-// have been ended by Ostiary: a server's own refusal of bad framing counts as a
-// refusal then.
+// askBadly sends what no client should, and judges every answer, up to n. What is
+// spoken with must be Ostiary's, by its certificate or by its address: a server's
+// own refusal of bad framing counts as a refusal then.
 func (t *Target) askBadly(ctx context.Context, c net.Conn, request []byte, n int) Outcome {
 	answers, err := exchange(ctx, c, request, n)
 	if len(answers) == 0 {
@@ -198,7 +198,7 @@ func (a *answer) ofAPI() bool {
 // framing reports whether it is how servers refuse what is no good HTTP.
 func (a *answer) framing() bool {
 	switch a.status {
-	case 400, 404, 405, 411, 413, 421, 426, 431, 501, 505:
+	case 400, 403, 404, 405, 411, 413, 421, 426, 431, 501, 505:
 		return len(a.body) < 256 && !a.ofAPI()
 	}
 	return false

@@ -79,7 +79,14 @@ func (t *Target) direct(ctx context.Context, port uint16, h hello, say speaking)
 	if err != nil {
 		return unconnected(err)
 	}
-	return t.overTLS(ctx, c, h, say)
+	o := t.overTLS(ctx, c, h, say)
+	if o.Detail == NotTLS {
+		// Then it may be told there, which is all the same.
+		if c, err = t.dialHost(ctx, port); err == nil {
+			return t.askPlain(ctx, c, t.canary(t.Host))
+		}
+	}
+	return o
 }
 
 // atPassed makes TLS to the host that passes, at its own address.
@@ -276,7 +283,11 @@ func (t *Target) sixes() (out []netip.Addr) {
 func proxied(ports []uint16) []Attempt {
 	through := func(name, why string, to func(Target) connect, h func(Target) hello, say func(Target) speaking) Attempt {
 		return Attempt{Name: name, Why: why, Run: func(ctx context.Context, t Target) Outcome {
-			return t.inTunnel(ctx, to(t), func(c net.Conn) Outcome { return t.overTLS(ctx, c, h(t), say(t)) })
+			o := t.inTunnel(ctx, to(t), func(c net.Conn) Outcome { return t.overTLS(ctx, c, h(t), say(t)) })
+			if o.Detail == NotTLS {
+				return t.inTunnel(ctx, to(t), func(c net.Conn) Outcome { return t.askPlain(ctx, c, t.canary(t.Host)) })
+			}
+			return o
 		}}
 	}
 	toHost := func(t Target) connect { return connect{to: join(t.Host, portHTTPS)} }
@@ -291,7 +302,8 @@ func proxied(ports []uint16) []Attempt {
 			if err != nil {
 				return Outcome{Verdict: Inconclusive, Detail: ProxyAway}
 			}
-			return t.askPlain(ctx, c, t.write("POST "+scheme+"://"+t.Host+t.path(), t.Host, body(), t.proxyFields()...))
+			defer func() { _ = c.Close() }()
+			return t.askBadly(ctx, c, t.write("POST "+scheme+"://"+t.Host+t.path(), t.Host, body(), t.proxyFields()...), 1)
 		}}
 	}
 	list := []Attempt{

@@ -221,7 +221,7 @@ func broken(err error) Outcome {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return Outcome{Verdict: Inconclusive, Detail: Silent}
 	case errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/":
-		return Outcome{Verdict: Round, Detail: Undecided} // Ostiary closes what it cannot read
+		return Outcome{Verdict: Refused, Detail: NotTLS}
 	case errors.As(err, &record):
 		return Outcome{Verdict: Inconclusive, Detail: Garbled}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &at): // an alert is one, too
