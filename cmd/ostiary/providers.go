@@ -29,6 +29,12 @@ they speak, under which law their owner is, and what the public terms say of
 retention and training. What is not known for sure is unknown; a contract of your
 own may say otherwise, and policies see what the pool says, not this list.
 
+Which model APIs applications reach or try to reach past Ostiary ("shadow AI") is in
+the audit log, counted, without the names that clients chose:
+
+  ostiary audit stats kind:connection --by suspect --by provider --by domain
+  ostiary audit search kind:connection suspect:unknown did:passed
+
 A list comes with the program. A newer one is taken where it is signed:
 
   providers: {file: providers.json, key: providers.pem}
