@@ -236,7 +236,7 @@ func (w *ways) stop(ctx context.Context) error {
 
 // seen takes what Envoy tells of a connection.
 func (w *ways) seen(c *envoy.Connection) {
-	if w == nil || c.Chain == envoy.Governed && c.Failure == "" || c.Chain == envoy.Passed && c.Name == "" {
+	if w == nil || c.Chain == envoy.Governed && c.Failure == "" || c.Chain == envoy.Passed && c.Listener {
 		return // told of by its requests, or by another line
 	}
 	name := c.Name

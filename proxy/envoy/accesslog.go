@@ -85,7 +85,8 @@ type Inspected struct {
 type Connection struct {
 	Way      string // proxy or redirect
 	Chain    string // passed, refused/ and why, governed, plain, or empty where nothing matched
-	Name     string // that passed: a host, perhaps with a port. A client's word
+	Name     string // a host, perhaps with a port, where it may be told. A client's word
+	Listener bool   // the line is the listener's: of what passed, another line tells
 	Upstream string // address; empty where none was reached
 	Failure  string // of TLS with the client: a constant word, or empty
 	Sent     int64  // bytes to upstream
@@ -154,6 +155,7 @@ type logWay struct {
 	Chain      string `json:"chain"`
 	Name       string `json:"name"`
 	TLS        string `json:"tls"`
+	By         string `json:"by"`
 }
 
 type logProc struct {
@@ -193,7 +195,7 @@ func ParseEntry(line []byte) Entry {
 	}
 	if l.Connection != "" {
 		return Entry{Connection: &Connection{
-			Way: word(l.Connection), Chain: word(l.Chain), Name: hostWord(l.Name), Upstream: word(l.Upstream), Failure: tlsFailure(l.TLS),
+			Way: word(l.Connection), Chain: word(l.Chain), Name: hostWord(l.Name), Listener: l.By == "listener", Upstream: word(l.Upstream), Failure: tlsFailure(l.TLS),
 			Sent: int64(l.UpTx), Received: int64(l.UpRx), Duration: milliseconds(l.MS),
 		}}
 	}

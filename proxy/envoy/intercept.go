@@ -238,7 +238,7 @@ func (b ways) redirectListener() *listenerv3.Listener {
 		ListenerFiltersTimeout: lasting(helloTimeout),
 		FilterChains:           append(b.chains(proxy.WayRedirect), b.plainChain()),
 		FilterChainMatcher:     b.byName(true),
-		AccessLog:              []*accesslogv3.AccessLog{b.connectionLog(proxy.WayRedirect, "%FILTER_CHAIN_NAME%", false)},
+		AccessLog:              []*accesslogv3.AccessLog{b.connectionLog(proxy.WayRedirect, byListener, b.piped())},
 	}
 	b.at(l, b.spec.Intercept.Redirect)
 	return l
@@ -255,7 +255,7 @@ func (b ways) innerListener() *listenerv3.Listener {
 		ListenerFiltersTimeout:        lasting(helloTimeout),
 		FilterChains:                  b.chains(proxy.WayProxy),
 		FilterChainMatcher:            b.byName(false),
-		AccessLog:                     []*accesslogv3.AccessLog{b.connectionLog(proxy.WayProxy, "%FILTER_CHAIN_NAME%", false)},
+		AccessLog:                     []*accesslogv3.AccessLog{b.connectionLog(proxy.WayProxy, byListener, b.piped())},
 	}
 }
 
@@ -526,8 +526,8 @@ func (b ways) forwarder(way string, routes []*routev3.Route) *hcmv3.HttpConnecti
 		PathWithEscapedSlashesAction:  hcmv3.HttpConnectionManager_REJECT_REQUEST,
 		EarlyHeaderMutationExtensions: []*corev3.TypedExtensionConfig{b.earlyRemoval()},
 		AccessLog: []*accesslogv3.AccessLog{
-			b.when(b.connectionLog(way, "%ROUTE_NAME%", true), "xds.route_name == '"+Passed+"'"),
-			b.when(b.connectionLog(way, "%ROUTE_NAME%", false), "xds.route_name != '"+Passed+"' && (xds.route_name != 'connect' || response.code == 407)"),
+			b.when(b.connectionLog(way, byRoute, true), "xds.route_name == '"+Passed+"'"),
+			b.when(b.connectionLog(way, byRoute, b.piped()), "xds.route_name != '"+Passed+"' && (xds.route_name != 'connect' || response.code == 407)"),
 		},
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name: "ostiary_" + way,
@@ -673,8 +673,15 @@ func (b ways) forbid(name string, match *routev3.RouteMatch) *routev3.Route {
 	}
 }
 
-// connectionLog tells of connections that no verdict covers. The name stands in
-// it only where the bytes passed: elsewhere it is a client's word.
+// What says which chain a connection has, beside a constant.
+const byListener, byRoute = "%FILTER_CHAIN_NAME%", "%ROUTE_NAME%"
+
+// piped reports whether the access log goes to this program and into no file: then
+// it may name what was refused, which is a client's word.
+func (b ways) piped() bool { return b.spec.AccessLog == stdoutPath }
+
+// connectionLog tells of connections that no verdict covers. In a file, the name
+// stands only where the bytes passed.
 func (b ways) connectionLog(way, chain string, named bool) *accesslogv3.AccessLog {
 	fields := map[string]string{
 		"connection": way, "chain": chain, "flags": "%RESPONSE_FLAGS%", "up_tx": "%UPSTREAM_WIRE_BYTES_SENT%", "up_rx": "%UPSTREAM_WIRE_BYTES_RECEIVED%", "ms": "%DURATION%",
@@ -682,9 +689,12 @@ func (b ways) connectionLog(way, chain string, named bool) *accesslogv3.AccessLo
 	}
 	if named {
 		fields["name"] = "%REQUESTED_SERVER_NAME%"
-		if chain != Passed {
+		if chain == byRoute {
 			fields["name"] = "%REQ(:AUTHORITY)%"
 		}
+	}
+	if chain == byListener {
+		fields["by"] = "listener"
 	}
 	s := &structpb.Struct{Fields: map[string]*structpb.Value{}}
 	for k, v := range fields {

@@ -42,6 +42,9 @@ const (
 	attrSignal     = "ostiary.signal"
 	attrSink       = "ostiary.sink"    // a copy of the log, by its configured name
 	attrWitness    = "ostiary.witness" // likewise
+	attrWay        = "ostiary.connection.way"
+	attrPassage    = "ostiary.connection.passage"
+	attrTaken      = "ostiary.connection.kind" // what its name is taken for
 )
 
 // spanAttributes is all that a span may carry.
@@ -81,6 +84,7 @@ const (
 	mUngoverned
 	mLost
 	mAdmin
+	mConnections
 	mCommit
 	mSync
 	mBatch
@@ -107,25 +111,26 @@ type metricRow struct {
 }
 
 var metrics = [metricCount]metricRow{
-	mExchanges:  {"ostiary.exchanges", "", "Decisions, by what was done.", counter, []string{attrAction, attrPool, attrDialect, attrOperation}},
-	mOpen:       {"ostiary.exchanges.open", "", "Exchanges whose outcome is not known yet.", gauge, nil},
-	mRefusals:   {"ostiary.refusals", "", "Refusals, by code.", counter, []string{attrCode}},
-	mFindings:   {"ostiary.findings", "", "Recognised items in requests, by type and likelihood.", counter, []string{attrType, attrLikelihood}},
-	mStep:       {"ostiary.step.duration", "s", "Time of one step of a decision.", seconds, []string{attrStep}},
-	mDecision:   {"ostiary.decision.duration", "s", "Time of all steps of a decision, its durable record included.", seconds, []string{attrAction}},
-	mInference:  {"gen_ai.client.inference.duration", "s", "From the request's first byte to the answer's last.", seconds, []string{attrOperation, attrProvider, attrModel}},
-	mFirstChunk: {"gen_ai.client.inference.time_to_first_chunk", "s", "From the request's first byte to the answer's first, of streamed answers.", seconds, []string{attrOperation, attrProvider, attrModel}},
-	mOutcomes:   {"ostiary.outcomes", "", "Outcomes, by class of status and whether bytes were sent upstream.", counter, []string{attrClass, attrSent}},
-	mUngoverned: {"ostiary.ungoverned.sends", "", "Sends that no decision covers. Must be 0.", counter, nil},
-	mLost:       {"audit.events.lost", "", "Events that could not be made durable. Must be 0.", counter, []string{attrKind}},
-	mAdmin:      {"ostiary.admin.events", "", "Starts, stops, reloads and failures of them.", counter, []string{attrAdmin}},
-	mCommit:     {"ostiary.audit.commit.duration", "s", "Time of one commit of the audit log.", seconds, nil},
-	mSync:       {"ostiary.audit.sync.duration", "s", "Time of one commit's synchronisation with the disk.", seconds, nil},
-	mBatch:      {"ostiary.audit.commit.events", "", "Events of one commit.", sizes, nil},
-	mQueue:      {"ostiary.audit.queue", "", "Calls that waited for the next commit when the last one was done.", gauge, nil},
-	mEnvoy:      {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
-	mExport:     {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
-	mPolicyAge:  {"ostiary.policies.age", "s", "Seconds since the source of the policies last answered; only where they are a bundle.", gauge, nil},
+	mExchanges:   {"ostiary.exchanges", "", "Decisions, by what was done.", counter, []string{attrAction, attrPool, attrDialect, attrOperation}},
+	mOpen:        {"ostiary.exchanges.open", "", "Exchanges whose outcome is not known yet.", gauge, nil},
+	mRefusals:    {"ostiary.refusals", "", "Refusals, by code.", counter, []string{attrCode}},
+	mFindings:    {"ostiary.findings", "", "Recognised items in requests, by type and likelihood.", counter, []string{attrType, attrLikelihood}},
+	mStep:        {"ostiary.step.duration", "s", "Time of one step of a decision.", seconds, []string{attrStep}},
+	mDecision:    {"ostiary.decision.duration", "s", "Time of all steps of a decision, its durable record included.", seconds, []string{attrAction}},
+	mInference:   {"gen_ai.client.inference.duration", "s", "From the request's first byte to the answer's last.", seconds, []string{attrOperation, attrProvider, attrModel}},
+	mFirstChunk:  {"gen_ai.client.inference.time_to_first_chunk", "s", "From the request's first byte to the answer's first, of streamed answers.", seconds, []string{attrOperation, attrProvider, attrModel}},
+	mOutcomes:    {"ostiary.outcomes", "", "Outcomes, by class of status and whether bytes were sent upstream.", counter, []string{attrClass, attrSent}},
+	mUngoverned:  {"ostiary.ungoverned.sends", "", "Sends that no decision covers. Must be 0.", counter, nil},
+	mLost:        {"audit.events.lost", "", "Events that could not be made durable. Must be 0.", counter, []string{attrKind}},
+	mAdmin:       {"ostiary.admin.events", "", "Starts, stops, reloads and failures of them.", counter, []string{attrAdmin}},
+	mConnections: {"ostiary.connections", "", "Intercepted connections that no decision covers: what passed, was refused, or looks like a model API.", counter, []string{attrWay, attrPassage, attrTaken}},
+	mCommit:      {"ostiary.audit.commit.duration", "s", "Time of one commit of the audit log.", seconds, nil},
+	mSync:        {"ostiary.audit.sync.duration", "s", "Time of one commit's synchronisation with the disk.", seconds, nil},
+	mBatch:       {"ostiary.audit.commit.events", "", "Events of one commit.", sizes, nil},
+	mQueue:       {"ostiary.audit.queue", "", "Calls that waited for the next commit when the last one was done.", gauge, nil},
+	mEnvoy:       {"ostiary.envoy.alarms", "", "Envoy's own counters that tell of refused, failed or ungoverned streams.", counter, []string{attrEnvoy}},
+	mExport:      {"ostiary.telemetry.export.failures", "", "Exports of telemetry that failed.", counter, []string{attrSignal}},
+	mPolicyAge:   {"ostiary.policies.age", "s", "Seconds since the source of the policies last answered; only where they are a bundle.", gauge, nil},
 
 	mSigned:      {"ostiary.audit.checkpoint.age", "s", "Seconds since the last checkpoint was signed, while records wait for one; else 0.", gauge, nil},
 	mIndexLag:    {"ostiary.audit.index.lag", "", "Records that are durable and cannot be searched yet.", gauge, nil},
@@ -158,11 +163,14 @@ var (
 	modes   = []string{string(proxy.Enforce), string(proxy.Observe)}
 	sents   = []string{"yes", "no", proxy.Unknown}
 	kindsOf = []string{proxy.EventDecision, proxy.EventOutcome, proxy.EventAdmin, proxy.EventGap, proxy.EventGrant, proxy.EventAccess, proxy.EventPolicy,
-		proxy.EventConfig, proxy.EventErasure, proxy.EventRetention, proxy.EventCheckpoint}
+		proxy.EventConfig, proxy.EventErasure, proxy.EventRetention, proxy.EventCheckpoint, proxy.EventConnection}
 	admins = []string{"start", "stop", "reload", "reload_failed", "data_plane_started", "data_plane_ended", "ungoverned", "policy_activated", "policy_refused", "notify_failed", "grant_used",
-		"search", "show", "export", "hash", "reveal", "denied", "erase", "hold", "release", "retain", "rotate", "seal"}
-	levels  = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
-	classes = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
+		"search", "show", "export", "hash", "reveal", "denied", "erase", "hold", "release", "retain", "rotate", "seal", "connections_lost", "copy_stopped", "copy_failing"}
+	ways     = []string{proxy.WayProxy, proxy.WayRedirect}
+	passages = []string{"passed", "refused"}
+	takens   = []string{"known_api", "known_app", "look_alike", "unknown"}
+	levels   = []string{"very_unlikely", "unlikely", "possible", "likely", "very_likely"}
+	classes  = []string{"1xx", "2xx", "3xx", "4xx", "5xx", wordNone}
 
 	dialects = []string{proxy.DialectOpenAI, proxy.DialectAnthropic, proxy.DialectNone}
 )

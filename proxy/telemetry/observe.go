@@ -111,6 +111,9 @@ func (t *Telemetry) Recorded(ctx context.Context, e *proxy.Event, err error) {
 		t.decided(x, e, err)
 	case e.Kind == proxy.EventOutcome && e.Outcome != nil && x != nil:
 		t.outcome(x, e.Outcome, err)
+	case e.Connection != nil && err == nil: // else it is counted again
+		c := e.Connection
+		t.count(mConnections, c.Count, word(ways, c.Way), word(passages, c.Passage), word(takens, c.Kind))
 	case e.Admin != nil:
 		// What happened, happened, whether the log has it or not.
 		t.count(mAdmin, 1, word(admins, e.Admin.Action))

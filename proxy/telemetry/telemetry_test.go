@@ -235,6 +235,9 @@ func TestProcessEvents(t *testing.T) {
 	tel.Recorded(ctx, &proxy.Event{Kind: proxy.EventGap, Admin: &proxy.AdminRecord{Action: "ungoverned", Detail: "x"}}, nil)
 	tel.Recorded(ctx, &proxy.Event{Kind: proxy.EventAdmin, Admin: &proxy.AdminRecord{Action: "reload_failed"}}, nil)
 	tel.Recorded(ctx, &proxy.Event{Kind: proxy.EventAdmin, Admin: &proxy.AdminRecord{Action: "dance"}}, nil)
+	seen := &proxy.Event{Kind: proxy.EventConnection, Connection: &proxy.ConnectionRecord{Way: proxy.WayProxy, Passage: "refused", Kind: "look_alike", Count: 3, Domain: "x.example"}}
+	tel.Recorded(ctx, seen, nil)
+	tel.Recorded(ctx, seen, errors.New("not durable: it is counted again"))
 	tel.Step(ctx, "record")() // of no exchange
 	tel.Step(ctx, "dance")()
 	tel.End(ctx)
@@ -246,6 +249,7 @@ func TestProcessEvents(t *testing.T) {
 		`ostiary_admin_events_total{ostiary_admin_action="ungoverned"} 1`,
 		`ostiary_admin_events_total{ostiary_admin_action="reload_failed"} 1`,
 		`ostiary_admin_events_total{ostiary_admin_action="other"} 1`,
+		`ostiary_connections_total{ostiary_connection_kind="look_alike",ostiary_connection_passage="refused",ostiary_connection_way="proxy"} 3`,
 		`ostiary_step_duration_seconds_count{ostiary_step="record"} 1`,
 		`ostiary_step_duration_seconds_count{ostiary_step="other"} 1`,
 		`ostiary_audit_commit_duration_seconds_sum 0.003`,
