@@ -154,7 +154,7 @@ func TestEndedAndForwarded(t *testing.T) {
 	for name, detail := range map[string]string{
 		bypass.Ordinary: bypass.ProvidersAnswer, "direct_http2": bypass.ProvidersAnswer, "no_name": bypass.ProvidersAnswer, "upper_case_name": bypass.ProvidersAnswer,
 		"fronting_in": bypass.ProvidersAnswer, "address_in_host": bypass.ProvidersAnswer, "coalescing": bypass.ProvidersAnswer, "websocket": bypass.Upgraded,
-		"connect_inside": bypass.Tunnelled, "absolute_inside": bypass.ProvidersAnswer, "smuggled": bypass.ProvidersAnswer, "ipv6": bypass.ProvidersAnswer,
+		"connect_inside": bypass.Tunnelled, "connect_inside_http2": bypass.Tunnelled, "absolute_inside": bypass.ProvidersAnswer, "smuggled": bypass.ProvidersAnswer, "ipv6": bypass.ProvidersAnswer,
 	} {
 		if row := rowOf(t, r, name); row.Verdict != bypass.Round || row.Detail != detail {
 			t.Errorf("%s: %s, %s; not round, %s", name, row.Verdict, row.Detail, detail)

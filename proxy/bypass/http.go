@@ -210,22 +210,28 @@ func (t *Target) askPlain(ctx context.Context, c net.Conn, request []byte) Outco
 	return t.ask(ctx, c, request)
 }
 
+// overOne speaks HTTP/2 over one connection and no other: which requests share it is
+// the question.
+func overOne(s *shaken) *http.Transport {
+	used := false
+	var only http.Protocols
+	only.SetHTTP2(true)
+	return &http.Transport{Protocols: &only, DisableCompression: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
+		if used {
+			return nil, errNoAddress
+		}
+		used = true
+		return s.Conn, nil
+	}}
+}
+
 // askHTTP2 sends requests for the hosts, one after the other, over one connection,
 // and judges every answer.
 func (t *Target) askHTTP2(ctx context.Context, s *shaken, hosts ...string) Outcome {
 	if s.ConnectionState().NegotiatedProtocol != "h2" {
 		return Outcome{Verdict: Refused, Detail: Closed}
 	}
-	used := false
-	var only http.Protocols
-	only.SetHTTP2(true)
-	transport := &http.Transport{Protocols: &only, DisableCompression: true, DialTLSContext: func(context.Context, string, string) (net.Conn, error) {
-		if used {
-			return nil, errNoAddress // one connection: that is the question
-		}
-		used = true
-		return s.Conn, nil
-	}}
+	transport := overOne(s)
 	defer transport.CloseIdleConnections()
 	out := Outcome{}
 	for _, host := range hosts {
@@ -238,7 +244,7 @@ func (t *Target) askHTTP2(ctx context.Context, s *shaken, hosts ...string) Outco
 		resp, err := transport.RoundTrip(r)
 		if err != nil {
 			if out.Verdict == "" {
-				out = unanswered2(ctx)
+				out = unansweredHTTP2(ctx)
 			}
 			return out // the connection was ended after what came before
 		}
@@ -254,8 +260,32 @@ func (t *Target) askHTTP2(ctx context.Context, s *shaken, hosts ...string) Outco
 	return out
 }
 
-// unanswered2 is unanswered for HTTP/2, whose errors do not say much.
-func unanswered2(ctx context.Context) Outcome {
+// connectHTTP2 asks for a tunnel in a stream of HTTP/2 (RFC 9113, 8.5).
+func (t *Target) connectHTTP2(ctx context.Context, s *shaken) Outcome {
+	if s.ConnectionState().NegotiatedProtocol != "h2" {
+		return Outcome{Verdict: Refused, Detail: Closed}
+	}
+	transport := overOne(s)
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(ctx, http.MethodConnect, "https://"+join(t.Passed, portHTTPS), http.NoBody)
+	if err != nil {
+		return Outcome{Verdict: Inconclusive, Detail: Failed}
+	}
+	resp, err := transport.RoundTrip(r)
+	if err != nil {
+		return unansweredHTTP2(ctx)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode/100 == 2 {
+		return Outcome{Verdict: Round, Detail: Tunnelled}
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // its beginning is enough
+	a := answer{resp.StatusCode, resp.Header, text}
+	return a.badly()
+}
+
+// unansweredHTTP2 is unanswered for HTTP/2, whose errors do not say much.
+func unansweredHTTP2(ctx context.Context) Outcome {
 	if ctx.Err() != nil {
 		return Outcome{Verdict: Inconclusive, Detail: Silent}
 	}

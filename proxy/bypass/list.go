@@ -225,6 +225,7 @@ func inside() []Attempt {
 				return answers[0].badly()
 			}
 		}),
+		over("connect_inside_http2", "the same over HTTP/2", helloHTTP2, func(t Target) speaking { return t.connectHTTP2 }),
 		over("absolute_inside", "a whole URL of another host within a governed connection", helloHost, badly(1, func(t Target) []byte {
 			return t.write("POST https://"+t.Passed+t.path(), t.Passed, body(), "Connection: close")
 		})),
