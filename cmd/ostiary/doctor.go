@@ -18,6 +18,7 @@ type doctorFlags struct {
 	log       string
 	config    string
 	json      bool
+	list      bool
 	try       tryFlags
 }
 
@@ -71,6 +72,8 @@ it wrote as --reference: each row then says whether the attempt comes through th
   ostiary doctor --bypass --json >outside.json         # as a user that is left alone
   sudo -u app ostiary doctor --bypass --ca /etc/ostiary/trust.pem --reference outside.json
 
+With --list it only says what would be tried, and why each could lead round.
+
 --reconcile joins Envoy's access log with the audit log: what was sent and decided,
 what was decided and not sent, and what left without a decision or against one.
 
@@ -85,6 +88,8 @@ cannot be read.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
+			case f.list && f.reconcile == "":
+				return f.listed(c.Context(), c.OutOrStdout())
 			case f.bypass == (f.reconcile != ""):
 				return errors.New("ask one question: --bypass, or --reconcile FILE")
 			case f.bypass:
@@ -99,6 +104,7 @@ cannot be read.`,
 	fl.StringVar(&f.log, "log", "", "`DIRECTORY` of the audit log; --bypass looks decisions up in it")
 	fl.StringVar(&f.config, "config", "", "configuration `FILE`: governed names, authority, proxy, pools, log")
 	fl.BoolVar(&f.json, "json", false, "write JSON")
+	fl.BoolVar(&f.list, "list", false, "say what --bypass would try, and why, and try nothing")
 	f.try.bind(c)
 	return c
 }

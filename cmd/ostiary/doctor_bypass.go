@@ -95,6 +95,32 @@ func (f *doctorFlags) tryRound(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
+// listed says what would be tried.
+func (f *doctorFlags) listed(ctx context.Context, w io.Writer) error {
+	cfg, err := plainConfig(f.config)
+	if err != nil {
+		return err
+	}
+	if len(f.try.addresses) == 0 {
+		f.try.addresses = []string{"192.0.2.1", "2001:db8::1"} // nothing is looked up for a list
+	}
+	t, _, err := f.target(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, a := range bypass.Attempts(t) {
+		fmt.Fprintf(tw, "%s\t%s\n", a.Name, a.Why)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, l := range bypass.Left(t) {
+		fmt.Fprintln(w, "not tried   "+l)
+	}
+	return nil
+}
+
 // outside reads the run from outside; nil where none is named.
 func (f *tryFlags) outside() (*bypass.Report, error) {
 	if f.reference == "" {

@@ -169,6 +169,39 @@ func TestBypassVerdict(t *testing.T) {
 	}
 }
 
+// TestForgedDecision: an id that the log does not have is somebody else's answer.
+func TestForgedDecision(t *testing.T) {
+	log := auditBook(t)
+	r := bypassReport{Report: bypass.Report{Alive: true, Rows: []bypass.Row{
+		{Attempt: "recorded", Verdict: bypass.Governed, Detail: bypass.Decided, ID: bookID(3)},
+		{Attempt: "silent", Verdict: bypass.Refused, Detail: bypass.Closed},
+		{Attempt: "forged", Verdict: bypass.Governed, Detail: bypass.Decided, ID: bookID(9)},
+	}}}
+	known, err := r.lookUp(t.Context(), log)
+	if err != nil || !known || r.LookedUp != 1 || r.Rows[0].Verdict != bypass.Governed {
+		t.Errorf("%v, %v, %+v", known, err, r)
+	}
+	if row := r.Rows[2]; row.Verdict != bypass.Round || row.Detail != bypass.NotInLog || r.verdict(known) != verdictRound {
+		t.Errorf("%+v", row)
+	}
+	if _, err := r.lookUp(t.Context(), "/nonexistent"); err == nil {
+		t.Error("a log that is not there says something")
+	}
+}
+
+// TestDoctorLists: the list needs no network, and says why of each.
+func TestDoctorLists(t *testing.T) {
+	status, out, diag := ostiary("doctor", "--list", "--target", "api.vendor.example", "--proxy", "127.0.0.1:3128", "--pool", "127.0.0.1:8000")
+	for _, name := range []string{"direct ", "ech_made_up ", "quic ", "proxy_in_proxy ", "pool 127.0.0.1:8000 ", "dns_udp ", "port_8443 "} {
+		if !strings.Contains(out, "\n"+name) && !strings.HasPrefix(out, name) {
+			t.Errorf("%q is not listed", name)
+		}
+	}
+	if status != exitYes || diag != "" {
+		t.Errorf("status %d, %s", status, diag)
+	}
+}
+
 func entriesOf(lines ...string) (out []envoy.Entry) {
 	for _, l := range lines {
 		out = append(out, envoy.ParseEntry([]byte(l)))
