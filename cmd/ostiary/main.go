@@ -102,6 +102,7 @@ Exit status: 0 yes, 1 the answer is no, 2 could not tell.`,
 		return fmt.Errorf("%w\nSee '%s --help'", err, c.CommandPath())
 	})
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), initCommand(), classifyCommand(), typesCommand(), validateCommand(), evaluateCommand(),
-		grantCommand(), auditCommand(), envoyCommand(), policyCommand(), explainCommand(), providersCommand(), collectCommand(), caCommand(), envCommand(), doctorCommand(), meshCommand())
+		grantCommand(), auditCommand(), envoyCommand(), policyCommand(), explainCommand(), providersCommand(), collectCommand(), caCommand(), envCommand(), doctorCommand(), meshCommand(),
+		redirectCommand(), execCommand(), execInsideCommand())
 	return root
 }

@@ -3,6 +3,7 @@ package redirect
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 )
 
@@ -151,4 +152,23 @@ func (f *Found) Differences(want Rules) ([]string, error) {
 		out = append(out, "not asked for: "+e)
 	}
 	return out, nil
+}
+
+// Listener is a socket that listens.
+type Listener struct {
+	Address netip.Addr
+	UID     uint32 // of the one who opened it
+}
+
+// Takes reports whether connections that are redirected arrive at the socket: for
+// IPv4 at 127.0.0.1, for IPv6 at ::1.
+func (l Listener) Takes(six bool) bool {
+	switch a := l.Address; {
+	case a == netip.IPv6Unspecified():
+		return true // as Linux does unless it is told otherwise
+	case six:
+		return a == netip.IPv6Loopback()
+	default:
+		return a.IsUnspecified() || a == netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
 }

@@ -39,11 +39,11 @@ const (
 // told.
 func Inside() error {
 	runtime.LockOSThread() // what a process may do is a matter of its threads
-	unix.CloseOnExec(fdControl)
-	control := os.NewFile(fdControl, "control")
-	if control == nil {
+	if !isKind(fdControl, unix.S_IFSOCK) || !isKind(fdOrder, unix.S_IFIFO) {
 		return errors.New("this is a part of 'ostiary exec', not a command")
 	}
+	unix.CloseOnExec(fdControl)
+	control := os.NewFile(fdControl, "control")
 	o, err := readOrder()
 	var sockets []socket
 	if err == nil {
@@ -63,6 +63,12 @@ func Inside() error {
 		_ = s.file.Close() // whoever holds one could take another's connections
 	}
 	return tell(control, become(o))
+}
+
+// isKind reports whether a descriptor is of a type of file.
+func isKind(fd int, kind uint32) bool {
+	var st unix.Stat_t
+	return unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == kind
 }
 
 func readOrder() (order, error) {

@@ -11,3 +11,7 @@ func Down(string) (found bool, err error) { return false, ErrUnsupported }
 
 // Read gives the rules that are there; here it gives [ErrUnsupported].
 func Read(string) (*Found, error) { return nil, ErrUnsupported }
+
+// Listening gives the sockets that listen on a TCP port of a network namespace; here
+// it gives [ErrUnsupported].
+func Listening(string, uint16) ([]Listener, error) { return nil, ErrUnsupported }

@@ -84,6 +84,7 @@ func startIn(o SpaceOptions, text []byte, attr *syscall.SysProcAttr) (started *S
 		return nil, err
 	}
 	s := &Space{cmd: exec.Command(o.Self[0], o.Self[1:]...), control: conn.(*net.UnixConn), signals: make(chan os.Signal, 16)}
+	s.cmd.Args[0] = os.Args[0] // a program may go by its name
 	s.cmd.Env, s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = []string{}, o.Stdin, o.Stdout, o.Stderr
 	s.cmd.ExtraFiles, s.cmd.SysProcAttr = []*os.File{theirs, read}, attr
 	if err := s.cmd.Start(); err != nil {
