@@ -496,7 +496,7 @@ func (r *bypassReport) print(w io.Writer) error {
 	for _, row := range r.Rows {
 		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%s", row.Attempt, row.Verdict, words(row.Detail), asItMust(row), row.ID)
 		if proof {
-			line += "\t" + map[string]string{bypass.Shown: "yes", bypass.Unshown: "no: proves nothing"}[row.Proof]
+			line += "\t" + proofOf(row)
 		}
 		fmt.Fprintln(tw, strings.TrimRight(line, "\t"))
 	}
@@ -525,8 +525,11 @@ func (r *bypassReport) print(w io.Writer) error {
 
 // sum says it in one line.
 func (r *bypassReport) sum() string {
-	governed, refused := 0, 0
+	governed, refused, unproven := 0, 0, 0
 	for _, row := range r.Rows {
+		if row.Mute() && row.Proof == bypass.Unshown {
+			unproven++
+		}
 		switch row.Verdict {
 		case bypass.Governed:
 			governed++
@@ -535,6 +538,9 @@ func (r *bypassReport) sum() string {
 		}
 	}
 	count := fmt.Sprintf("%d attempts: %d governed, %d refused", len(r.Rows), governed, refused)
+	if unproven > 0 {
+		count += fmt.Sprintf(", %d of them came through nowhere", unproven)
+	}
 	if r.LookedUp > 0 {
 		count += fmt.Sprintf(", %d decisions in the log", r.LookedUp)
 	}
@@ -547,6 +553,18 @@ func (r *bypassReport) sum() string {
 		return fmt.Sprintf("CANNOT TELL: %d attempts came to nothing that can be judged; %s", len(r.Open()), count)
 	}
 	return "NOTHING GOES ROUND; " + count
+}
+
+// proofOf says what a run from outside shows of a row that does not speak for
+// itself.
+func proofOf(row bypass.Row) string {
+	switch {
+	case row.Proof == bypass.Shown:
+		return "yes"
+	case row.Mute():
+		return "no: proves nothing"
+	}
+	return ""
 }
 
 func asItMust(row bypass.Row) string {

@@ -29,7 +29,7 @@ type reconciliation struct {
 	Undecided   requestTally            `json:"sent_and_never_decided"`
 	Refused     requestTally            `json:"denied_and_yet_sent"`
 	Alarms      map[string]requestTally `json:"alarms"`          // lines that Envoy itself shows to be wrong, by why
-	Missing     requestTally            `json:"not_in_this_log"` // decided, and no line of the access log is about it
+	Missing     requestTally            `json:"not_in_this_log"` // to be sent, and no line of the access log is about it
 	Twice       requestTally            `json:"in_several_lines"`
 	Older       requestTally            `json:"older_than_this_log"` // sent under decisions that retention removed, or may have
 }
@@ -59,6 +59,7 @@ func addTo(m map[string]requestTally, word, id string, bytes int64) {
 type ruled struct {
 	action proxy.Action
 	code   string
+	here   bool // Ostiary answered itself
 	seen   bool // a line of the access log is about it
 }
 
@@ -156,7 +157,7 @@ func readDecisions(ctx context.Context, r *audit.Reader) (*decisionBook, error) 
 		if len(out.by) == maxReconciled {
 			return nil, fmt.Errorf("the audit log has more than %d decisions; reconcile a copy of a part of it", maxReconciled)
 		}
-		out.by[ev.ID] = &ruled{action: ev.Decision.Action, code: ev.Decision.Code}
+		out.by[ev.ID] = &ruled{action: ev.Decision.Action, code: ev.Decision.Code, here: ev.Decision.Pool == proxy.PoolSelf}
 	}
 	return out, nil
 }
@@ -168,7 +169,12 @@ func reconcile(entries []envoy.Entry, book *decisionBook) *reconciliation {
 		r.line(&entries[n], book)
 	}
 	for _, id := range slices.Sorted(maps.Keys(book.by)) {
-		if d := book.by[id]; !d.seen {
+		// Envoy's line of a request that Ostiary answered itself has no decision.
+		switch d := book.by[id]; {
+		case d.seen:
+		case d.action == proxy.Deny || d.here:
+			addTo(r.Unsent, answeredWord(d), id, 0)
+		default:
 			r.Missing.add(id, 0)
 		}
 	}
@@ -221,13 +227,21 @@ func (r *reconciliation) line(e *envoy.Entry, book *decisionBook) {
 
 // unsent says in a constant word why a request was not sent.
 func unsent(e *envoy.Entry, d *ruled) string {
+	if d.action == proxy.Deny || d.here {
+		return answeredWord(d)
+	}
+	return ended(*e)
+}
+
+// answeredWord says it of one that Ostiary answered itself.
+func answeredWord(d *ruled) string {
 	switch {
-	case d.action == proxy.Deny && d.code != "":
+	case d.code != "":
 		return d.code
 	case d.action == proxy.Deny:
 		return "denied"
 	}
-	return ended(*e)
+	return "answered_here"
 }
 
 // leaked reports whether something left that should not have.
@@ -273,7 +287,7 @@ func (r *reconciliation) print(w io.Writer) error {
 	for _, word := range slices.Sorted(maps.Keys(r.Unsent)) {
 		row("decided and not sent: "+words(word), r.Unsent[word], true)
 	}
-	row("decided, and not in this access log", r.Missing, false)
+	row("to be sent, and not in this access log", r.Missing, false)
 	row("in several lines", r.Twice, false)
 	row("older than this audit log", r.Older, false)
 	if err := tw.Flush(); err != nil {

@@ -49,7 +49,8 @@ func TestReconcile(t *testing.T) {
 		{"an unreadable line", []string{fine, "what is this"}, exitUnknown, []string{"unreadable lines", "CANNOT TELL"}},
 		{"a leak beside an unreadable line", []string{"what is this", accessLine(bookID(7), "allow", up, 70, 10, 1)}, exitNo, []string{"SOMETHING LEFT"}},
 		{"nothing", nil, exitUnknown, []string{"the access log is empty"}},
-		{"not in this log", []string{fine}, exitYes, []string{"decided, and not in this access log", bookID(3)}},
+		{"a refusal that Envoy has no id of", []string{fine}, exitYes, []string{"decided and not sent: data policy denied 1", bookID(3)}},
+		{"not in this log", []string{denied}, exitYes, []string{"to be sent, and not in this access log", bookID(1)}},
 		{"twice", []string{fine, fine}, exitYes, []string{"in several lines"}},
 		{"connections", []string{fine, `{"connection":"redirect","chain":"passed","name":"www.example.org:443","up_tx":100}`}, exitYes, []string{"1 of them about connections"}},
 	} {
@@ -84,9 +85,9 @@ func TestReconcile(t *testing.T) {
 
 // TestReconcileOlder: a log whose beginning is gone cannot say what it had decided.
 func TestReconcileOlder(t *testing.T) {
-	book := &decisionBook{by: map[string]*ruled{bookID(5): {action: "allow"}}, first: bookID(5)}
+	book := &decisionBook{by: map[string]*ruled{bookID(5): {action: "allow"}, bookID(8): {action: "allow", here: true}}, first: bookID(5)}
 	r := reconcile(entriesOf(accessLine(bookID(4), "allow", "192.0.2.1:443", 10, 1, 1), accessLine(bookID(5), "allow", "192.0.2.1:443", 10, 1, 1)), book)
-	if r.leaked() || !r.open() || r.Older.Requests != 1 || r.Sent.Requests != 1 {
+	if r.leaked() || !r.open() || r.Older.Requests != 1 || r.Sent.Requests != 1 || r.Unsent["answered_here"].Requests != 1 {
 		t.Errorf("%+v", r)
 	}
 	r = reconcile(entriesOf(accessLine(bookID(6), "allow", "192.0.2.1:443", 10, 1, 1)), book)

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -146,6 +147,13 @@ type Row struct {
 	// Proof says what a run from outside made of the same attempt: [Shown] where it
 	// came through there, [Unshown] where it did not, empty without such a run.
 	Proof string `json:"proof,omitempty"`
+}
+
+// Mute reports whether the row is a refusal that does not say who refused: only
+// these need proof. The others show by themselves that Ostiary, or the host that was
+// named, was reached.
+func (r *Row) Mute() bool {
+	return r.Verdict == Refused && slices.Contains([]string{Closed, Unreachable, NoAnswer, NoName, NotTLS}, r.Detail)
 }
 
 // What a run from outside says of a row.
