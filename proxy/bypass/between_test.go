@@ -94,7 +94,7 @@ func TestBetween(t *testing.T) {
 		want := map[string]bypass.Verdict{
 			bypass.Ordinary: bypass.Governed, "direct_http2": bypass.Governed, "upper_case_name": bypass.Governed, "name_at_passed": bypass.Governed,
 			"fronting_in": bypass.Governed, "address_in_host": bypass.Governed, "coalescing": bypass.Governed, "websocket": bypass.Governed,
-			"ipv6": bypass.Governed, "proxy": bypass.Governed, "proxy_old": bypass.Governed, "proxy_other_target": bypass.Governed,
+			"ipv6": bypass.Governed, "proxy": bypass.Governed, "proxy_old": bypass.Governed, "proxy_http2": bypass.Governed, "proxy_other_target": bypass.Governed,
 			"ech_made_up": bypass.Refused, "wrong_name": bypass.Refused, "fronting_out": bypass.Refused, "no_name": bypass.Refused,
 			"dns_https": bypass.Round,
 		}[row.Attempt]

@@ -93,6 +93,44 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestProxyCredential: a proxy that wants to know who asks is told, and nobody
+// else.
+func TestProxyCredential(t *testing.T) {
+	w, target := open(t)
+	const basic = "Basic ZGVzazpodW50ZXIy" // desk:hunter2
+	through := w.forward()
+	w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("proxy-authorization") != basic {
+			rw.Header().Set(proxy.HeaderPrefix+"reason", "no_credential")
+			rw.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		through.ServeHTTP(rw, r)
+	}), nil, proxyAt)
+	saw := make(chan string, 1000)
+	w.serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		saw <- r.Header.Get("proxy-authorization")
+		vendor(rw, r)
+	}), nil, at4+":80", poolAt)
+	for _, tt := range []struct {
+		credential string
+		verdict    bypass.Verdict
+	}{{"", bypass.Refused}, {"desk:hunter2", bypass.Round}} {
+		target.ProxyCredential = tt.credential
+		for _, row := range try(t, target, patience).Rows {
+			if strings.HasPrefix(row.Attempt, "proxy") && row.Verdict != tt.verdict {
+				t.Errorf("with %q %s: %s, %s", tt.credential, row.Attempt, row.Verdict, row.Detail)
+			}
+		}
+	}
+	close(saw)
+	for h := range saw {
+		if h != "" {
+			t.Error("somebody else got the proxy's credential")
+		}
+	}
+}
+
 // TestClosed: nothing is reached, in each way in which a network says so.
 func TestClosed(t *testing.T) {
 	for _, tt := range []struct {

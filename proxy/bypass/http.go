@@ -296,6 +296,7 @@ func unansweredHTTP2(ctx context.Context) Outcome {
 type connect struct {
 	to  string // HOST:PORT
 	old bool   // HTTP/1.0, as Python up to 3.11 sends it
+	two bool   // HTTP/2 without TLS
 }
 
 // errNotTunnelled means that a proxy answered, and does not connect.
@@ -303,6 +304,9 @@ var errNotTunnelled = errors.New("bypass: the proxy does not connect")
 
 // connectThrough asks the explicit proxy for a tunnel.
 func (t *Target) connectThrough(ctx context.Context, to connect) (net.Conn, error) {
+	if to.two {
+		return t.streamThrough(ctx, to.to)
+	}
 	c, err := t.dial(ctx, "tcp", t.Proxy)
 	if err != nil {
 		return nil, err

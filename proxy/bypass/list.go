@@ -310,6 +310,7 @@ func proxied(ports []uint16) []Attempt {
 	list := []Attempt{
 		through("proxy", "the explicit proxy as it is meant: CONNECT to the provider, its name inside", toHost, helloHost, askHost),
 		through("proxy_old", "CONNECT of HTTP/1.0", func(t Target) connect { return connect{to: join(t.Host, portHTTPS), old: true} }, helloHost, askHost),
+		through("proxy_http2", "CONNECT over HTTP/2", func(t Target) connect { return connect{to: join(t.Host, portHTTPS), two: true} }, helloHost, askHost),
 		through("proxy_other_name", "CONNECT to the provider, the name of a host that passes inside", toHost, func(t Target) hello { return hello{name: t.Passed} }, askHost),
 		through("proxy_other_target", "CONNECT to a host that passes, the provider's name inside", func(t Target) connect { return connect{to: join(t.Passed, portHTTPS)} }, helloHost, askHost),
 		through("proxy_no_name", "CONNECT to the provider, no name inside", toHost, func(Target) hello { return hello{} }, askHost),

@@ -176,6 +176,11 @@ func (w *world) serve(h http.Handler, conf *tls.Config, addresses ...string) {
 	w.t.Helper()
 	l := w.listen(addresses...)
 	s := &http.Server{Handler: h, TLSConfig: conf, ErrorLog: log.New(io.Discard, "", 0)}
+	if conf == nil {
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetHTTP1(true)
+		s.Protocols.SetUnencryptedHTTP2(true)
+	}
 	w.t.Cleanup(func() { _ = s.Close() })
 	go func() {
 		if conf == nil {
@@ -256,6 +261,20 @@ func (w *world) forward() http.Handler {
 		if err != nil {
 			rw.WriteHeader(http.StatusBadGateway)
 			return
+		}
+		if r.ProtoMajor == 2 {
+			rw.WriteHeader(http.StatusOK)
+			control := http.NewResponseController(rw)
+			_ = control.Flush()
+			go func() { _, _ = io.Copy(to, r.Body); _ = to.Close() }()
+			for b := make([]byte, 4096); ; {
+				n, err := to.Read(b)
+				_, _ = rw.Write(b[:n])
+				_ = control.Flush()
+				if err != nil {
+					return
+				}
+			}
 		}
 		c, _, err := http.NewResponseController(rw).Hijack()
 		if err != nil {
