@@ -65,8 +65,7 @@ signal's number if one ended it, 2 if it did not begin.
 
 Without --config the defaults of 'ostiary run' decide. With --to the connections are
 given to an Ostiary that runs (its intercept.redirect), whose log has the decisions;
-the command trusts the authority of its configuration, or that of --ca. It must serve
-with Envoy: the embedded data plane takes what the kernel redirected and nothing else.`,
+the command trusts the authority of its configuration, or that of --ca.`,
 		Example: `  ostiary exec -- curl https://api.openai.com/v1/models
   ostiary exec --config ostiary.yaml -- python agent.py
   sudo ostiary exec --user $USER --to 127.0.0.1:15001 -- npx some-agent`,

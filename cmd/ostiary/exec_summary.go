@@ -12,6 +12,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy"
 	"github.com/ostiary/ostiary/proxy/audit"
+	"github.com/ostiary/ostiary/proxy/pools"
 )
 
 // Bounds of a summary.
@@ -35,7 +36,7 @@ func (t *tally) connection(c Connection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c.Passage == "passed" {
-		count(&t.passed, domainOf(c.Name), 1)
+		count(&t.passed, pools.Registrable(c.Name), 1)
 		return
 	}
 	count(&t.refused, c.Why, 1)
@@ -161,18 +162,4 @@ func line(w io.Writer, label string, m map[string]int, none string) {
 		out = append(out, fmt.Sprintf("%s %d", k, m[k]))
 	}
 	fmt.Fprintf(w, "  %-15s %s\n", label, strings.Join(out, ", "))
-}
-
-// secondLevels are the labels below which many countries give out names.
-var secondLevels = []string{"ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"}
-
-// domainOf gives the part of a name by which its owner goes, near enough to show it:
-// the last two labels, or three below a country's co, com and the like.
-func domainOf(name string) string {
-	l := strings.Split(strings.ToLower(name), ".")
-	n := min(len(l), 2)
-	if len(l) > 2 && len(l[len(l)-1]) == 2 && slices.Contains(secondLevels, l[len(l)-2]) {
-		n = 3
-	}
-	return strings.Join(l[len(l)-n:], ".")
 }

@@ -141,14 +141,16 @@ func TestRedirectedByKernel(t *testing.T) {
 				t.Errorf("%s port %d: told of %q because of %s, want %s", ip, tt.port, got.Name, got.Why, tt.why)
 			}
 		}
-		// Straight to the redirect's port: nobody redirected that.
+		// Straight to the redirect's port: nobody redirected that, and the name decides.
 		direct := "127.0.0.1"
 		if strings.Contains(ip, ":") {
 			direct = "::1"
 		}
-		_, _ = io.ReadAll(dial(direct, int(at)))
+		c := dial(direct, int(at))
+		_, _ = c.Write(helloFor(t, &tls.Config{ServerName: evil}))
+		_, _ = io.ReadAll(c)
 		told++
-		if got := s.hears(t, told)[told-1]; got.Why != embedded.WhyLoop {
+		if got := s.hears(t, told)[told-1]; got.Why != "default" {
 			t.Errorf("%s: told %+v", ip, got)
 		}
 	}

@@ -420,13 +420,19 @@ func (x *interceptor) redirects(l *limited) error {
 // redirected takes one redirected connection.
 func (x *interceptor) redirected(c net.Conn) {
 	to := x.original(c)
-	t := x.admit(c, arrival{way: proxy.WayRedirect, port: to.Port(), peer: nobody})
+	// Who connects here without being redirected (a relay in front) is asked by the
+	// name alone, as everybody. Real loops are known by the connections we made.
+	port, direct := to.Port(), to == addrPort(c.LocalAddr())
+	if direct {
+		port = portHTTPS
+	}
+	t := x.admit(c, arrival{way: proxy.WayRedirect, port: port, peer: nobody})
 	if t == nil {
 		_ = c.Close()
 		x.tell(&Connection{Way: proxy.WayRedirect, Passage: Refused, Why: WhyCrowded})
 		return
 	}
-	if t.target = to; x.plane.own.listens(to) {
+	if t.target = to; !direct && x.plane.own.listens(to) {
 		t.end(&Connection{Passage: Refused, Why: WhyLoop})
 		x.running.Done()
 		return

