@@ -146,9 +146,9 @@ func TestRedirectedByKernel(t *testing.T) {
 		if strings.Contains(ip, ":") {
 			direct = "::1"
 		}
-		c := dial(direct, int(at))
-		_, _ = c.Write(helloFor(t, &tls.Config{ServerName: evil}))
-		_, _ = io.ReadAll(c)
+		straight := dial(direct, int(at))
+		_, _ = straight.Write(helloFor(t, &tls.Config{ServerName: evil}))
+		_, _ = io.ReadAll(straight)
 		told++
 		if got := s.hears(t, told)[told-1]; got.Why != "default" {
 			t.Errorf("%s: told %+v", ip, got)
