@@ -626,8 +626,6 @@ func (b ways) plainRoutes() []*routev3.Route {
 		switch m.Chain {
 		case Governed:
 			out = append(out, b.forbid(Refused+"plain", match()))
-		default:
-			out = append(out, b.forbid(m.Chain, match()))
 		case Passed:
 			out = append(out,
 				b.forbid(Refused+"model_path", match(&routev3.HeaderMatcher{Name: ":method", HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: exact("POST")}},
@@ -635,6 +633,8 @@ func (b ways) plainRoutes() []*routev3.Route {
 				&routev3.Route{Name: Passed, Match: match(), Action: &routev3.Route_Route{Route: &routev3.RouteAction{
 					ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: plainCluster}, Timeout: lasting(0), IdleTimeout: lasting(passedIdle),
 				}}})
+		default:
+			out = append(out, b.forbid(m.Chain, match()))
 		}
 	}
 	return out
