@@ -155,6 +155,9 @@ func TestRequests(t *testing.T) {
 		q := r.URL.Query()
 		body, _ := io.ReadAll(r.Body)
 		q.Set("body", string(body))
+		if q.Get("query") == "" {
+			q.Set("query", string(body)) // a statement without rows
+		}
 		q.Set("key", r.Header.Get("X-ClickHouse-User")+":"+r.Header.Get("X-ClickHouse-Key"))
 		asked = append(asked, q)
 		switch {
