@@ -23,6 +23,8 @@ type Replica struct {
 	log *Log
 	key note.Verifier
 	mu  sync.Mutex // one Append at a time: each begins where the one before it ended
+
+	watched forgotten // what Forget knows of legal holds; guarded by the sealer's mu
 }
 
 // Errors of a replica.

@@ -49,6 +49,10 @@ type VerifyOptions struct {
 	// first checkpoint that covers the record before it: a range is proven by the
 	// checkpoints behind its records. 0 means from the beginning, and to the end.
 	From, To int64
+	// Replica says that the directory is known, from outside, to be a collector's copy
+	// of a log. What its mark says was removed is noted then. Otherwise the answer is
+	// Unclear: whoever removes the beginning of a log can write such a mark.
+	Replica bool
 }
 
 // Report is the result of a verification.
@@ -102,6 +106,8 @@ type verification struct {
 	bad      bool        // the scan ended early, at tree.size
 	recorded []string    // statements of keys that events hold
 	gone     int64       // records that retention events say were removed
+	copy     bool        // the directory says that it is a replica
+	mark     forgotten   // of a replica
 }
 
 // point is a checkpoint that the key has signed.
@@ -151,6 +157,10 @@ func (v *verification) run() error {
 		v.altered("%s %s", d.Place, d.Why)
 	}
 	r.First, v.tree = started(list)
+	// The mark is durable before anything is removed: it is read after what there is.
+	if err := v.marks(); err != nil {
+		return fmt.Errorf("read the audit log: %w", err)
+	}
 	if from := v.options.From; from > r.First {
 		for len(list) > 1 && list[1].header.tree.size <= from {
 			list = list[1:]
@@ -179,6 +189,56 @@ func (v *verification) run() error {
 		r.Answer = Unclear
 	}
 	return nil
+}
+
+// marks reads what a replica says was removed from it.
+func (v *verification) marks() error {
+	if v.copy = v.options.Replica || exists(filepath.Join(v.dir, replicaFile)); !v.copy {
+		return nil
+	}
+	var err error
+	v.mark, err = readForgotten(v.dir)
+	var d *Damage
+	if errors.As(err, &d) {
+		v.altered("%s %s", d.Place, d.Why)
+		return nil
+	}
+	if err == nil && v.mark.To > 0 && v.mark.To == v.report.First && v.mark.Root != v.tree.root() {
+		v.altered("%s was written for other records than the %d that were removed", forgottenFile, v.mark.To)
+	}
+	return err
+}
+
+// excused says what a missing beginning of the log means: nothing bad if an event of
+// retention tells of it or, of a replica, the replica's mark.
+func (v *verification) excused() bool {
+	r := v.report
+	switch {
+	case r.First == 0:
+	case v.copy && r.First > v.mark.To:
+		// The log's own events tell what was removed from the log, not from a copy of it.
+		v.altered("the first %d records are not there, and the mark of the replica, %s, says that %d were removed", r.First, forgottenFile, v.mark.To)
+		if !v.bad {
+			v.locate(v.mark.To, v.mark.To+1)
+		}
+		return false
+	case v.copy:
+		said := fmt.Sprintf("the first %d records were removed from this replica, by its mark: first at %s, last at %s", r.First, v.mark.Since, v.mark.Last)
+		if v.options.Replica {
+			r.Notes = append(r.Notes, said+". Nobody signs that mark; the collector's own log tells of it")
+			break
+		}
+		v.unclear("%s. Nobody signs that mark, and no one but the directory itself says that it is a replica", said)
+	case r.First > v.gone:
+		v.altered("the first %d records are not there, and no event of retention says that they were removed", r.First)
+		if !v.bad {
+			v.locate(v.gone, v.gone+1)
+		}
+		return false
+	default:
+		r.Notes = append(r.Notes, fmt.Sprintf("the first %d records were removed by retention, as an event says", r.First))
+	}
+	return true
 }
 
 // trust chooses the key.
@@ -417,15 +477,8 @@ func (v *verification) ends(mark marker, marked bool) {
 	if n := len(v.stated); n > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("the log's key was followed by another %d times, by statements that both keys signed", n))
 	}
-	switch {
-	case r.First > v.gone:
-		v.altered("the first %d records are not there, and no event of retention says that they were removed", r.First)
-		if !v.bad {
-			v.locate(v.gone, v.gone+1)
-			return
-		}
-	case r.First > 0:
-		r.Notes = append(r.Notes, fmt.Sprintf("the first %d records were removed by retention, as an event says", r.First))
+	if !v.excused() && !v.bad {
+		return
 	}
 	if v.bad {
 		v.first()
