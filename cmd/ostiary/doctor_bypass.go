@@ -283,7 +283,9 @@ func (f *tryFlags) certificates(cfg *config.Config, t *bypass.Target, configured
 	if f.ca != "" {
 		if st, err := os.Stat(f.ca); err == nil && !st.IsDir() {
 			if t.Authority, err = readCertificates(f.ca); err != nil {
-				return fmt.Errorf("--ca: %w", err)
+				// With public roots among them a provider's own certificate would count as
+				// Ostiary's.
+				return fmt.Errorf("--ca: %w; it takes Ostiary's own certificates, as 'ostiary ca show' names them, not a bundle with public roots", err)
 			}
 			return nil
 		}
@@ -408,7 +410,10 @@ func ourSockets(cfg *config.Config, configured bool) (out []string, err error) {
 	p, err := findPlaces(cfg, "")
 	switch {
 	case err == nil:
-		add(filepath.Join(p.keys, console.SocketName))
+		control := filepath.Join(p.keys, console.SocketName)
+		if _, err := os.Stat(control); err == nil || configured {
+			add(control)
+		}
 	case configured:
 		return nil, err
 	}

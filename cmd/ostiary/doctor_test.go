@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/ostiary/ostiary/proxy/bypass"
 	"github.com/ostiary/ostiary/proxy/envoy"
+	"github.com/ostiary/ostiary/proxy/intercept"
 )
 
 // accessLine is one line of Envoy's access log.
@@ -104,10 +107,23 @@ func TestDoctorAsks(t *testing.T) {
 	if err := os.WriteFile(other, []byte(`{"host":"other.example","rows":[{"attempt":"direct","verdict":"round"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	bundle := filepath.Join(dir, "bundle.pem")
+	var many bytes.Buffer
+	for range 9 { // no authority has as many
+		a, err := strangeAuthority("a.example")
+		if err != nil {
+			t.Fatal(err)
+		}
+		many.Write(intercept.EncodeCertificates([]*x509.Certificate{a.Certificate()}))
+	}
+	if err := os.WriteFile(bundle, many.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args []string
 		says string
 	}{
+		{[]string{"--bypass", "--target", "a.example", "--address", "192.0.2.1", "--ca", bundle}, "public roots"},
 		{nil, "one question"},
 		{[]string{"--bypass", "--reconcile", "x"}, "one question"},
 		{[]string{"--bypass", "--target", "a.example", "--provider", "openai"}, "name one"},
