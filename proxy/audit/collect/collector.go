@@ -122,6 +122,7 @@ type Status struct {
 	Size     int64     // records
 	Signed   int64     // of them, under a checkpoint of the log
 	Cosigned int64     // under one that was cosigned since the start
+	First    int64     // first record that is kept; those before were forgotten
 	Pushed   time.Time // last push that was taken; zero since the start
 	Trouble  Code      // why the last one was refused or could not be kept; empty for none
 }
@@ -345,10 +346,12 @@ func (c *Collector) Close() error {
 	c.mu.Unlock()
 	var err error
 	for _, m := range c.all() {
-		<-m.turn // for good: nobody enters any more
+		m.forgetting.Lock() // before the turn, which Forget takes while it holds this
+		<-m.turn            // for good: nobody enters any more
 		if m.replica != nil {
 			err = errors.Join(err, m.replica.Close(), m.tree.close())
 		}
+		m.forgetting.Unlock()
 	}
 	if c.witness != nil {
 		err = errors.Join(err, c.witness.Close())

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,8 @@ type member struct {
 	c    *Collector
 	turn chan struct{} // of one: holds a token while nobody pushes
 	size atomic.Int64  // records of the replica, as last known
+
+	forgetting sync.Mutex // held while records are forgotten, and by Close; not entered with the token
 
 	// The rest is guarded by the token.
 	trusted []note.Verifier // by configuration or enrolment
@@ -145,6 +148,12 @@ func (m *member) open() error {
 	m.replica, m.tree = r, tree
 	m.size.Store(r.Size())
 	m.status.Size, m.status.Signed = r.Size(), m.signed
+	gone, err := audit.Forgotten(m.logDir())
+	if err != nil {
+		// Records are taken all the same: nothing more is forgotten until it is mended.
+		m.c.alarm(Alarm{Origin: m.name, Code: CodeStorage, Size: r.Size(), Index: -1, Err: err})
+	}
+	m.status.First = gone.To
 	return nil
 }
 
@@ -186,7 +195,9 @@ func (m *member) openTree(size int64) (*hashes, error) {
 	return nil, &audit.Damage{Place: m.logDir(), Index: -1, Why: "holds records that are not those its last checkpoint was signed for", Remedy: "`ostiary audit verify` says which"}
 }
 
-// fill appends what the tree lacks of the replica's records.
+// fill appends what the tree lacks of the replica's records: of those that are not there
+// any more, what the replica's tiles say of them. The caller holds the tree against the
+// last checkpoint.
 func (m *member) fill(h *hashes, size int64) error {
 	if h.size == size {
 		return nil
@@ -200,6 +211,18 @@ func (m *member) fill(h *hashes, size int64) error {
 	for e, err := range r.Records(h.size) {
 		if err != nil {
 			return err
+		}
+		for h.size+int64(len(leaves)) < e.Index { // these were forgotten
+			if len(leaves) > 0 {
+				return fmt.Errorf("record %d is missing", h.size+int64(len(leaves)))
+			}
+			gone, err := audit.Leaves(m.logDir(), h.size, min(e.Index, h.size+batch))
+			if err != nil {
+				return err
+			}
+			if err := h.append(gone); err != nil {
+				return err
+			}
 		}
 		if leaves = append(leaves, tlog.RecordHash(e.JSON)); len(leaves) == batch {
 			if err := h.append(leaves); err != nil {
