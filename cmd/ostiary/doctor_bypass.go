@@ -312,13 +312,37 @@ func (f *tryFlags) certificates(cfg *config.Config, t *bypass.Target, configured
 	return nil
 }
 
-// trusted gives what clients trust of an authority. Who may not read its keys may
-// still read that.
+// trusted gives the certificates by which Ostiary's are known: the authorities' own,
+// which may lie below an organisation's that signs others too. Who may not read
+// their keys gets what clients trust.
 func trusted(d intercept.Directory) ([]*x509.Certificate, error) {
+	if own, err := ownCertificates(d); err == nil && len(own) > 0 {
+		return own, nil
+	}
 	if certs, err := readCertificates(d.TrustPath()); err == nil {
 		return certs, nil
 	}
 	return d.Trust()
+}
+
+func ownCertificates(d intercept.Directory) (out []*x509.Certificate, err error) {
+	s, err := d.State()
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range []string{s.Active, s.Next, s.Former} {
+		if n == "" {
+			continue
+		}
+		m, err := d.Member(n)
+		if err != nil {
+			return nil, err
+		}
+		if m.Authority != nil {
+			out = append(out, m.Authority.Certificate())
+		}
+	}
+	return out, nil
 }
 
 // throughProxy gives the explicit proxy. Its credentials are in no error.

@@ -219,6 +219,38 @@ func TestDoctorLists(t *testing.T) {
 	}
 }
 
+// TestOwnCertificates: below an organisation's authority, which signs others too,
+// Ostiary's are known by its own. Who may not read its keys sees what clients trust.
+func TestOwnCertificates(t *testing.T) {
+	d, err := openAuthority(companyDirectory(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := d.Authority()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := trusted(d)
+	if err != nil || len(got) != 1 || !got[0].Equal(a.Certificate()) || !a.Subordinate() {
+		t.Errorf("%d certificates, %v", len(got), err)
+	}
+	alone := t.TempDir()
+	raw, err := os.ReadFile(d.TrustPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(alone, filepath.Base(d.TrustPath())), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, err := openAuthority(alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := trusted(other); err != nil || len(got) != 1 || !got[0].Equal(a.Trust()[0]) {
+		t.Errorf("%d certificates, %v", len(got), err)
+	}
+}
+
 func entriesOf(lines ...string) (out []envoy.Entry) {
 	for _, l := range lines {
 		out = append(out, envoy.ParseEntry([]byte(l)))
