@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"net/url"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -447,16 +449,25 @@ func ourSockets(cfg *config.Config, configured bool) (out []string, err error) {
 		}
 		for _, below := range []string{"ostiary-*/*.sock", "ostiary-*/*/*.sock", "ostiary*.sock"} {
 			found, err := filepath.Glob(filepath.Join(base, below))
-			if err == nil { // never: the patterns are good
-				add(found...)
+			if err == nil { // always: the patterns are good
+				add(slices.DeleteFunc(found, abandoned)...)
 			}
 		}
 	}
 	found, err := filepath.Glob("/run/ostiary/*.sock")
 	if err == nil {
-		add(found...)
+		add(slices.DeleteFunc(found, abandoned)...)
 	}
 	return out, nil
+}
+
+// abandoned reports whether nobody listens at a socket any more.
+func abandoned(path string) bool {
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
 // lookUp looks every decision up in a log. A decision that is not there is a

@@ -131,6 +131,45 @@ func TestProxyCredential(t *testing.T) {
 	}
 }
 
+// TestSockets: a socket that decides is a way in; one that knows who asks says no;
+// everything else that answers should not.
+func TestSockets(t *testing.T) {
+	w := newWorld(t)
+	status := func(code int, header ...string) http.Handler {
+		return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			if len(header) > 0 {
+				rw.Header().Set(header[0], header[1])
+			}
+			rw.WriteHeader(code)
+		})
+	}
+	target := w.target(newAuthority(t, "ostiary"))
+	for _, tt := range []struct {
+		path   string
+		want   bypass.Verdict
+		detail string
+	}{
+		{w.socket(status(403, proxy.HeaderDecisionID, anID), false), bypass.Governed, bypass.Decided},
+		{w.socket(status(403), false), bypass.Refused, bypass.Denied},
+		{w.socket(status(401), false), bypass.Refused, bypass.Denied},
+		{w.socket(status(200), false), bypass.Round, bypass.Answered},
+		{w.socket(status(403), true), bypass.Round, bypass.Answered}, // gRPC has no such answer
+		{"/nonexistent", bypass.Refused, bypass.NotThere},
+	} {
+		target.Sockets = []string{tt.path}
+		for _, a := range bypass.Attempts(target) {
+			if !strings.HasPrefix(a.Name, "socket ") {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			if o := a.Run(ctx, target); o.Verdict != tt.want || o.Detail != tt.detail {
+				t.Errorf("%s: %s, %s; want %s, %s", a.Name, o.Verdict, o.Detail, tt.want, tt.detail)
+			}
+			cancel()
+		}
+	}
+}
+
 // TestClosed: nothing is reached, in each way in which a network says so.
 func TestClosed(t *testing.T) {
 	for _, tt := range []struct {

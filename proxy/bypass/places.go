@@ -92,7 +92,8 @@ func (a *answer) badly() Outcome {
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
 // socket opens a unix socket and says hello in HTTP/2, which gRPC is, and in
-// HTTP/1.1. One that lets in and then says no (401, 403) knows who asks.
+// HTTP/1.1. One that decides on what it is asked is a way in, and one that lets in
+// and then says no (401, 403) knows who asks.
 func (t places) socket(ctx context.Context, path string) Outcome {
 	open := func() (net.Conn, Outcome) {
 		c, err := t.dial(ctx, "unix", path)
@@ -115,9 +116,19 @@ func (t places) socket(ctx context.Context, path string) Outcome {
 	}
 	first, err := greet(c)
 	_ = c.Close()
-	switch {
-	case err != nil:
+	if err != nil {
 		return unanswered(err)
+	}
+	if c, o = open(); c == nil {
+		return o
+	}
+	one, cancel := share(ctx, 2)
+	o = t.ask(one, c, t.canary(t.Host))
+	cancel()
+	_ = c.Close()
+	switch {
+	case o.Verdict == Governed:
+		return o
 	case first[3] == 4: // SETTINGS (RFC 9113, 6.5)
 		return Outcome{Verdict: Round, Detail: Answered}
 	}
