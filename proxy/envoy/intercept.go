@@ -267,7 +267,13 @@ func (b ways) byName(plain bool) *xdsmatcher.Matcher {
 		list.Matchers = append(list.Matchers, b.chosen(&networkinputsv3.ServerNameInput{}, "server_name", "(?i)(?:"+m.Expr+")", m.Chain))
 	}
 	if plain {
-		list.Matchers = append(list.Matchers, b.chosen(&networkinputsv3.ApplicationProtocolInput{}, "application_protocol", `.*'http/1\.[01]'.*`, chainPlain))
+		// Not by ALPN, which stands in a handshake too.
+		row := b.chosen(&networkinputsv3.ApplicationProtocolInput{}, "application_protocol", `.*'http/1\.[01]'.*`, chainPlain)
+		clear := b.chosen(&networkinputsv3.TransportProtocolInput{}, "transport_protocol", "raw_buffer", chainPlain)
+		row.Predicate = &xdsmatcher.Matcher_MatcherList_Predicate{MatchType: &xdsmatcher.Matcher_MatcherList_Predicate_AndMatcher{
+			AndMatcher: &xdsmatcher.Matcher_MatcherList_Predicate_PredicateList{Predicate: []*xdsmatcher.Matcher_MatcherList_Predicate{clear.Predicate, row.Predicate}},
+		}}
+		list.Matchers = append(list.Matchers, row)
 	}
 	return &xdsmatcher.Matcher{MatcherType: &xdsmatcher.Matcher_MatcherList_{MatcherList: list}}
 }
@@ -669,7 +675,9 @@ func (b ways) forbid(name string, match *routev3.RouteMatch) *routev3.Route {
 		Action: &routev3.Route_DirectResponse{DirectResponse: &routev3.DirectResponseAction{
 			Status: 403, Body: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: string(body)}},
 		}},
-		ResponseHeadersToAdd: []*corev3.HeaderValueOption{responseHeader("content-type", "application/json"), responseHeader("x-should-retry", "false")},
+		ResponseHeadersToAdd: []*corev3.HeaderValueOption{
+			responseHeader("content-type", "application/json"), responseHeader("x-should-retry", "false"), responseHeader("x-ostiary-reason", name[len(Refused):]),
+		},
 	}
 }
 

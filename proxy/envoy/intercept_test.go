@@ -253,7 +253,7 @@ func TestNoWayRound(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tc := tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // no name
+		tc := tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) // no name
 		if err := tc.HandshakeContext(t.Context()); err == nil {
 			t.Error("a handshake without a name is answered")
 		}
