@@ -1,7 +1,8 @@
 // Command client is an application in Go that was written without Ostiary in mind:
 // net/http. It takes cases as lines of JSON and tells what it was told, a line each;
-// see ways_clients_test.go. With a prompt as its argument it makes one request and
-// prints the answer's status, for a container that has nothing else.
+// see ways_clients_test.go. With prompts as arguments it asks each and prints the
+// answers' statuses, for a container that has nothing else: like a service that waits
+// for what it needs, it tries again where nobody answers, for a minute.
 package main
 
 import (
@@ -90,8 +91,15 @@ func ask(c asked) told {
 
 func main() {
 	if len(os.Args) > 1 {
-		t := ask(asked{Prompt: strings.Join(os.Args[1:], " ")})
-		fmt.Printf("status=%d pool=%s action=%s %s\n", t.Status, t.Pool, t.Action, t.Message)
+		until := time.Now().Add(time.Minute)
+		for _, prompt := range os.Args[1:] {
+			t := ask(asked{Prompt: prompt})
+			for t.Status == 0 && time.Now().Before(until) {
+				time.Sleep(200 * time.Millisecond)
+				t = ask(asked{Prompt: prompt})
+			}
+			fmt.Printf("status=%d pool=%s action=%s %s\n", t.Status, t.Pool, t.Action, t.Message)
+		}
 		return
 	}
 	in := bufio.NewScanner(os.Stdin)
