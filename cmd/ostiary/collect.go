@@ -66,6 +66,9 @@ type collectConfig struct {
 	API config.API `yaml:"api"`
 	// Store is the database that answers questions, in place of indices on this machine.
 	Store collectStore `yaml:"store"`
+	// Keep is for how many days the copies on disk keep a record, as in 30d; left out:
+	// for ever.
+	Keep string `yaml:"keep"`
 }
 
 // collectReader is a token with the logs that it may read as tiles.
@@ -132,6 +135,13 @@ from there in the same language with the same answers. The copies on disk stay t
 proof. A collector needs a table of its own there, ostiary_gathered where into names no
 other; it makes it. How far each log is copied stands in DIR/copies.
 
+With keep, what came longer ago is removed from the copies on disk, in whole segments
+and so up to an eighth of the time late: only what was cosigned, what the store has
+(where there is one), and what no legal hold of the log keeps. Hashes and checkpoints
+stay, so that records from the store are still held against what the log signed. Without
+a store these records are gone from the collector's answers. What was removed is
+recorded in DIR/log.
+
 With readers, each log can be read as tiles (C2SP tlog-tiles), records included: GET
 /logs/ on the address of pushes lists them, and below /logs/NAME/ are checkpoint and
 tile/. A reader shows its token, and the certificate that client_ca asks for.`,
@@ -148,6 +158,7 @@ tile/. A reader shows its token, and the certificate that client_ca asks for.`,
     - {secret: {file: monitor.token}, origins: "*"}
   store: {to: postgres, secret: {file: postgres.dsn}, daily: true}
   # store: {to: clickhouse, url: "https://ch:8443/", within: audit, user: ostiary, secret: {file: ch.password}, ca: ch.pem}
+  keep: 30d                                  # on this disk; the store has what is older
   api:
     listen: 0.0.0.0:8487
     tls: {cert: collect.pem, key: collect.key}
@@ -277,6 +288,9 @@ func (c *collectConfig) check(file string) error {
 			return fmt.Errorf("%s: readers: number %d: name a secret and the origins that it may read", file, i+1)
 		}
 	}
+	if _, err := c.keepFor(); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
 	return c.Store.check(file)
 }
 
@@ -365,6 +379,13 @@ func startCollect(ctx context.Context, cfg *collectConfig, out *slog.Logger) (g 
 	}
 	g.look(run)
 	g.done.Go(func() { g.watch(run) })
+	keep, err := cfg.keepFor()
+	if err != nil {
+		return nil, err
+	}
+	if keep > 0 {
+		g.done.Go(func() { g.forgetting(run, keep) })
+	}
 	if err := g.openAPI(); err != nil {
 		return nil, err
 	}

@@ -164,7 +164,7 @@ func (g *collecting) stored(r console.Ref) (audit.Record, error) {
 		return audit.Record{}, console.ErrNotFound
 	}
 	if err != nil {
-		return audit.Record{}, err
+		return audit.Record{}, storeError(err)
 	}
 	if tlog.RecordHash(core) != leaf {
 		return audit.Record{}, fmt.Errorf("record %d of %s: %w", r.Index, r.Origin, errForged)
@@ -200,9 +200,17 @@ func countable(fields ...string) error {
 	return nil
 }
 
+// storeError gives what the API answers for an error of the store.
 func storeError(err error) error {
-	if errors.Is(err, index.ErrCursor) {
+	var e *ship.Error
+	switch {
+	case errors.Is(err, index.ErrCursor):
 		return console.ErrCursor
+	case errors.As(err, &e) && (e.Kind == ship.Unreachable || e.Kind == ship.Timeout || e.Kind == ship.Busy):
+		return &console.Problem{
+			Type: "urn:ostiary:problem:unavailable", Code: "unavailable", Status: http.StatusServiceUnavailable,
+			Title: "The store of the events does not answer.", Detail: "See that the database runs and that this machine reaches it; ask again then.",
+		}
 	}
 	return err
 }
@@ -239,7 +247,7 @@ func (s stored) Facets(ctx context.Context, q console.Query, fields []string, to
 	}
 	found, err := s.store.Facets(ctx, parsed, fields, top)
 	if err != nil {
-		return nil, err
+		return nil, storeError(err)
 	}
 	out := make([]console.Facet, 0, len(found))
 	for _, f := range found {
@@ -263,7 +271,7 @@ func (s stored) Histogram(ctx context.Context, q console.Query, buckets int, by 
 	}
 	found, err := s.store.Histogram(ctx, parsed, buckets, by)
 	if err != nil {
-		return console.Histogram{}, err
+		return console.Histogram{}, storeError(err)
 	}
 	out := console.Histogram{Start: found.Start.UTC().Format(time.RFC3339Nano), StepMS: found.Step.Milliseconds(), Counts: found.Counts}
 	for _, one := range found.Series {
@@ -275,11 +283,14 @@ func (s stored) Histogram(ctx context.Context, q console.Query, buckets int, by 
 // Lookup implements [console.Searcher].
 func (s stored) Lookup(ctx context.Context, id string) ([]console.Ref, error) {
 	found, err := s.store.Lookup(ctx, id)
-	return consoleRefs(found), err
+	return consoleRefs(found), storeError(err)
 }
 
 // End implements [console.Follower].
-func (s stored) End(ctx context.Context) (string, error) { return s.store.End(ctx) }
+func (s stored) End(ctx context.Context) (string, error) {
+	at, err := s.store.End(ctx)
+	return at, storeError(err)
+}
 
 // Tail implements [console.Follower].
 func (s stored) Tail(ctx context.Context, q console.Query, after string, visit func(r console.Ref, position string) error) error {

@@ -64,7 +64,7 @@ store: {to: postgres, secret: {env: OSTIARY_TEST_STORE}, daily: true}
 	db.Kill()
 	g = collectTelling(t, file, out)
 	api := controlOf(t, filepath.Join(g.cfg.Dir, "keys"))
-	if _, err := api.Events(t.Context(), console.Search{}); codeOf(err) != "internal" {
+	if _, err := api.Events(t.Context(), console.Search{}); codeOf(err) != "unavailable" {
 		t.Errorf("a store that is away: %v", err)
 	}
 	db.Start()

@@ -26,13 +26,14 @@ const turns = 8
 var errKeeps = errors.New("this replica forgets nothing")
 
 // Forget removes from the replica of a log, in whole segments, the records that came more
-// than keep ago, but none from the index upto on, none that is not under a checkpoint
-// that the collector has cosigned (without a cosigner: that the log has signed), and
-// none that a legal hold of the log keeps. Their hashes stay: pushes are judged, proofs
+// than keep ago, but none that is not under a checkpoint that the collector has cosigned
+// (without a cosigner: that the log has signed), and none that a legal hold of the log
+// keeps. copied, if not nil, is asked about the records from one index to before another
+// that are to be removed: those from the index on that it gives stay. Their hashes stay: pushes are judged, proofs
 // made, [Collector.Leaf] answered and checkpoints cosigned as before. Pushes are taken
 // meanwhile. It does nothing for a log that the collector does not know or that has
 // pushed nothing, and fails with the error of the replica.
-func (c *Collector) Forget(ctx context.Context, origin string, keep time.Duration, upto int64) (audit.Retained, error) {
+func (c *Collector) Forget(ctx context.Context, origin string, keep time.Duration, copied func(ctx context.Context, from, to int64) (int64, error)) (audit.Retained, error) {
 	var none audit.Retained
 	c.mu.Lock()
 	m, closed := c.members[origin], c.closed
@@ -42,7 +43,7 @@ func (c *Collector) Forget(ctx context.Context, origin string, keep time.Duratio
 	}
 	m.forgetting.Lock()
 	defer m.forgetting.Unlock()
-	f, cosigned, err := m.forgetful(ctx)
+	f, span, err := m.forgetful(ctx)
 	if err != nil || f == nil {
 		return none, err
 	}
@@ -54,7 +55,15 @@ func (c *Collector) Forget(ctx context.Context, origin string, keep time.Duratio
 	if err != nil {
 		return none, err
 	}
-	out, err := f.Forget(ctx, min(before, upto, cosigned))
+	before = min(before, span[1])
+	if copied != nil && before > span[0] {
+		upto, err := copied(ctx, span[0], before)
+		if err != nil {
+			return none, err
+		}
+		before = min(before, upto)
+	}
+	out, err := f.Forget(ctx, before)
 	if err == nil && m.enter(ctx) {
 		m.status.First = out.To
 		m.leave()
@@ -62,29 +71,30 @@ func (c *Collector) Forget(ctx context.Context, origin string, keep time.Duratio
 	return out, err
 }
 
-// forgetful gives the replica, nil where there is none, and how many records are under a
-// checkpoint that was cosigned. The caller holds forgetting, so that it stays open.
-func (m *member) forgetful(ctx context.Context) (forgetter, int64, error) {
+// forgetful gives the replica, nil where there is none, with the first record that it has
+// and how many are under a checkpoint that was cosigned. The caller holds forgetting, so
+// that it stays open.
+func (m *member) forgetful(ctx context.Context) (f forgetter, span [2]int64, err error) {
 	if !m.enter(ctx) {
-		return nil, 0, ctx.Err()
+		return nil, span, ctx.Err()
 	}
 	defer m.leave()
 	if m.failed != nil || m.replica == nil {
-		return nil, 0, m.failed
+		return nil, span, m.failed
 	}
 	f, ok := m.replica.(forgetter)
 	if !ok {
-		return nil, 0, errKeeps
+		return nil, span, errKeeps
 	}
 	w := m.c.witness
 	if w == nil {
-		return f, m.signed, nil
+		return f, [2]int64{m.status.First, m.signed}, nil
 	}
 	// What it has cosigned outlives a restart.
 	b, err := w.Last(ctx, m.name)
 	if err != nil || b == nil {
-		return nil, 0, err
+		return nil, span, err
 	}
 	last, err := audit.PeekCheckpoint(b)
-	return f, min(last.Size, m.signed), err
+	return f, [2]int64{m.status.First, min(last.Size, m.signed)}, err
 }

@@ -517,3 +517,16 @@ func (s *Store) At(ctx context.Context, origin string, at int64) (core []byte, e
 	}
 	return []byte(text), err
 }
+
+// Held counts the records of a log from one index to before another that the store has,
+// each once, complete inserts or not.
+func (s *Store) Held(ctx context.Context, origin string, from, to int64) (int64, error) {
+	if _, err := s.snapshot(ctx); err != nil {
+		return 0, err
+	}
+	b := &builder{dialect: s.dialect}
+	var n int64
+	err := s.engine.ask(ctx, "SELECT count(DISTINCT t.idx) FROM "+s.dialect.from("t")+" WHERE t.origin = "+b.arg(origin)+" AND t.idx >= "+b.arg(from)+" AND t.idx < "+b.arg(to), b.args,
+		func(scan func(...any) error) error { return scan(&n) })
+	return n, err
+}

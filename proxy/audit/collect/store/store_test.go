@@ -168,6 +168,14 @@ func compare(t *testing.T, open func(table string) *Store, table string, asked i
 				}
 			}
 		}
+		for _, m := range logs {
+			n := int64(len(m.rows))
+			for _, r := range [][3]int64{{0, n, n}, {0, n + 9, n}, {n / 3, n / 2, n/2 - n/3}, {n, n + 1, 0}, {2, 2, 0}} {
+				if got, err := s.Held(ctx, m.origin, r[0], r[1]); err != nil || got != r[2] {
+					t.Errorf("records of %s from %d to %d: %d, %v", m.origin, r[0], r[1], got, err)
+				}
+			}
+		}
 		tails(t, s, d, logs, u)
 		if _, err := s.At(ctx, "nowhere", 0); err != ErrNotFound {
 			t.Errorf("a record that is not there: %v", err)
