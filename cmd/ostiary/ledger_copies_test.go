@@ -465,7 +465,7 @@ func TestLedgerStopsWhileSinksHang(t *testing.T) {
 		began := time.Now()
 		err = in.server.stop()
 		took := time.Since(began)
-		if bound := drainTime + notifyTime + recordTime + ledgerStop + 10*time.Second; took > bound {
+		if bound := config.DefaultDrain + notifyTime + recordTime + ledgerStop + 10*time.Second; took > bound {
 			t.Errorf("the stop took %v, more than its bounds (%v)", took, bound)
 		}
 		if err != nil {

@@ -33,7 +33,6 @@ import (
 
 // Times that the process takes for its own life.
 const (
-	drainTime      = 30 * time.Second // for streams under way when it stops
 	notifyTime     = 2 * time.Second  // for messages that wait, when it stops
 	recordTime     = 5 * time.Second  // for the last outcomes
 	refreshTime    = time.Minute      // between looks at keys from files and commands
@@ -383,7 +382,7 @@ func (s *server) stop() error {
 	s.ready.Store(false)
 	tellSystemd(daemon.SdNotifyStopping, s.log)
 	fmt.Fprintln(s.out, "stopping: no new requests, streams drain")
-	drain, cancel := context.WithTimeout(context.Background(), drainTime)
+	drain, cancel := context.WithTimeout(context.Background(), s.current.Load().cfg.Limits.Drain)
 	err := s.plane.stop(drain)
 	cancel()
 	tell, cancel := context.WithTimeout(context.Background(), notifyTime)

@@ -47,6 +47,7 @@ const (
 	DefaultCommit      = time.Second
 	DefaultExchanges   = 4096
 	DefaultConnections = 4096
+	DefaultDrain       = 30 * time.Second
 	DefaultLogLevel    = "warning"
 	DefaultSample      = 1.0
 )
@@ -342,6 +343,8 @@ type Limits struct {
 	Exchanges int `json:"exchanges"`
 	// Connections of clients at once; by default 4096.
 	Connections int `json:"connections"`
+	// For streams under way when Ostiary stops, before they are cut; by default 30s.
+	Drain time.Duration `json:"drain"`
 }
 
 // Envoy is about the process that Ostiary starts.
@@ -504,7 +507,7 @@ type Hours struct {
 func Default() *Config {
 	return &Config{
 		Listen: DefaultListen, Mode: DefaultMode, Dataplane: DefaultDataplane,
-		Limits:    Limits{Body: DefaultBody, Decision: DefaultDecision, Commit: DefaultCommit, Exchanges: DefaultExchanges, Connections: DefaultConnections},
+		Limits:    Limits{Body: DefaultBody, Decision: DefaultDecision, Commit: DefaultCommit, Exchanges: DefaultExchanges, Connections: DefaultConnections, Drain: DefaultDrain},
 		Envoy:     Envoy{LogLevel: DefaultLogLevel},
 		Access:    Access{Intercept: Intercept{Private: true}},
 		Telemetry: Telemetry{Sample: DefaultSample},

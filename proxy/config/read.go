@@ -186,6 +186,7 @@ func readConfig(v value, c *Config) bool {
 				field{"commit", func(v value) { v.duration(&c.Limits.Commit, 10*time.Millisecond, time.Minute) }},
 				field{"exchanges", func(v value) { v.number(&c.Limits.Exchanges, 1, 1_000_000) }},
 				field{"connections", func(v value) { v.number(&c.Limits.Connections, 1, 1_000_000) }},
+				field{"drain", func(v value) { v.duration(&c.Limits.Drain, time.Second, time.Hour) }},
 			)
 		}},
 		field{"envoy", func(v value) {
