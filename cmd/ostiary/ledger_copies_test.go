@@ -25,6 +25,7 @@ import (
 	"github.com/ostiary/ostiary/proxy/audit"
 	"github.com/ostiary/ostiary/proxy/audit/collect"
 	"github.com/ostiary/ostiary/proxy/audit/witness"
+	"github.com/ostiary/ostiary/proxy/config"
 	"github.com/ostiary/ostiary/proxy/console"
 	"github.com/ostiary/ostiary/proxy/telemetry"
 	"github.com/ostiary/ostiary/testdata/env"
