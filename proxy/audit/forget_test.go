@@ -239,6 +239,10 @@ func TestForgottenByHand(t *testing.T) {
 	}
 	c.seen = read(t, c.log, checkpointFile)
 	must(t, c.Append(ctx, c.Size(), nil, c.seen))
+	// Of the log itself its events count, wherever it lies.
+	if got, err := Verify(c.log, VerifyOptions{Key: c.of.verifier, Checkpoint: c.seen, Replica: true}); err != nil || got.Answer != Good || got.First == 0 {
+		t.Errorf("the log: %+v, %v", got, err)
+	}
 	list, err := listSegments(c.Dir())
 	must(t, err)
 	remove(t, c, list[0].number)

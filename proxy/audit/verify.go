@@ -49,9 +49,10 @@ type VerifyOptions struct {
 	// first checkpoint that covers the record before it: a range is proven by the
 	// checkpoints behind its records. 0 means from the beginning, and to the end.
 	From, To int64
-	// Replica says that the directory is known, from outside, to be a collector's copy
-	// of a log. What its mark says was removed is noted then. Otherwise the answer is
-	// Unclear: whoever removes the beginning of a log can write such a mark.
+	// Replica says that it is known, from outside, where the directory lies: with a
+	// collector. What the mark of a replica says was removed is noted then. Otherwise the
+	// answer is Unclear: whoever removes the beginning of a log can write such a mark. Of
+	// a directory that does not say that it is a replica it changes nothing.
 	Replica bool
 }
 
@@ -193,7 +194,7 @@ func (v *verification) run() error {
 
 // marks reads what a replica says was removed from it.
 func (v *verification) marks() error {
-	if v.copy = v.options.Replica || exists(filepath.Join(v.dir, replicaFile)); !v.copy {
+	if v.copy = exists(filepath.Join(v.dir, replicaFile)); !v.copy {
 		return nil
 	}
 	var err error

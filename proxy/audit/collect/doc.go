@@ -13,6 +13,10 @@
 // agree with its replica: that is refused, told to an operator by the log's name,
 // and kept as evidence.
 //
+// [Collector.Forget] removes what is old of a replica, in whole segments, once it was
+// cosigned and copied; hashes and checkpoints stay, and a mark in the replica, which
+// nobody signs, says what is gone.
+//
 // # The protocol
 //
 //	POST collect/v1/records   a [Push]: records, checkpoint, proof
@@ -27,7 +31,8 @@
 //
 //	origins/NAME/origin    the log's origin and its verifier key, pinned
 //	origins/NAME/log/      the replica
-//	origins/NAME/hashes    its Merkle tree; can be made anew of the replica
+//	origins/NAME/log/forgotten  what was removed from it, and the log's legal holds
+//	origins/NAME/hashes    its Merkle tree; can be made anew of the replica and its tiles
 //	origins/NAME/rotations the keys that followed that one
 //	origins/NAME/seen      checkpoints seen whose records are still to come
 //	origins/NAME/evidence/ pushes that contradict the replica, and why
