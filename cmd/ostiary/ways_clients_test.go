@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -318,11 +319,19 @@ func (w *world) recorded(t *testing.T, r *running) {
 		if ev.Request.Application != "desk" {
 			t.Errorf("decision %s is of the application %q", ev.ID, ev.Request.Application)
 		}
-		n[string(ev.Decision.Action)]++
+		if ev.Decision.Facts == nil {
+			t.Errorf("decision %s has no facts", ev.ID)
+			continue
+		}
+		n[ev.Decision.Facts.Request.Way+" "+string(ev.Decision.Action)]++
 	}
-	want := 2 * 2 * len(refusedAs) // ways and families
-	if n["allow"] != 2*want || n["reroute"] != want || n["deny"] != want {
-		t.Errorf("decisions in the log: %v, want %d, %d and %d", n, 2*want, want, want)
+	each := 2 * len(refusedAs) // families, applications
+	want := map[string]int{}
+	for _, way := range []string{proxy.WayProxy, proxy.WayRedirect} {
+		want[way+" allow"], want[way+" reroute"], want[way+" deny"] = 2*each, each, each
+	}
+	if !maps.Equal(n, want) {
+		t.Errorf("decisions in the log by way: %v, want %v", n, want)
 	}
 }
 
