@@ -27,6 +27,7 @@ type verifyFlags struct {
 	save       string
 	export     string
 	from, to   int64
+	replica    bool
 
 	witness           string
 	witnessCheckpoint string
@@ -78,6 +79,7 @@ broken into before a record was signed recorded everything.`,
 	p.StringVar(&f.checkpoint, "checkpoint", "", "`FILE` with a checkpoint seen before")
 	p.StringVar(&f.since, "since", "", "look only at what came after the checkpoint in this `FILE`")
 	p.StringVar(&f.save, "save-checkpoint", "", "write the log's last checkpoint to `FILE`, unless the log was altered")
+	p.BoolVar(&f.replica, "replica", false, "the log is a collector's copy, as you know from elsewhere: what its mark says was removed is no alteration; --all says so too")
 	p.Int64Var(&f.from, "from", 0, "look only at segments with records from this `INDEX` on")
 	p.Int64Var(&f.to, "to", 0, "look only at records before this `INDEX`")
 	p.StringVar(&f.export, "export", "", "verify the bundle in this `FILE`, which 'audit export --format bundle' or 'audit report attest' wrote")
@@ -142,7 +144,7 @@ func (f *verifyFlags) one(c *cobra.Command, p places) (audit.Answer, error) {
 	if err != nil {
 		return audit.Unclear, err
 	}
-	o.From, o.To = f.from, f.to
+	o.From, o.To, o.Replica = f.from, f.to, f.replica || f.all != ""
 	if f.since != "" {
 		seen, err := audit.PeekCheckpoint(o.Checkpoint)
 		if err != nil {
