@@ -33,9 +33,9 @@ import (
 
 // Times that the process takes for its own life.
 const (
-	notifyTime     = 2 * time.Second  // for messages that wait, when it stops
-	recordTime     = 5 * time.Second  // for the last outcomes
-	refreshTime    = time.Minute      // between looks at keys from files and commands
+	notifyTime     = 2 * time.Second // for messages that wait, when it stops
+	recordTime     = 5 * time.Second // for the last outcomes
+	refreshTime    = time.Minute     // between looks at keys from files and commands
 	metricsTimeout = 10 * time.Second
 )
 
