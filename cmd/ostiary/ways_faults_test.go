@@ -381,6 +381,10 @@ func signerOf(s *tls.ConnectionState) *x509.Certificate {
 	return chain[len(chain)-1]
 }
 
+// patience is for tests that ask more at once than a slow machine decides on within the
+// usual time.
+const patience = "limits: {decision: 1m}\n"
+
 // many names: all below one pattern, and as many that nobody governs.
 const (
 	manyNames   = 500
@@ -394,7 +398,7 @@ func TestManyNamesAtOnce(t *testing.T) {
 	eachPlane(t, func(t *testing.T, plane string) {
 		w := newWorld(t)
 		w.hosts = []string{manyPattern}
-		r := w.run(plane, "")
+		r := w.run(plane, patience)
 		w.redirected(r.file, "--uid", strconv.Itoa(uidOstiary))
 		d, roots := w.dialling(), w.roots()
 		settleFor(w.paste.bytes)
@@ -454,7 +458,7 @@ const manyConnections = 1000
 func TestManyConnections(t *testing.T) {
 	eachPlane(t, func(t *testing.T, plane string) {
 		w := newWorld(t)
-		r := w.run(plane, "")
+		r := w.run(plane, patience)
 		w.redirected(r.file, "--uid", strconv.Itoa(uidOstiary))
 		d, roots := w.dialling(), w.roots()
 		clients := make([]*http.Client, manyConnections)
