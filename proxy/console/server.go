@@ -27,7 +27,7 @@ const (
 	maxQuery     = 4096     // bytes of a query's text
 	maxPage      = 256      // events
 	maxPageBytes = 16 << 20
-	maxFields    = 32 // facets at once
+	maxFields    = 64 // facets at once
 	maxTop       = 100
 	maxBuckets   = 1000
 	maxIDs       = 1000 // of one erasure
