@@ -58,6 +58,7 @@ bench: env
 	go test -run '^$$' -bench 'Exchange/^4_KB$$' -benchtime 2s -cpuprofile .cache/cpu.prof -o .cache/bench.test ./cmd/ostiary > /dev/null; \
 	go tool pprof -top -cum -nodecount 400 .cache/bench.test .cache/cpu.prof 2>/dev/null | grep -E 'flat%|ostiary/(proxy|classifiers|policies)|Syscall6|gcBgMarkWorker|schedule$$|futex$$|mcall$$' | head -45; \
 	printf '```\n'; } >> BENCHMARKS.md
+	OSTIARY_BENCH=$(CURDIR)/BENCHMARKS.md go test -count=1 -run TestBenchmarkWays -timeout 20m ./cmd/ostiary
 	go test -count=1 -run TestSpeed -timeout 20m ./classifiers/all -speed $(CURDIR)/BENCHMARKS.md
 
 # Needs the development sets, which are not part of the repository. Floors that
