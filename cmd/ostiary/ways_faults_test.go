@@ -381,9 +381,9 @@ func signerOf(s *tls.ConnectionState) *x509.Certificate {
 	return chain[len(chain)-1]
 }
 
-// patience is for tests that ask more at once than a slow machine decides on within the
+// patience is for tests that ask more at once than a slow machine decides on and records within the
 // usual time.
-const patience = "limits: {decision: 1m}\n"
+const patience = "limits: {decision: 2m, commit: 1m}\n"
 
 // many names: all below one pattern, and as many that nobody governs.
 const (
